@@ -1,0 +1,49 @@
+/// \file
+/// The exceptions of the library. Every message follows one grammar: `[where] expected WHAT, got WHAT`.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include <pixnerd/core/text.hpp>
+
+namespace pixnerd {
+
+/// Base of everything the library throws on purpose.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Tensors whose shapes do not fit the operation or each other.
+class ShapeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A setting or argument outside its range.
+class ValueError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A file or folder that is missing, unreadable, malformed or cannot be written.
+class FileError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// NaN or infinity where a finite number is needed.
+class NonFiniteError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Throws `Kind` with the message `[where] expected EXPECTED, got GOT`.
+template <class Kind>
+[[noreturn]] void raise(std::string_view where, std::string_view expected, std::string_view got) {
+  throw Kind(text("[", where, "] expected ", expected, ", got ", got));
+}
+
+}  // namespace pixnerd

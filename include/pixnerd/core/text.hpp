@@ -1,0 +1,35 @@
+/// \file
+/// Building messages without streams or <format> (neither is cheap to include, the latter is missing before g++ 13).
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace pixnerd {
+
+inline void append_text(std::string& out, std::string_view piece) { out += piece; }
+inline void append_text(std::string& out, const char* piece) { out += piece; }
+inline void append_text(std::string& out, char piece) { out += piece; }
+inline void append_text(std::string& out, bool value) { out += value ? "true" : "false"; }
+
+inline void append_text(std::string& out, std::integral auto value) { out += std::to_string(value); }
+
+/// Shortest decimal form that reads back as the same number.
+inline void append_text(std::string& out, std::floating_point auto value) {
+  char digits[64];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  out.append(digits, end);
+}
+
+/// Joins strings, characters and numbers: text("step ", 12, " of ", 40).
+template <class... Pieces>
+std::string text(const Pieces&... pieces) {
+  std::string out;
+  (append_text(out, pieces), ...);
+  return out;
+}
+
+}  // namespace pixnerd
