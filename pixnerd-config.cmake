@@ -1,0 +1,128 @@
+# The package file of pixnerd: find_package(pixnerd 0.1 COMPONENTS image data ...) reads it once installed, and the
+# project's own CMakeLists.txt includes it, so that both ways of using the library give the same targets.
+#
+#   pixnerd::pixnerd  the core, all that <pixnerd/pixnerd.hpp> includes   Eigen, threads
+#   pixnerd::io       <pixnerd/io/...>: checkpoints and other files       + nlohmann-json, zlib
+#   pixnerd::image    <pixnerd/io/image.hpp>: PNG and JPEG images         + zlib, libpng, libjpeg
+#   pixnerd::data     <pixnerd/data/...>: image folders, emoji, loaders   + io, image, FreeType, HarfBuzz
+#   pixnerd::train    <pixnerd/train/...>: the training loop              + io
+#   pixnerd::eval     <pixnerd/eval/...>: measures of sample quality      + io, image
+#
+# A component whose libraries are missing has no target; pixnerd_<component>_MISSING then says in one sentence why.
+
+# Each library: the target that it gives, CMake's package for it, its Debian and Ubuntu package.
+set(pixnerd_library_eigen Eigen3::Eigen Eigen3 libeigen3-dev)
+set(pixnerd_library_threads Threads::Threads Threads libc6-dev)
+set(pixnerd_library_json nlohmann_json::nlohmann_json nlohmann_json nlohmann-json3-dev)
+set(pixnerd_library_zlib ZLIB::ZLIB ZLIB zlib1g-dev)
+set(pixnerd_library_png PNG::PNG PNG libpng-dev)
+set(pixnerd_library_jpeg JPEG::JPEG JPEG libjpeg-dev)
+set(pixnerd_library_freetype Freetype::Freetype Freetype libfreetype-dev)
+set(pixnerd_library_harfbuzz pixnerd::harfbuzz HarfBuzz libharfbuzz-dev)
+
+# HarfBuzz has no find module in CMake, and its own package file is not shipped everywhere.
+function(pixnerd_find_harfbuzz)
+  if(CMAKE_DISABLE_FIND_PACKAGE_HarfBuzz)
+    return()
+  endif()
+  find_path(PIXNERD_HARFBUZZ_INCLUDE_DIR hb.h PATH_SUFFIXES harfbuzz)
+  find_library(PIXNERD_HARFBUZZ_LIBRARY harfbuzz)
+  mark_as_advanced(PIXNERD_HARFBUZZ_INCLUDE_DIR PIXNERD_HARFBUZZ_LIBRARY)
+  if(PIXNERD_HARFBUZZ_INCLUDE_DIR AND PIXNERD_HARFBUZZ_LIBRARY)
+    add_library(pixnerd::harfbuzz UNKNOWN IMPORTED)
+    set_target_properties(
+      pixnerd::harfbuzz PROPERTIES IMPORTED_LOCATION "${PIXNERD_HARFBUZZ_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES
+                                                                                  "${PIXNERD_HARFBUZZ_INCLUDE_DIR}")
+  endif()
+endfunction()
+
+# Finds the given libraries for a component; sets pixnerd_<component>_MISSING in the caller, empty if all are there.
+function(pixnerd_find_libraries component)
+  set(missing "")
+  foreach(library IN LISTS ARGN)
+    list(GET pixnerd_library_${library} 0 target)
+    list(GET pixnerd_library_${library} 1 package)
+    list(GET pixnerd_library_${library} 2 debian)
+    if(TARGET ${target})
+      continue()
+    elseif(library STREQUAL "harfbuzz")
+      pixnerd_find_harfbuzz()
+    else()
+      find_package(${package} QUIET)
+    endif()
+    if(NOT TARGET ${target})
+      string(APPEND missing "pixnerd's component ${component} needs ${package}, which was not found "
+             "(on Debian and Ubuntu: apt-get install ${debian}). ")
+    elseif(PIXNERD_GLOBAL_TARGETS)
+      set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL TRUE)
+    endif()
+  endforeach()
+  string(STRIP "${missing}" missing)
+  set(pixnerd_${component}_MISSING "${missing}" PARENT_SCOPE)
+endfunction()
+
+# pixnerd_component(NAME [USES component...] [NEEDS library...]): makes pixnerd::NAME if all that it builds on is there.
+function(pixnerd_component component)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "USES;NEEDS")
+  pixnerd_find_libraries(${component} ${arg_NEEDS})
+  foreach(used IN LISTS arg_USES)
+    if(pixnerd_${used}_MISSING)
+      string(APPEND pixnerd_${component}_MISSING
+             " pixnerd's component ${component} builds on ${used}: ${pixnerd_${used}_MISSING}")
+    endif()
+  endforeach()
+  string(STRIP "${pixnerd_${component}_MISSING}" missing)
+  set(pixnerd_${component}_MISSING "${missing}" PARENT_SCOPE)
+  if(missing OR TARGET pixnerd::${component})
+    return()
+  endif()
+  if(PIXNERD_GLOBAL_TARGETS)
+    add_library(pixnerd::${component} INTERFACE IMPORTED GLOBAL)
+  else()
+    add_library(pixnerd::${component} INTERFACE IMPORTED)
+  endif()
+  target_link_libraries(pixnerd::${component} INTERFACE pixnerd::pixnerd)
+  foreach(used IN LISTS arg_USES)
+    target_link_libraries(pixnerd::${component} INTERFACE pixnerd::${used})
+  endforeach()
+  foreach(library IN LISTS arg_NEEDS)
+    list(GET pixnerd_library_${library} 0 target)
+    target_link_libraries(pixnerd::${component} INTERFACE ${target})
+  endforeach()
+endfunction()
+
+pixnerd_find_libraries(core eigen threads)
+if(pixnerd_core_MISSING)
+  set(pixnerd_FOUND FALSE)
+  set(pixnerd_NOT_FOUND_MESSAGE "${pixnerd_core_MISSING}")
+  return()
+endif()
+if(NOT TARGET pixnerd::pixnerd)
+  include("${CMAKE_CURRENT_LIST_DIR}/pixnerd-targets.cmake")
+endif()
+
+set(pixnerd_components io image data train eval)
+pixnerd_component(io NEEDS json zlib)
+pixnerd_component(image NEEDS zlib png jpeg)
+pixnerd_component(data USES io image NEEDS freetype harfbuzz)
+pixnerd_component(train USES io)
+pixnerd_component(eval USES io image)
+
+# What find_package was asked for; in the source tree nothing is asked for.
+foreach(component IN LISTS pixnerd_FIND_COMPONENTS)
+  if(TARGET pixnerd::${component})
+    set(pixnerd_${component}_FOUND TRUE)
+  else()
+    set(pixnerd_${component}_FOUND FALSE)
+    if(pixnerd_FIND_REQUIRED_${component})
+      set(pixnerd_FOUND FALSE)
+      if(component IN_LIST pixnerd_components)
+        set(pixnerd_NOT_FOUND_MESSAGE "${pixnerd_${component}_MISSING}")
+      else()
+        string(REPLACE ";" ", " names "${pixnerd_components}")
+        set(pixnerd_NOT_FOUND_MESSAGE "pixnerd has no component ${component}; it has ${names}.")
+      endif()
+      return()
+    endif()
+  endif()
+endforeach()
