@@ -1,5 +1,6 @@
 /// \file
-/// Building messages without streams or <format> (neither is cheap to include, the latter is missing before g++ 13).
+/// Building messages without streams or <format> (neither is cheap to include, the latter is missing before
+/// g++ 13).
 #pragma once
 
 #include <charconv>
@@ -10,12 +11,22 @@
 
 namespace pixnerd {
 
-inline void append_text(std::string& out, std::string_view piece) { out += piece; }
-inline void append_text(std::string& out, const char* piece) { out += piece; }
-inline void append_text(std::string& out, char piece) { out += piece; }
-inline void append_text(std::string& out, bool value) { out += value ? "true" : "false"; }
+inline void append_text(std::string& out, std::string_view piece) {
+  out += piece;
+}
+inline void append_text(std::string& out, const char* piece) {
+  out += piece;
+}
+inline void append_text(std::string& out, char piece) {
+  out += piece;
+}
+inline void append_text(std::string& out, bool value) {
+  out += value ? "true" : "false";
+}
 
-inline void append_text(std::string& out, std::integral auto value) { out += std::to_string(value); }
+inline void append_text(std::string& out, std::integral auto value) {
+  out += std::to_string(value);
+}
 
 /// Shortest decimal form that reads back as the same number.
 inline void append_text(std::string& out, std::floating_point auto value) {

@@ -1,0 +1,131 @@
+/// \file
+/// Where the gradient of one tensor is collected during backward.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include <pixnerd/tensor/tensor.hpp>
+
+namespace pixnerd {
+
+/// Where an operation's backward puts the gradient of one input. The first contribution to a gradient is
+/// written, later ones are added; an input that wants no gradient gives a target that is false.
+template <class T>
+struct GradTarget {
+  T* data = nullptr;
+  bool add = false;
+
+  explicit operator bool() const { return data != nullptr; }
+
+  /// Writes or adds one element.
+  PIXNERD_HOST_DEVICE void put(std::int64_t i, T value) const { data[i] = add ? data[i] + value : value; }
+};
+
+/// A flat gradient of as many elements as its tensor, so that reshaped views share it. Its element type is
+/// fixed by the first contribution: that of the tensor for activations, float32 for bfloat16 parameters.
+template <class Device>
+class GradSlot {
+ public:
+  explicit GradSlot(std::int64_t count) : count_(count) {}
+
+  /// Whether backward has contributed anything.
+  bool written() const { return written_; }
+
+  /// Memory for the next contribution, allocated on demand.
+  template <class T>
+  GradTarget<T> target() {
+    if (data_ == nullptr && count_ > 0) {
+      storage_ = allocate_bytes<Device>(static_cast<std::size_t>(count_) * sizeof(T));
+      data_ = storage_.get();
+      element_size_ = sizeof(T);
+    }
+    check<T>();
+    // An empty gradient has no memory, yet counts as written.
+    return {reinterpret_cast<T*>(data_), std::exchange(written_, true)};
+  }
+
+  /// Contributes a gradient that nobody else needs: a first contribution takes its memory instead of copying
+  /// it. Returns false, having done nothing, when the caller must add it itself.
+  template <class T>
+  bool adopt(const Tensor<T, Device>& gradient) {
+    if (written_ || data_ != nullptr) return false;
+    storage_ = gradient.storage();
+    data_ = reinterpret_cast<std::byte*>(gradient.data());
+    element_size_ = sizeof(T);
+    written_ = true;
+    return true;
+  }
+
+  /// Lets the gradient be collected in given memory: a parameter's part of its store, or a test's pre-filled
+  /// buffer.
+  template <class T>
+  void bind(const Tensor<T, Device>& memory, bool written = false) {
+    if (memory.count() != count_) {
+      raise<ShapeError>("gradient", text(count_, " elements of memory"), text(memory.count()));
+    }
+    storage_ = memory.storage();
+    data_ = reinterpret_cast<std::byte*>(memory.data());
+    element_size_ = sizeof(T);
+    written_ = written;
+  }
+
+  /// The collected gradient under the shape of its tensor; undefined when nothing was contributed.
+  template <class T>
+  Tensor<T, Device> gradient(const Shape& shape) const {
+    if (!written_) return {};
+    check<T>();
+    return Tensor<T, Device>(storage_, reinterpret_cast<T*>(data_), shape);
+  }
+
+  /// Forgets the contributions; the next one writes. Bound memory stays bound.
+  void clear() { written_ = false; }
+
+  /// Forgets contributions and memory.
+  void release() {
+    clear();
+    storage_ = nullptr;
+    data_ = nullptr;
+  }
+
+ private:
+  template <class T>
+  void check() const {
+    if (data_ != nullptr && element_size_ != sizeof(T)) {
+      raise<ValueError>("gradient", text("elements of ", element_size_, " bytes"), text(element_name<T>));
+    }
+  }
+
+  std::int64_t count_;
+  std::shared_ptr<std::byte> storage_;
+  std::byte* data_ = nullptr;
+  std::size_t element_size_ = 0;
+  bool written_ = false;
+};
+
+/// The target of an input's gradient; false when the input wants none.
+template <class T, class Device>
+GradTarget<T> grad_target(const std::shared_ptr<GradSlot<Device>>& slot) {
+  return slot ? slot->template target<T>() : GradTarget<T>{};
+}
+
+/// Makes x a leaf whose gradient is wanted.
+template <class T, class Device>
+void require_grad(Tensor<T, Device>& x) {
+  if (!x.slot()) x.set_slot(std::make_shared<GradSlot<Device>>(x.count()));
+}
+
+/// The gradient of a leaf, collected by backward; undefined before the first contribution.
+/// Gradients of intermediate tensors are freed while backward runs.
+template <class T, class Device>
+Tensor<wide_t<T>, Device> grad(const Tensor<T, Device>& x) {
+  return x.slot() ? x.slot()->template gradient<wide_t<T>>(x.shape()) : Tensor<wide_t<T>, Device>{};
+}
+
+/// Forgets the gradient of a leaf, so that the next backward starts afresh.
+template <class T, class Device>
+void clear_grad(const Tensor<T, Device>& x) {
+  if (x.slot()) x.slot()->clear();
+}
+
+}  // namespace pixnerd

@@ -1,0 +1,58 @@
+/// \file
+/// Scalar formulas shared by every device. They are plain arithmetic without branches, so loops over them
+/// vectorize.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include <pixnerd/core/annotations.hpp>
+
+namespace pixnerd {
+
+/// e^x in float64.
+PIXNERD_HOST_DEVICE inline double fast_exp(double x) {
+  return std::exp(x);
+}
+
+/// e^x in float32 within 2 units in the last place; x below -87 gives about 1e-38 and above 88 about 1.7e38,
+/// NaN stays.
+PIXNERD_HOST_DEVICE inline float fast_exp(float x) {
+  x = x < -87.0f ? -87.0f : x;
+  x = x > 88.0f ? 88.0f : x;
+  // x = n ln 2 + r with |r| <= ln(2) / 2; adding 1.5 * 2^23 rounds to an integer that sits in the low bits.
+  const float shifted = x * 1.44269504f + 12582912.0f;
+  const float n = shifted - 12582912.0f;
+  const float r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
+  float p = r * (1.0f / 5040) + 1.0f / 720;
+  p = p * r + 1.0f / 120;
+  p = p * r + 1.0f / 24;
+  p = p * r + 1.0f / 6;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  const std::uint32_t exponent = std::bit_cast<std::uint32_t>(shifted) << 23;
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(p) + exponent);
+}
+
+/// 1 / (1 + e^-x).
+template <class T>
+PIXNERD_HOST_DEVICE inline T sigmoid(T x) {
+  return T(1) / (T(1) + fast_exp(-x));
+}
+
+/// x / (1 + e^-x), named silu_value because silu() is the operation on tensors.
+template <class T>
+PIXNERD_HOST_DEVICE inline T silu_value(T x) {
+  return x * sigmoid(x);
+}
+
+/// Derivative of silu_value.
+template <class T>
+PIXNERD_HOST_DEVICE inline T silu_slope(T x) {
+  const T s = sigmoid(x);
+  return s * (T(1) + x * (T(1) - s));
+}
+
+}  // namespace pixnerd

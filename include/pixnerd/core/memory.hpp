@@ -1,0 +1,151 @@
+/// \file
+/// Host memory from a caching pool: a steady training step allocates nothing new.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <vector>
+
+#include <pixnerd/core/device.hpp>
+#include <pixnerd/core/error.hpp>
+
+namespace pixnerd {
+
+/// Memory that was asked for and is not to be had.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Bytes a pool holds from the system, and how many of them tensors use now and used at most.
+struct MemoryStatistics {
+  std::size_t held = 0;
+  std::size_t in_use = 0;
+  std::size_t peak = 0;
+  std::size_t system_allocations = 0;  ///< how often the pool asked the system
+};
+
+/// Allocates and frees the memory of tensors on a device. Each device specializes it.
+template <class Device>
+struct memory_pool {
+  static_assert(sizeof(Device) == 0,
+                "this device has no memory here: include pixnerd.hpp and compile with nvcc");
+};
+
+/// Blocks aligned to 64 bytes, kept by size when freed. Safe to use from several threads.
+template <>
+struct memory_pool<Cpu> {
+ public:
+  static memory_pool& instance() {
+    // Never destroyed: tensors with static lifetime may be freed after any other static object.
+    static memory_pool* pool = new memory_pool;
+    return *pool;
+  }
+
+  void* allocate(std::size_t bytes) {
+    const std::size_t size = block_size(bytes);
+    const std::lock_guard lock(mutex_);
+    void* block = nullptr;
+    if (auto& blocks = free_[size]; !blocks.empty()) {
+      block = blocks.back();
+      blocks.pop_back();
+    } else {
+      block = std::aligned_alloc(alignment, size);
+      if (block == nullptr) {
+        release_free_blocks();
+        block = std::aligned_alloc(alignment, size);
+      }
+      if (block == nullptr) {
+        throw OutOfMemory(text("[cpu memory] expected ", bytes, " bytes, got none: the pool holds ",
+                               statistics_.held, " bytes, ", statistics_.in_use, " of them in use"));
+      }
+      statistics_.held += size;
+      ++statistics_.system_allocations;
+    }
+    statistics_.in_use += size;
+    statistics_.peak = std::max(statistics_.peak, statistics_.in_use);
+    return block;
+  }
+
+  void free(void* block, std::size_t bytes) noexcept {
+    const std::size_t size = block_size(bytes);
+    const std::lock_guard lock(mutex_);
+    statistics_.in_use -= size;
+    try {
+      free_[size].push_back(block);
+    } catch (...) {
+      std::free(block);
+      statistics_.held -= size;
+    }
+  }
+
+  /// Gives unused blocks back to the system.
+  void trim() {
+    const std::lock_guard lock(mutex_);
+    release_free_blocks();
+  }
+
+  MemoryStatistics statistics() {
+    const std::lock_guard lock(mutex_);
+    return statistics_;
+  }
+
+ private:
+  static constexpr std::size_t alignment = 64;
+
+  /// Rounds up to an eighth of the next lower power of two, so that close sizes share blocks.
+  static std::size_t block_size(std::size_t bytes) {
+    std::size_t step = alignment;
+    while (step * 16 <= bytes) step *= 2;
+    return std::max(step, (bytes + step - 1) / step * step);
+  }
+
+  void release_free_blocks() {
+    for (auto& [size, blocks] : free_) {
+      for (void* block : blocks) std::free(block);
+      statistics_.held -= size * blocks.size();
+      blocks.clear();
+    }
+  }
+
+  std::mutex mutex_;
+  std::map<std::size_t, std::vector<void*>> free_;
+  MemoryStatistics statistics_;
+};
+
+/// Moves bytes within a device and between it and the host. Each device specializes it.
+template <class Device>
+struct memory_transfer {
+  static_assert(sizeof(Device) == 0,
+                "this device has no code here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct memory_transfer<Cpu> {
+  static void copy(void* to, const void* from, std::size_t bytes) {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  static void zero(void* to, std::size_t bytes) {
+    if (bytes > 0) std::memset(to, 0, bytes);
+  }
+  static void from_host(void* to, const void* from, std::size_t bytes) { copy(to, from, bytes); }
+  static void to_host(void* to, const void* from, std::size_t bytes) { copy(to, from, bytes); }
+};
+
+/// Shared, untyped, uninitialized device memory.
+template <class Device>
+std::shared_ptr<std::byte> allocate_bytes(std::size_t bytes) {
+  if (bytes == 0) return {};
+  auto& pool = memory_pool<Device>::instance();
+  auto* block = static_cast<std::byte*>(pool.allocate(bytes));
+  return std::shared_ptr<std::byte>(block, [&pool, bytes](std::byte* p) { pool.free(p, bytes); });
+}
+
+}  // namespace pixnerd

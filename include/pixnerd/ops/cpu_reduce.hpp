@@ -1,0 +1,53 @@
+/// \file
+/// Sums on the CPU that vectorize and whose order depends on sizes alone.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+
+#include <pixnerd/autograd/grad_slot.hpp>
+#include <pixnerd/core/memory.hpp>
+#include <pixnerd/core/thread_pool.hpp>
+
+namespace pixnerd {
+
+/// Sum of term(i) for i in [begin, end) on the calling thread, in 16 interleaved partial sums, so that the
+/// loop vectorizes without letting the compiler reorder anything.
+template <class T, class Term>
+T lane_sum(std::int64_t begin, std::int64_t end, Term&& term) {
+  constexpr std::int64_t lanes = 16;
+  T partial[lanes] = {};
+  std::int64_t i = begin;
+  for (; i + lanes <= end; i += lanes) {
+    for (std::int64_t lane = 0; lane < lanes; ++lane) partial[lane] += term(i + lane);
+  }
+  for (std::int64_t lane = 0; i < end; ++i, ++lane) partial[lane] += term(i);
+  for (std::int64_t half = lanes / 2; half > 0; half /= 2) {
+    for (std::int64_t lane = 0; lane < half; ++lane) partial[lane] += partial[lane + half];
+  }
+  return partial[0];
+}
+
+/// Sums `width` columns over rows [0, rows) on all threads, the rows taken in blocks of `grain` added in
+/// order: body(begin, end, sums) must add its rows' contributions to sums[0 .. width), which starts at zero.
+/// The total is written or added to `target`.
+template <class T, class Body>
+void parallel_column_sums(std::int64_t rows, std::int64_t width, std::int64_t grain, GradTarget<T> target,
+                          Body&& body) {
+  const std::int64_t blocks = std::max<std::int64_t>(1, (rows + grain - 1) / grain);
+  const auto storage = allocate_bytes<Cpu>(static_cast<std::size_t>(blocks * width) * sizeof(T));
+  T* partial = reinterpret_cast<T*>(storage.get());
+  parallel_for(blocks, [&](std::int64_t block) {
+    T* sums = partial + block * width;
+    std::fill_n(sums, width, T(0));
+    body(block * grain, std::min(rows, (block + 1) * grain), sums);
+  });
+  for (std::int64_t j = 0; j < width; ++j) {
+    T sum = partial[j];
+    for (std::int64_t block = 1; block < blocks; ++block) sum += partial[block * width + j];
+    target.put(j, sum);
+  }
+}
+
+}  // namespace pixnerd

@@ -1,0 +1,79 @@
+/// \file
+/// Matrix product with bias: the affine map of a linear layer.
+#pragma once
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/ops/cpu_product.hpp>
+#include <pixnerd/ops/cpu_reduce.hpp>
+
+namespace pixnerd {
+
+template <class Device>
+struct linear_kernel {
+  static_assert(sizeof(Device) == 0,
+                "op linear has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct linear_kernel<Cpu> {
+  /// y (rows x out) = x (rows x in) * weight^T + bias; bias may be null.
+  template <class T>
+  static void forward(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x, const T* weight,
+                      const T* bias, T* y) {
+    parallel_product<T>(rows, out, in, {x, in}, {weight, in, true}, y, out, false, bias);
+  }
+
+  template <class T>
+  static void backward_x(std::int64_t rows, std::int64_t in, std::int64_t out, const T* weight,
+                         const T* grad_y, GradTarget<T> grad_x) {
+    parallel_product<T>(rows, in, out, {grad_y, out}, {weight, in}, grad_x.data, in, grad_x.add);
+  }
+
+  template <class T>
+  static void backward_weight(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x,
+                              const T* grad_y, GradTarget<T> grad_weight) {
+    parallel_product<T>(out, in, rows, {grad_y, out, true}, {x, in}, grad_weight.data, in, grad_weight.add);
+  }
+
+  template <class T>
+  static void backward_bias(std::int64_t rows, std::int64_t out, const T* grad_y, GradTarget<T> grad_bias) {
+    parallel_column_sums<T>(rows, out, 256, grad_bias, [=](std::int64_t begin, std::int64_t end, T* sums) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        for (std::int64_t j = 0; j < out; ++j) sums[j] += grad_y[i * out + j];
+      }
+    });
+  }
+};
+
+/// y = x weight^T + bias over the innermost axis.
+/// x (..., in), weight (out, in), bias (out) or undefined -> y (..., out). Saves x and weight.
+/// Throws ShapeError when the sizes do not fit.
+template <class T, class Device>
+Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<T, Device>& weight,
+                         const Tensor<T, Device>& bias = {}) {
+  if (x.rank() < 1 || weight.rank() != 2 || x.size(-1) != weight.size(1)) {
+    raise<ShapeError>("linear", "x (..., in) and weight (out, in)",
+                      text("x ", x.shape(), " and weight ", weight.shape()));
+  }
+  const std::int64_t rows = x.shape().rows(), in = weight.size(1), out = weight.size(0);
+  if (bias.defined() && !(bias.shape() == Shape{out})) {
+    raise<ShapeError>("linear", text("a bias of shape (", out, ")"), text(bias.shape()));
+  }
+  Shape shape = x.shape();
+  shape[-1] = out;
+  Tensor<T, Device> y(shape);  // (..., out)
+  using kernel = linear_kernel<Device>;
+  kernel::forward(rows, in, out, x.data(), weight.data(), bias.data(), y.data());
+  if (needs_grad(x, weight, bias)) {
+    record(y, [=, bias = bias.slot()](const Tensor<T, Device>& grad_y) {
+      const T* g = grad_y.data();
+      if (x.slot()) kernel::backward_x(rows, in, out, weight.data(), g, grad_target<T>(x.slot()));
+      if (weight.slot())
+        kernel::backward_weight(rows, in, out, x.data(), g, grad_target<wide_t<T>>(weight.slot()));
+      if (bias) kernel::backward_bias(rows, out, g, grad_target<wide_t<T>>(bias));
+    });
+  }
+  return y;
+}
+
+}  // namespace pixnerd

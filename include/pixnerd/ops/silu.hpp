@@ -1,0 +1,49 @@
+/// \file
+/// SiLU activation.
+#pragma once
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/core/math.hpp>
+#include <pixnerd/core/thread_pool.hpp>
+
+namespace pixnerd {
+
+template <class Device>
+struct silu_kernel {
+  static_assert(sizeof(Device) == 0,
+                "op silu has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct silu_kernel<Cpu> {
+  static constexpr std::int64_t grain = 8192;
+
+  template <class T>
+  static void forward(std::int64_t count, const T* x, T* y) {
+    parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) y[i] = silu_value(x[i]);
+    });
+  }
+
+  template <class T>
+  static void backward(std::int64_t count, const T* x, const T* grad_y, GradTarget<T> grad_x) {
+    parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) grad_x.put(i, grad_y[i] * silu_slope(x[i]));
+    });
+  }
+};
+
+/// y = x / (1 + e^-x), elementwise, any shape. Saves x.
+template <class T, class Device>
+Tensor<T, Device> silu(const Tensor<T, Device>& x) {
+  Tensor<T, Device> y(x.shape());
+  silu_kernel<Device>::forward(x.count(), x.data(), y.data());
+  if (needs_grad(x)) {
+    record(y, [x](const Tensor<T, Device>& grad_y) {
+      silu_kernel<Device>::backward(x.count(), x.data(), grad_y.data(), grad_target<T>(x.slot()));
+    });
+  }
+  return y;
+}
+
+}  // namespace pixnerd

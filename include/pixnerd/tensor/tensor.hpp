@@ -1,0 +1,148 @@
+/// \file
+/// Tensor: a contiguous, row-major array on a device. A value that shares its memory when copied.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <pixnerd/core/device.hpp>
+#include <pixnerd/core/element.hpp>
+#include <pixnerd/core/error.hpp>
+#include <pixnerd/core/memory.hpp>
+#include <pixnerd/core/shape.hpp>
+
+namespace pixnerd {
+
+template <class Device>
+class GradSlot;  // autograd/grad_slot.hpp
+
+/// Shared storage, an offset into it, a shape, and, where a gradient is wanted, the slot it is collected in.
+/// Copying a Tensor copies the handle, not the elements; see copy() for those.
+template <class T, class Device = Cpu>
+class Tensor {
+ public:
+  using value_type = T;
+  using device_type = Device;
+
+  /// No memory and no elements; defined() is false.
+  Tensor() = default;
+
+  /// Uninitialized elements.
+  explicit Tensor(const Shape& shape)
+      : storage_(allocate_bytes<Device>(static_cast<std::size_t>(shape.count()) * sizeof(T))),
+        data_(reinterpret_cast<T*>(storage_.get())),
+        shape_(shape),
+        defined_(true) {}
+
+  /// A window of existing memory that starts at `data` and stays alive with `storage`.
+  Tensor(std::shared_ptr<std::byte> storage, T* data, const Shape& shape)
+      : storage_(std::move(storage)), data_(data), shape_(shape), defined_(true) {}
+
+  /// Copies host values. Throws ShapeError when their number is not shape.count().
+  static Tensor from_host(const Shape& shape, std::span<const T> values) {
+    if (static_cast<std::int64_t>(values.size()) != shape.count()) {
+      raise<ShapeError>("tensor", text(shape.count(), " values for the shape ", shape), text(values.size()));
+    }
+    Tensor out(shape);
+    memory_transfer<Device>::from_host(out.data(), values.data(), values.size_bytes());
+    return out;
+  }
+
+  /// All elements equal to `value`.
+  static Tensor full(const Shape& shape, T value) {
+    return from_host(shape, std::vector<T>(static_cast<std::size_t>(shape.count()), value));
+  }
+
+  static Tensor zeros(const Shape& shape) {
+    Tensor out(shape);
+    out.zero();
+    return out;
+  }
+
+  bool defined() const { return defined_; }
+  const Shape& shape() const { return shape_; }
+  std::int64_t size(int axis) const { return shape_[axis]; }
+  int rank() const { return shape_.rank(); }
+  std::int64_t count() const { return defined_ ? shape_.count() : 0; }
+  std::size_t bytes() const { return static_cast<std::size_t>(count()) * sizeof(T); }
+  T* data() const { return data_; }
+  const std::shared_ptr<std::byte>& storage() const { return storage_; }
+
+  void zero() const { memory_transfer<Device>::zero(data_, bytes()); }
+
+  std::vector<T> to_host() const {
+    std::vector<T> out(static_cast<std::size_t>(count()));
+    memory_transfer<Device>::to_host(out.data(), data_, bytes());
+    return out;
+  }
+
+  /// The only element of a one-element tensor.
+  T item() const {
+    if (count() != 1) raise<ShapeError>("item", "a tensor with one element", text("the shape ", shape_));
+    T out;
+    memory_transfer<Device>::to_host(&out, data_, sizeof(T));
+    return out;
+  }
+
+  /// The same elements in the same order under another shape. Shares memory and gradient.
+  Tensor reshape(const Shape& shape) const {
+    if (shape.count() != count()) {
+      raise<ShapeError>("reshape", text("a shape of ", count(), " elements to view ", shape_), text(shape));
+    }
+    Tensor out = *this;
+    out.shape_ = shape;
+    return out;
+  }
+
+  /// Rows [begin, end) of the outermost axis, sharing memory. The view has no gradient: see split() for one
+  /// that has.
+  Tensor rows(std::int64_t begin, std::int64_t end) const {
+    if (rank() == 0 || begin < 0 || end < begin || end > size(0)) {
+      raise<ShapeError>("rows", text("a range within the outermost axis of ", shape_),
+                        text(begin, " to ", end));
+    }
+    Tensor out = detach();
+    out.shape_[0] = end - begin;
+    out.data_ = data_ + begin * shape_.count(1, rank());
+    return out;
+  }
+
+  /// The same memory without a gradient slot.
+  Tensor detach() const {
+    Tensor out = *this;
+    out.slot_ = nullptr;
+    return out;
+  }
+
+  /// The gradient slot, or null when no gradient is wanted.
+  const std::shared_ptr<GradSlot<Device>>& slot() const { return slot_; }
+  void set_slot(std::shared_ptr<GradSlot<Device>> slot) { slot_ = std::move(slot); }
+
+ private:
+  std::shared_ptr<std::byte> storage_;
+  T* data_ = nullptr;
+  Shape shape_;
+  bool defined_ = false;
+  std::shared_ptr<GradSlot<Device>> slot_;
+};
+
+/// A tensor with its own memory and the same elements. Has no gradient slot.
+template <class T, class Device>
+Tensor<T, Device> copy(const Tensor<T, Device>& x) {
+  Tensor<T, Device> out(x.shape());
+  memory_transfer<Device>::copy(out.data(), x.data(), x.bytes());
+  return out;
+}
+
+/// Overwrites the elements of `to` with those of `from`. Throws ShapeError when their shapes differ.
+template <class T, class Device>
+void copy_into(const Tensor<T, Device>& to, const Tensor<T, Device>& from) {
+  if (!(to.shape() == from.shape()))
+    raise<ShapeError>("copy_into", text("the shape ", to.shape()), text(from.shape()));
+  memory_transfer<Device>::copy(to.data(), from.data(), from.bytes());
+}
+
+}  // namespace pixnerd

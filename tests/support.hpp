@@ -1,0 +1,39 @@
+// What tests share: random tensors, gradient checks, relative errors.
+#pragma once
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <vector>
+
+#include <pixnerd/autograd/gradcheck.hpp>
+
+namespace pixnerd {
+
+/// Standard normal elements, the same for the same stream.
+template <class T = double>
+Tensor<T> random_tensor(const Shape& shape, std::uint32_t stream) {
+  const auto values = detail::test_values(shape.count(), 7, stream);
+  return Tensor<T>::from_host(shape, std::vector<T>(values.begin(), values.end()));
+}
+
+/// gradcheck() with the project's tolerance.
+template <class Function>
+void check_gradient(Function function, const std::vector<Tensor<double>>& inputs, double tolerance = 1e-7) {
+  const auto result = gradcheck(function, inputs);
+  BOOST_TEST(result.ok(tolerance), "gradient of input " << result.input << " is off by " << result.error);
+}
+
+/// ||a - b|| / ||b||.
+template <class A, class B>
+double relative_error(const std::vector<A>& a, const std::vector<B>& b) {
+  BOOST_TEST_REQUIRE(a.size() == b.size());
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double d = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+    difference += d * d;
+    norm += static_cast<double>(b[i]) * static_cast<double>(b[i]);
+  }
+  return norm > 0 ? std::sqrt(difference / norm) : std::sqrt(difference);
+}
+
+}  // namespace pixnerd
