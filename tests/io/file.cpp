@@ -12,44 +12,11 @@
 
 #include <pixnerd/io/file.hpp>
 
+#include "../files.hpp"
+
 namespace fs = std::filesystem;
 using namespace pixnerd;
-
-namespace {
-
-/// A new empty folder, removed with all it holds.
-struct Folder {
-  fs::path path;
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "pixnerd-file-XXXXXX").string();
-    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string operator/(const std::string& name) const { return (path / name).string(); }
-  int entries() const {
-    int n = 0;
-    for ([[maybe_unused]] const auto& entry : fs::directory_iterator(path)) ++n;
-    return n;
-  }
-};
-
-/// The message of the FileError that `action` throws; it must hold every one of `words`.
-template <class Action>
-void check_file_error(Action action, const std::vector<std::string>& words) {
-  try {
-    action();
-  } catch (const FileError& error) {
-    for (const auto& word : words) {
-      BOOST_TEST(std::string(error.what()).find(word) != std::string::npos, error.what()
-                                                                                << " lacks " << word);
-    }
-    return;
-  }
-  BOOST_ERROR("no FileError");
-}
-
-}  // namespace
+using test::Folder;
 
 BOOST_AUTO_TEST_SUITE(file)
 
@@ -68,8 +35,8 @@ BOOST_AUTO_TEST_CASE(writes_and_reads_back) {
   std::vector<std::uint8_t> three(3);
   file.read_at(50'000, three);
   BOOST_TEST(three == std::vector<std::uint8_t>(bytes.begin() + 50'000, bytes.begin() + 50'003));
-  check_file_error([&] { file.read_at(100'001, three); },
-                   {"3 bytes", "100001", "its end after 100003 bytes"});
+  test::check_throws<FileError>([&] { file.read_at(100'001, three); },
+                                {"3 bytes", "100001", "its end after 100003 bytes"});
 }
 
 BOOST_AUTO_TEST_CASE(writes_text) {
@@ -81,26 +48,29 @@ BOOST_AUTO_TEST_CASE(writes_text) {
 
 BOOST_AUTO_TEST_CASE(refuses_what_is_no_readable_file) {
   const Folder folder;
-  check_file_error([&] { read_file(folder / "none", 10); }, {folder / "none", "No such file"});
-  check_file_error([&] { read_file(folder.path, 10); }, {folder.path, "got a folder"});
-  check_file_error([&] { read_file("", 10); }, {"No such file"});
-  check_file_error([&] { read_file("/dev/zero", 10); }, {"/dev/zero", "a device"});
+  test::check_throws<FileError>([&] { read_file(folder / "none", 10); }, {folder / "none", "No such file"});
+  test::check_throws<FileError>([&] { read_file(folder.path, 10); }, {folder.path, "got a folder"});
+  test::check_throws<FileError>([&] { read_file("", 10); }, {"No such file"});
+  test::check_throws<FileError>([&] { read_file("/dev/zero", 10); }, {"/dev/zero", "a device"});
   BOOST_REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
-  check_file_error([&] { read_file(folder / "pipe", 10); }, {"pipe", "regular file"});
+  test::check_throws<FileError>([&] { read_file(folder / "pipe", 10); }, {"pipe", "regular file"});
   write_file_atomic(folder / "long", "12345678901");
-  check_file_error([&] { read_file(folder / "long", 10); }, {"at most 10 bytes", folder / "long", "got 11"});
+  test::check_throws<FileError>([&] { read_file(folder / "long", 10); },
+                                {"at most 10 bytes", folder / "long", "got 11"});
   if (::geteuid() != 0) {
     fs::permissions(folder / "long", fs::perms::none);
-    check_file_error([&] { read_file(folder / "long", 100); }, {folder / "long", "Permission denied"});
+    test::check_throws<FileError>([&] { read_file(folder / "long", 100); },
+                                  {folder / "long", "Permission denied"});
   }
 }
 
 BOOST_AUTO_TEST_CASE(refuses_places_it_cannot_write) {
   const Folder folder;
-  check_file_error([&] { write_file_atomic(folder / "none/a", "x"); }, {folder / "none/a", "No such file"});
-  check_file_error([&] { write_file_atomic(folder.path, "x"); }, {folder.path, "got a folder"});
-  check_file_error([&] { write_file_atomic("/dev/full", "x"); }, {"/dev/full", "a device"});
-  check_file_error([&] { write_file_atomic("", "x"); }, {"''"});
+  test::check_throws<FileError>([&] { write_file_atomic(folder / "none/a", "x"); },
+                                {folder / "none/a", "No such file"});
+  test::check_throws<FileError>([&] { write_file_atomic(folder.path, "x"); }, {folder.path, "got a folder"});
+  test::check_throws<FileError>([&] { write_file_atomic("/dev/full", "x"); }, {"/dev/full", "a device"});
+  test::check_throws<FileError>([&] { write_file_atomic("", "x"); }, {"''"});
   BOOST_TEST(folder.entries() == 0);
 }
 
@@ -125,8 +95,8 @@ BOOST_AUTO_TEST_CASE(a_write_that_fails_leaves_nothing) {
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   const rlimit small{5000, before.rlim_max};
   BOOST_REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
-  check_file_error([&] { write_file_atomic(folder / "a", std::vector<std::uint8_t>(6000)); },
-                   {folder / "a", "room for the 6000 bytes", "File too large"});
+  test::check_throws<FileError>([&] { write_file_atomic(folder / "a", std::vector<std::uint8_t>(6000)); },
+                                {folder / "a", "room for the 6000 bytes", "File too large"});
   BOOST_REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
   std::signal(SIGXFSZ, handler);
   BOOST_TEST(folder.entries() == 1);

@@ -1,0 +1,52 @@
+/// \file
+/// What tests that touch files share: a scratch folder, and checking an error's type and words.
+#pragma once
+
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace pixnerd::test {
+
+/// A new empty folder, removed with all it holds.
+struct Folder {
+  std::filesystem::path path;
+
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "pixnerd-test-XXXXXX").string();
+    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { std::filesystem::remove_all(path); }
+
+  std::string operator/(const std::string& name) const { return (path / name).string(); }
+
+  int entries() const {
+    int n = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(path)) ++n;
+    return n;
+  }
+};
+
+/// Runs `action`, which must throw a `Kind` whose message holds every one of `words`.
+template <class Kind, class Action>
+void check_throws(Action action, const std::vector<std::string>& words) {
+  try {
+    action();
+  } catch (const Kind& error) {
+    const std::string message = error.what();
+    for (const auto& word : words) {
+      BOOST_TEST(message.find(word) != std::string::npos, "'" << message << "' lacks '" << word << "'");
+    }
+    return;
+  }
+  BOOST_ERROR("nothing was thrown");
+}
+
+}  // namespace pixnerd::test
