@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Trains a small PixNerd on emoji for a few minutes and draws samples from it.
+#
+#   examples/quickstart.sh [--minutes M]     five minutes unless given
+#
+# Installs the Debian or Ubuntu packages that are missing, builds the program pixnerd in build/cpu, and leaves the run in
+# runs/quickstart.
+set -euo pipefail
+
+minutes=5
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --minutes) minutes=${2:?--minutes expects a number} && shift 2 ;;
+    --minutes=*) minutes=${1#*=} && shift ;;
+    -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 0 ;;
+    *) echo "quickstart.sh: expected [--minutes M], got $1" >&2 && exit 2 ;;
+  esac
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+examples/install_packages.sh build programs data
+cmake --preset cpu -DPIXNERD_BUILD_TESTS=OFF -DPIXNERD_BUILD_BENCHMARKS=OFF
+cmake --build --preset cpu --target pixnerd --parallel "$(nproc)"
+
+run=runs/quickstart
+rm -rf "$run"
+build/cpu/bin/pixnerd train --data emoji --minutes "$minutes" --out "$run"
+build/cpu/bin/pixnerd sample "$run" --out "$run/samples.png"
+echo
+echo "The samples are in $PWD/$run/samples.png"

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Checks the rules that the compiler does not: folders include only from folders above them, headers stay free of CUDA,
+# every operation has its test.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+folders=(core tensor autograd ops nn transformer field flow ode models optim io data train eval)
+opt_in=" io data train eval "
+sees_cuda=" pixnerd.hpp core/annotations.hpp "  # the only headers that may ask for __CUDACC__
+
+declare -A rank
+for i in "${!folders[@]}"; do rank[${folders[i]}]=$i; done
+errors=0
+wrong() {
+  printf 'layout: %s\n' "$1" >&2
+  errors=$((errors + 1))
+}
+
+while IFS= read -r file; do
+  name=${file#include/pixnerd/}
+  folder=${name%%/*}
+  if [[ $name == */* && -z ${rank[$folder]:-} ]]; then
+    wrong "$file lies in a folder that has no place in the order: ${folders[*]}"
+    continue
+  fi
+  while IFS= read -r line; do
+    if [[ $line == *'"'* ]]; then
+      wrong "$file includes with quotes, expected #include <pixnerd/...>: $line"
+    fi
+    included=$(sed -n 's|.*<pixnerd/\([^>]*\)>.*|\1|p' <<<"$line")
+    [[ -n $included ]] || continue
+    other=${included%%/*}
+    if [[ $included == *.cuh && $file == *.hpp && $name != pixnerd.hpp ]]; then
+      wrong "$file includes $included, and only pixnerd.hpp and .cuh files may"
+    elif [[ $name == pixnerd.hpp && $opt_in == *" $other "* ]]; then
+      wrong "$file includes $included, which is an opt-in header"
+    elif [[ $name == */* ]] && ((${rank[$other]:-99} > ${rank[$folder]})); then
+      wrong "$file includes $included, which is not above it"
+    fi
+  done < <(grep -E '^[[:space:]]*#[[:space:]]*include' "$file" || true)
+  if [[ $file == *.hpp && $sees_cuda != *" $name "* ]] && grep -q '__CUDACC__\|__CUDA_ARCH__' "$file"; then
+    wrong "$file asks whether nvcc compiles it, and only these may:$sees_cuda"
+  fi
+done < <(find include/pixnerd -name '*.hpp' -o -name '*.cuh' | sort)
+
+for header in include/pixnerd/ops/*.hpp; do
+  [[ -e $header ]] || continue
+  test=tests/ops/$(basename "$header" .hpp).cpp
+  [[ -e $test ]] || wrong "$header has no test $test"
+done
+
+((errors == 0)) || exit 1
+echo "layout: folders, includes and tests are in order"

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs what is missing (Debian, Ubuntu), builds everything, runs every test and check.
+set -uo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+examples/install_packages.sh build programs data tests || exit 1
+
+jobs=$(nproc)
+failed=()
+step() {  # NAME COMMAND...: runs it, goes on whatever comes out
+  local name=$1
+  shift
+  printf '\n== %s\n' "$name"
+  "$@" || failed+=("$name")
+}
+
+step "configure" cmake --preset ci
+step "build" cmake --build --preset ci --parallel "$jobs" -- -k 0
+step "tests" ctest --preset ci --parallel "$jobs"
+step "every header alone" tests/checks/headers_alone.sh build/ci
+step "layout" tests/checks/layout.sh
+step "format" tests/checks/format.sh
+
+printf '\n'
+if [[ ${#failed[@]} -gt 0 ]]; then
+  printf 'pixnerd: failed:%s (after %d s)\n' "$(printf ' %s,' "${failed[@]}" | sed 's/,$//')" "$SECONDS"
+  exit 1
+fi
+printf 'pixnerd: every test and check passed (%d s)\n' "$SECONDS"
