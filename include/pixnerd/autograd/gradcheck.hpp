@@ -43,7 +43,7 @@ inline std::vector<double> test_values(std::int64_t count, std::uint64_t seed, s
 /// into a gradient that already holds numbers, to which it must add.
 template <class Device, class Function>
 GradcheckResult gradcheck(Function function, const std::vector<Tensor<double, Device>>& inputs,
-                          double step = 1e-3, std::uint64_t seed = 1) {
+                          double step = 3e-4, std::uint64_t seed = 1) {
   std::vector<double> projection;
   const auto project = [&](const Tensor<double, Device>& output) {
     if (projection.empty()) projection = detail::test_values(output.count(), seed, 0);

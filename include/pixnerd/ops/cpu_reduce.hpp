@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <memory>
 
@@ -31,10 +32,10 @@ T lane_sum(std::int64_t begin, std::int64_t end, Term&& term) {
 
 /// Sums `width` columns over rows [0, rows) on all threads, the rows taken in blocks of `grain` added in
 /// order: body(begin, end, sums) must add its rows' contributions to sums[0 .. width), which starts at zero.
-/// The total is written or added to `target`.
-template <class T, class Body>
-void parallel_column_sums(std::int64_t rows, std::int64_t width, std::int64_t grain, GradTarget<T> target,
-                          Body&& body) {
+/// Each total goes to put(column, total).
+template <class T, class Put, class Body>
+  requires std::invocable<Put, std::int64_t, T>
+void parallel_column_sums(std::int64_t rows, std::int64_t width, std::int64_t grain, Put put, Body&& body) {
   const std::int64_t blocks = std::max<std::int64_t>(1, (rows + grain - 1) / grain);
   const auto storage = allocate_bytes<Cpu>(static_cast<std::size_t>(blocks * width) * sizeof(T));
   T* partial = reinterpret_cast<T*>(storage.get());
@@ -46,8 +47,16 @@ void parallel_column_sums(std::int64_t rows, std::int64_t width, std::int64_t gr
   for (std::int64_t j = 0; j < width; ++j) {
     T sum = partial[j];
     for (std::int64_t block = 1; block < blocks; ++block) sum += partial[block * width + j];
-    target.put(j, sum);
+    put(j, sum);
   }
+}
+
+/// The same into one gradient.
+template <class T, class Body>
+void parallel_column_sums(std::int64_t rows, std::int64_t width, std::int64_t grain, GradTarget<T> target,
+                          Body&& body) {
+  parallel_column_sums<T>(
+      rows, width, grain, [target](std::int64_t j, T sum) { target.put(j, sum); }, body);
 }
 
 }  // namespace pixnerd

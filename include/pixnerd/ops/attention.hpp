@@ -1,0 +1,132 @@
+/// \file
+/// Scaled dot-product attention.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/core/math.hpp>
+#include <pixnerd/ops/cpu_product.hpp>
+#include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu_scratch.hpp>
+
+namespace pixnerd {
+
+/// Sizes of an attention: batch, heads, number of queries and of keys, head width.
+struct AttentionSizes {
+  std::int64_t batch = 0, heads = 0, queries = 0, keys = 0, width = 0;
+};
+
+template <class Device>
+struct attention_kernel {
+  static_assert(sizeof(Device) == 0,
+                "op attention has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct attention_kernel<Cpu> {
+  static constexpr std::int64_t block = 64;  // queries whose scores are held at a time
+
+  template <class T>
+  static void forward(const AttentionSizes& s, const T* q, const T* k, const T* v, T* y) {
+    const std::int64_t blocks = (s.queries + block - 1) / block, stride = s.heads * s.width;
+    parallel_for(s.batch * s.heads * blocks, [=](std::int64_t tile) {
+      const std::int64_t image = tile / blocks / s.heads, head = tile / blocks % s.heads;
+      const std::int64_t first = tile % blocks * block, rows = std::min(block, s.queries - first);
+      const std::int64_t at_queries = (image * s.queries + first) * stride + head * s.width;
+      const std::int64_t at_keys = image * s.keys * stride + head * s.width;
+      Scratch<T> scratch(rows * s.keys, 1);
+      T* scores = scratch.take(rows * s.keys);
+      probabilities(s, rows, q + at_queries, k + at_keys, scores);
+      product_tile<T>(rows, s.width, s.keys, {scores, s.keys}, {v + at_keys, stride}, y + at_queries, stride,
+                      false);
+    });
+  }
+
+  template <class T>
+  static void backward(const AttentionSizes& s, const T* q, const T* k, const T* v, const T* grad_y,
+                       GradTarget<T> grad_q, GradTarget<T> grad_k, GradTarget<T> grad_v) {
+    const std::int64_t stride = s.heads * s.width;
+    const T scale = T(1) / std::sqrt(T(s.width));
+    // All query blocks of a head on one thread, so that the sums over queries have one order.
+    parallel_for(s.batch * s.heads, [=](std::int64_t tile) {
+      const std::int64_t image = tile / s.heads, head = tile % s.heads;
+      const std::int64_t at_keys = image * s.keys * stride + head * s.width;
+      const std::int64_t most = std::min(block, s.queries);
+      Scratch<T> scratch(2 * most * s.keys, 2);
+      T* p = scratch.take(most * s.keys);
+      T* grad_p = scratch.take(most * s.keys);
+      for (std::int64_t first = 0; first < std::max<std::int64_t>(1, s.queries); first += block) {
+        const std::int64_t rows = std::min(block, s.queries - first);
+        const std::int64_t at_queries = (image * s.queries + first) * stride + head * s.width;
+        const T* g = grad_y + at_queries;
+        probabilities(s, rows, q + at_queries, k + at_keys, p);
+        if (grad_v) {
+          product_tile<T>(s.keys, s.width, rows, {p, s.keys, true}, {g, stride}, grad_v.data + at_keys,
+                          stride, grad_v.add || first > 0);
+        }
+        product_tile<T>(rows, s.keys, s.width, {g, stride}, {v + at_keys, stride, true}, grad_p, s.keys,
+                        false);
+        for (std::int64_t i = 0; i < rows; ++i) {
+          const T* pi = p + i * s.keys;
+          T* gi = grad_p + i * s.keys;
+          const T dot = lane_sum<T>(0, s.keys, [=](std::int64_t j) { return pi[j] * gi[j]; });
+          for (std::int64_t j = 0; j < s.keys; ++j) gi[j] = pi[j] * (gi[j] - dot) * scale;
+        }
+        if (grad_q) {
+          product_tile<T>(rows, s.width, s.keys, {grad_p, s.keys}, {k + at_keys, stride},
+                          grad_q.data + at_queries, stride, grad_q.add);
+        }
+        if (grad_k) {
+          product_tile<T>(s.keys, s.width, rows, {grad_p, s.keys, true}, {q + at_queries, stride},
+                          grad_k.data + at_keys, stride, grad_k.add || first > 0);
+        }
+      }
+    });
+  }
+
+ private:
+  /// Rows of softmax(q k^T / sqrt(width)).
+  template <class T>
+  static void probabilities(const AttentionSizes& s, std::int64_t rows, const T* q, const T* k, T* p) {
+    const std::int64_t stride = s.heads * s.width;
+    product_tile<T>(rows, s.keys, s.width, {q, stride}, {k, stride, true}, p, s.keys, false);
+    const T scale = T(1) / std::sqrt(T(s.width));
+    for (std::int64_t i = 0; i < rows; ++i) {
+      T* row = p + i * s.keys;
+      T largest = row[0];
+      for (std::int64_t j = 1; j < s.keys; ++j) largest = std::max(largest, row[j]);
+      for (std::int64_t j = 0; j < s.keys; ++j) row[j] = fast_exp((row[j] - largest) * scale);
+      const T inverse = T(1) / lane_sum<T>(0, s.keys, [row](std::int64_t j) { return row[j]; });
+      for (std::int64_t j = 0; j < s.keys; ++j) row[j] *= inverse;
+    }
+  }
+};
+
+/// y = softmax(q k^T / sqrt(d)) v for each image and head, over all keys.
+/// q (B, Lq, A, d), k and v (B, Lk, A, d) -> y (B, Lq, A, d). Saves q, k and v; backward computes the scores
+/// again, and only a block of rows of them exists at a time. Throws ShapeError when sizes do not fit or there
+/// are no keys.
+template <class T, class Device>
+Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>& k,
+                            const Tensor<T, Device>& v) {
+  if (q.rank() != 4 || k.rank() != 4 || !(k.shape() == v.shape()) || q.size(0) != k.size(0) ||
+      q.size(2) != k.size(2) || q.size(3) != k.size(3) || k.size(1) < 1) {
+    raise<ShapeError>("attention", "q (B, Lq, A, d), k and v (B, Lk, A, d) with at least one key",
+                      text("q ", q.shape(), ", k ", k.shape(), ", v ", v.shape()));
+  }
+  const AttentionSizes sizes{q.size(0), q.size(2), q.size(1), k.size(1), q.size(3)};
+  Tensor<T, Device> y(q.shape());
+  using kernel = attention_kernel<Device>;
+  kernel::forward(sizes, q.data(), k.data(), v.data(), y.data());
+  if (needs_grad(q, k, v)) {
+    record(y, [=](const Tensor<T, Device>& grad_y) {
+      kernel::backward(sizes, q.data(), k.data(), v.data(), grad_y.data(), grad_target<T>(q.slot()),
+                       grad_target<T>(k.slot()), grad_target<T>(v.slot()));
+    });
+  }
+  return y;
+}
+
+}  // namespace pixnerd

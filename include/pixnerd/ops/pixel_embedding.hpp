@@ -1,0 +1,146 @@
+/// \file
+/// The first layer of the field decoder: an affine map of a pixel's values and of its coordinates within the
+/// patch.
+#pragma once
+
+#include <algorithm>
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/ops/cpu_product.hpp>
+#include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu_scratch.hpp>
+
+namespace pixnerd {
+
+/// Number of patches, of pixels in each, of values (C) and coordinates (K) of a pixel, and of features (F).
+struct PixelEmbeddingSizes {
+  std::int64_t patches = 0, pixels = 0, values = 0, coordinates = 0, features = 0;
+};
+
+template <class Device>
+struct pixel_embedding_kernel {
+  static_assert(
+      sizeof(Device) == 0,
+      "op pixel_embedding has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct pixel_embedding_kernel<Cpu> {
+  static constexpr std::int64_t grain = 512;  // rows, a row being one pixel of one patch
+
+  template <class T>
+  static void forward(const PixelEmbeddingSizes& s, const T* x, const T* coordinates, const T* weight,
+                      const T* bias, T* y) {
+    const std::int64_t in = s.values + s.coordinates, features = s.features;
+    Scratch<T> scratch((s.pixels + s.values) * features, 2);
+    // What coordinates and bias contribute is the same in every patch.
+    T* base = scratch.take(s.pixels * features);
+    parallel_product<T>(s.pixels, features, s.coordinates, {coordinates, s.coordinates},
+                        {weight + s.values, in, true}, base, features, false, bias);
+    T* value_weight = scratch.take(s.values * features);  // C x F
+    for (std::int64_t c = 0; c < s.values; ++c) {
+      for (std::int64_t f = 0; f < features; ++f) value_weight[c * features + f] = weight[f * in + c];
+    }
+    parallel_ranges(s.patches * s.pixels, grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        T* out = y + row * features;
+        std::copy_n(base + row % s.pixels * features, features, out);
+        for (std::int64_t c = 0; c < s.values; ++c) {
+          const T value = x[row * s.values + c];
+          const T* w = value_weight + c * features;
+          for (std::int64_t f = 0; f < features; ++f) out[f] += value * w[f];
+        }
+      }
+    });
+  }
+
+  template <class T>
+  static void backward(const PixelEmbeddingSizes& s, const T* x, const T* coordinates, const T* weight,
+                       const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_weight,
+                       GradTarget<T> grad_bias) {
+    const std::int64_t in = s.values + s.coordinates, features = s.features, rows = s.patches * s.pixels;
+    if (grad_x) {
+      parallel_ranges(rows, grain, [=](std::int64_t begin, std::int64_t end) {
+        product_tile<T>(end - begin, s.values, features, {grad_y + begin * features, features}, {weight, in},
+                        grad_x.data + begin * s.values, s.values, grad_x.add);
+      });
+    }
+    if (!grad_weight && !grad_bias) return;
+    parallel_column_sums<T>(
+        rows, s.values * features, 4 * grain,
+        [=](std::int64_t i, T sum) {
+          if (grad_weight) grad_weight.put(i % features * in + i / features, sum);
+        },
+        [=](std::int64_t begin, std::int64_t end, T* sums) {
+          for (std::int64_t row = begin; row < end; ++row) {
+            for (std::int64_t c = 0; c < s.values; ++c) {
+              const T value = x[row * s.values + c];
+              for (std::int64_t f = 0; f < features; ++f)
+                sums[c * features + f] += value * grad_y[row * features + f];
+            }
+          }
+        });
+    // Coordinates and bias see the gradient summed over patches.
+    Scratch<T> scratch((s.pixels + s.coordinates) * features, 2);
+    T* summed = scratch.take(s.pixels * features);
+    parallel_ranges(s.pixels * features, 64, [=](std::int64_t begin, std::int64_t end) {
+      std::fill(summed + begin, summed + end, T(0));
+      for (std::int64_t patch = 0; patch < s.patches; ++patch) {
+        const T* g = grad_y + patch * s.pixels * features;
+        for (std::int64_t i = begin; i < end; ++i) summed[i] += g[i];
+      }
+    });
+    if (grad_bias) {
+      parallel_column_sums<T>(s.pixels, features, grain, grad_bias,
+                              [=](std::int64_t begin, std::int64_t end, T* sums) {
+                                for (std::int64_t i = begin; i < end; ++i) {
+                                  for (std::int64_t f = 0; f < features; ++f)
+                                    sums[f] += summed[i * features + f];
+                                }
+                              });
+    }
+    if (grad_weight) {
+      T* grad_coordinates = scratch.take(features * s.coordinates);
+      parallel_product<T>(features, s.coordinates, s.pixels, {summed, features, true},
+                          {coordinates, s.coordinates}, grad_coordinates, s.coordinates, false);
+      for (std::int64_t f = 0; f < features; ++f) {
+        for (std::int64_t k = 0; k < s.coordinates; ++k) {
+          grad_weight.put(f * in + s.values + k, grad_coordinates[f * s.coordinates + k]);
+        }
+      }
+    }
+  }
+};
+
+/// y = weight [x, coordinates] + bias for every pixel of every patch; the coordinates are the same in every
+/// patch and are never written out beside the values.
+///
+/// x (N, pixels, C), coordinates (pixels, K), weight (F, C + K) with the columns of the values first, bias
+/// (F)
+/// -> y (N, pixels, F). Saves x, coordinates and weight. The coordinates are constants.
+/// Throws ShapeError when sizes do not fit. Source: PixNerd, field input.
+template <class T, class Device>
+Tensor<T, Device> pixel_embedding(const Tensor<T, Device>& x, const Tensor<T, Device>& coordinates,
+                                  const Tensor<T, Device>& weight, const Tensor<T, Device>& bias) {
+  if (x.rank() != 3 || coordinates.rank() != 2 || weight.rank() != 2 || coordinates.size(0) != x.size(1) ||
+      weight.size(1) != x.size(2) + coordinates.size(1) || !(bias.shape() == Shape{weight.size(0)})) {
+    raise<ShapeError>("pixel_embedding",
+                      "x (N, pixels, C), coordinates (pixels, K), weight (F, C+K) and bias (F)",
+                      text("x ", x.shape(), ", coordinates ", coordinates.shape(), ", weight ",
+                           weight.shape(), ", bias ", bias.shape()));
+  }
+  const PixelEmbeddingSizes sizes{x.size(0), x.size(1), x.size(2), coordinates.size(1), weight.size(0)};
+  Tensor<T, Device> y({sizes.patches, sizes.pixels, sizes.features});
+  using kernel = pixel_embedding_kernel<Device>;
+  kernel::forward(sizes, x.data(), coordinates.data(), weight.data(), bias.data(), y.data());
+  if (needs_grad(x, weight, bias)) {
+    record(y, [=, bias = bias.slot()](const Tensor<T, Device>& grad_y) {
+      kernel::backward(sizes, x.data(), coordinates.data(), weight.data(), grad_y.data(),
+                       grad_target<T>(x.slot()), grad_target<wide_t<T>>(weight.slot()),
+                       grad_target<wide_t<T>>(bias));
+    });
+  }
+  return y;
+}
+
+}  // namespace pixnerd

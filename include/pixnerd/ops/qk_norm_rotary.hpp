@@ -1,0 +1,165 @@
+/// \file
+/// What happens between an attention layer's qkv product and the attention itself: heads are taken apart,
+/// queries and keys are normalized and turned by their positions.
+#pragma once
+
+#include <array>
+#include <cmath>
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/ops/cpu_reduce.hpp>
+
+namespace pixnerd {
+
+template <class Device>
+struct qk_norm_rotary_kernel {
+  static_assert(
+      sizeof(Device) == 0,
+      "op qk_norm_rotary has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+/// Turns the complex number (a, b) by the angle of the unit number (c, s).
+template <class T>
+PIXNERD_HOST_DEVICE inline void rotate_pair(T a, T b, T c, T s, T& out_a, T& out_b) {
+  out_a = a * c - b * s;
+  out_b = a * s + b * c;
+}
+
+template <>
+struct qk_norm_rotary_kernel<Cpu> {
+  static constexpr std::int64_t grain = 16;  // tokens
+
+  template <class T>
+  static void forward(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
+                      T epsilon, const T* qkv, const std::array<const T*, 2>& weights, const T* rotary,
+                      const std::array<T*, 3>& out, T* inverse_rms) {
+    const std::int64_t all = heads * width;
+    parallel_ranges(tokens, grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t token = begin; token < end; ++token) {
+        const T* turn = rotary == nullptr ? nullptr : rotary + token % positions * width;
+        for (int part = 0; part < 2; ++part) {
+          for (std::int64_t head = 0; head < heads; ++head) {
+            const T* x = qkv + (token * 3 + part) * all + head * width;
+            T* y = out[part] + token * all + head * width;
+            const T mean_square =
+                lane_sum<T>(0, width, [x](std::int64_t i) { return x[i] * x[i]; }) / T(width);
+            const T inverse = T(1) / std::sqrt(mean_square + epsilon);
+            inverse_rms[(token * 2 + part) * heads + head] = inverse;
+            const T* weight = weights[part];
+            if (turn == nullptr) {
+              for (std::int64_t i = 0; i < width; ++i) y[i] = x[i] * inverse * weight[i];
+            } else {
+              for (std::int64_t i = 0; i < width; i += 2) {
+                rotate_pair(x[i] * inverse * weight[i], x[i + 1] * inverse * weight[i + 1], turn[i],
+                            turn[i + 1], y[i], y[i + 1]);
+              }
+            }
+          }
+        }
+        std::copy_n(qkv + (token * 3 + 2) * all, all, out[2] + token * all);
+      }
+    });
+  }
+
+  template <class T>
+  static void backward(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
+                       const T* qkv, const std::array<const T*, 2>& weights, const T* rotary,
+                       const T* inverse_rms, const std::array<const T*, 3>& grad_out, GradTarget<T> grad_qkv,
+                       const std::array<GradTarget<T>, 2>& grad_weights) {
+    const std::int64_t all = heads * width;
+    const auto put = [=](std::int64_t i, T sum) {
+      if (const auto& target = grad_weights[i / width]) target.put(i % width, sum);
+    };
+    parallel_column_sums<T>(
+        tokens, 2 * width, grain, put, [=](std::int64_t begin, std::int64_t end, T* sums) {
+          std::array<T, max_width> unturned, scaled;
+          for (std::int64_t token = begin; token < end; ++token) {
+            const T* turn = rotary == nullptr ? nullptr : rotary + token % positions * width;
+            for (int part = 0; part < 2; ++part) {
+              for (std::int64_t head = 0; head < heads; ++head) {
+                const std::int64_t at = (token * 3 + part) * all + head * width;
+                const T* x = qkv + at;
+                const T* g = grad_out[part] + token * all + head * width;
+                const T* weight = weights[part];
+                const T inverse = inverse_rms[(token * 2 + part) * heads + head];
+                if (turn == nullptr) {
+                  std::copy_n(g, width, unturned.data());
+                } else {
+                  for (std::int64_t i = 0; i < width; i += 2) {
+                    rotate_pair(g[i], g[i + 1], turn[i], -turn[i + 1], unturned[i], unturned[i + 1]);
+                  }
+                }
+                T* weight_sums = sums + part * width;
+                for (std::int64_t i = 0; i < width; ++i) {
+                  weight_sums[i] += unturned[i] * x[i] * inverse;
+                  scaled[i] = unturned[i] * weight[i];
+                }
+                if (!grad_qkv) continue;
+                const T dot = lane_sum<T>(0, width, [&](std::int64_t i) { return scaled[i] * x[i]; });
+                const T along = dot * inverse * inverse * inverse / T(width);
+                for (std::int64_t i = 0; i < width; ++i)
+                  grad_qkv.put(at + i, scaled[i] * inverse - x[i] * along);
+              }
+            }
+            if (!grad_qkv) continue;
+            const std::int64_t at = (token * 3 + 2) * all;
+            for (std::int64_t i = 0; i < all; ++i) grad_qkv.put(at + i, grad_out[2][token * all + i]);
+          }
+        });
+  }
+
+  static constexpr std::int64_t max_width = 512;
+};
+
+/// Splits qkv into heads, applies RMSNorm over the head width to queries and keys (one weight each for all
+/// heads), then turns consecutive pairs of elements by the position's angles.
+///
+/// qkv (B, L, 3 * A * d) with features ordered [q, k, v][head][d]; weights (d); rotary (L, d) holding cosine
+/// and sine of each pair's angle in turn, or undefined for no turning -> q, k, v, each (B, L, A, d). Saves
+/// qkv and the inverse root mean squares. Throws ShapeError when sizes do not fit, for an odd d with rotary
+/// and for d above 512. Source: PixNerd, DiT block, attention.
+template <class T, class Device>
+std::array<Tensor<T, Device>, 3> qk_norm_rotary(const Tensor<T, Device>& qkv,
+                                                const Tensor<T, Device>& q_weight,
+                                                const Tensor<T, Device>& k_weight,
+                                                const Tensor<T, Device>& rotary, double epsilon = 1e-6) {
+  if (qkv.rank() != 3 || q_weight.rank() != 1 || !(q_weight.shape() == k_weight.shape()) ||
+      q_weight.size(0) < 1 || qkv.size(2) % (3 * q_weight.size(0)) != 0) {
+    raise<ShapeError>(
+        "qk_norm_rotary", "qkv (B, L, 3*A*d) and two weights (d)",
+        text("qkv ", qkv.shape(), " and weights ", q_weight.shape(), " and ", k_weight.shape()));
+  }
+  const std::int64_t batch = qkv.size(0), positions = qkv.size(1), width = q_weight.size(0);
+  const std::int64_t heads = qkv.size(2) / (3 * width);
+  if (rotary.defined() && (!(rotary.shape() == Shape{positions, width}) || width % 2 != 0)) {
+    raise<ShapeError>("qk_norm_rotary",
+                      text("a rotary table (", positions, ", ", width, ") with an even width"),
+                      text(rotary.shape()));
+  }
+  using kernel = qk_norm_rotary_kernel<Device>;
+  if (width > kernel::max_width) {
+    raise<ShapeError>("qk_norm_rotary", text("a head width up to ", kernel::max_width), text(width));
+  }
+  const Shape shape{batch, positions, heads, width};
+  std::array<Tensor<T, Device>, 3> out{Tensor<T, Device>(shape), Tensor<T, Device>(shape),
+                                       Tensor<T, Device>(shape)};
+  Tensor<wide_t<T>, Device> inverse_rms({batch, positions, 2, heads});
+  const std::array<const T*, 2> weights{q_weight.data(), k_weight.data()};
+  kernel::forward(batch * positions, positions, heads, width, static_cast<wide_t<T>>(epsilon), qkv.data(),
+                  weights, static_cast<const T*>(rotary.data()),
+                  {out[0].data(), out[1].data(), out[2].data()}, inverse_rms.data());
+  if (needs_grad(qkv, q_weight, k_weight)) {
+    record(out, [=](const std::array<Tensor<T, Device>, 3>& grad_out) {
+      using W = wide_t<T>;
+      kernel::backward(batch * positions, positions, heads, width, static_cast<const T*>(qkv.data()),
+                       {q_weight.data(), k_weight.data()}, static_cast<const T*>(rotary.data()),
+                       static_cast<const W*>(inverse_rms.data()),
+                       {grad_out[0].data(), grad_out[1].data(), grad_out[2].data()},
+                       grad_target<T>(qkv.slot()),
+                       {grad_target<W>(q_weight.slot()), grad_target<W>(k_weight.slot())});
+    });
+  }
+  return out;
+}
+
+}  // namespace pixnerd
