@@ -3,8 +3,8 @@
 #
 #   examples/quickstart.sh [--minutes M]     five minutes unless given
 #
-# Installs the Debian or Ubuntu packages that are missing, builds the program pixnerd in build/cpu, and leaves the run in
-# runs/quickstart.
+# Installs the Debian or Ubuntu packages that are missing, builds the program pixnerd in build/cpu, and leaves everything
+# in a new folder below runs/.
 set -euo pipefail
 
 minutes=5
@@ -22,8 +22,7 @@ examples/install_packages.sh build programs data
 cmake --preset cpu -DPIXNERD_BUILD_TESTS=OFF -DPIXNERD_BUILD_BENCHMARKS=OFF
 cmake --build --preset cpu --target pixnerd --parallel "$(nproc)"
 
-run=runs/quickstart
-rm -rf "$run"
+run=runs/quickstart-$(date +%Y%m%d-%H%M%S)
 build/cpu/bin/pixnerd train --data emoji --minutes "$minutes" --out "$run"
 build/cpu/bin/pixnerd sample "$run" --out "$run/samples.png"
 echo

@@ -16,7 +16,7 @@ step() {  # NAME COMMAND...: runs it, goes on whatever comes out
 
 step "configure" cmake --preset ci
 step "build" cmake --build --preset ci --parallel "$jobs" -- -k 0
-step "tests" ctest --preset ci --parallel "$jobs"
+step "tests" ctest --preset ci --parallel "$jobs" --no-tests=error
 step "every header alone" tests/checks/headers_alone.sh build/ci
 step "layout" tests/checks/layout.sh
 step "format" tests/checks/format.sh
