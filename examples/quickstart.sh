@@ -10,12 +10,17 @@ set -euo pipefail
 minutes=5
 while [[ $# -gt 0 ]]; do
   case $1 in
-    --minutes) minutes=${2:?--minutes expects a number} && shift 2 ;;
-    --minutes=*) minutes=${1#*=} && shift ;;
+    --minutes=*) minutes=${1#*=} ;;
+    --minutes) minutes=${2:-} && shift $(($# > 1)) ;;
     -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 0 ;;
-    *) echo "quickstart.sh: expected [--minutes M], got $1" >&2 && exit 2 ;;
+    *) echo "quickstart.sh: expected --minutes M, got $1" >&2 && exit 2 ;;
   esac
+  shift
 done
+if [[ ! $minutes =~ ^[0-9]+([.][0-9]+)?$ ]]; then
+  echo "quickstart.sh: expected --minutes M with a number M, got '$minutes'" >&2
+  exit 2
+fi
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 examples/install_packages.sh build programs data
