@@ -1,0 +1,67 @@
+/// \file
+/// A tensor and a number: product and sum.
+#pragma once
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/core/thread_pool.hpp>
+
+namespace pixnerd {
+
+template <class Device>
+struct scale_kernel {
+  static_assert(sizeof(Device) == 0,
+                "op scale has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct scale_kernel<Cpu> {
+  static constexpr std::int64_t grain = 16384;
+
+  /// y = factor * x, written or added.
+  template <class T>
+  static void multiply(std::int64_t count, const T* x, T factor, GradTarget<T> y) {
+    parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) y.put(i, factor * x[i]);
+    });
+  }
+
+  /// y = x + number.
+  template <class T>
+  static void add(std::int64_t count, const T* x, T number, T* y) {
+    parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] + number;
+    });
+  }
+};
+
+/// y = factor * x, elementwise, any shape. Saves nothing.
+template <class T, class Device>
+Tensor<T, Device> scale(const Tensor<T, Device>& x, double factor) {
+  using kernel = scale_kernel<Device>;
+  const T number = static_cast<T>(factor);
+  Tensor<T, Device> y(x.shape());
+  kernel::multiply(x.count(), x.data(), number, GradTarget<T>{y.data()});
+  if (needs_grad(x)) {
+    record(y, [number, slot = x.slot()](const Tensor<T, Device>& grad_y) {
+      kernel::multiply(grad_y.count(), grad_y.data(), number, grad_target<T>(slot));
+    });
+  }
+  return y;
+}
+
+/// y = x + number, elementwise, any shape. Saves nothing.
+template <class T, class Device>
+Tensor<T, Device> add_scalar(const Tensor<T, Device>& x, double number) {
+  using kernel = scale_kernel<Device>;
+  Tensor<T, Device> y(x.shape());
+  kernel::add(x.count(), x.data(), static_cast<T>(number), y.data());
+  if (needs_grad(x)) {
+    record(y, [slot = x.slot()](const Tensor<T, Device>& grad_y) {
+      if (slot->adopt(grad_y)) return;
+      kernel::multiply(grad_y.count(), grad_y.data(), T(1), grad_target<T>(slot));
+    });
+  }
+  return y;
+}
+
+}  // namespace pixnerd

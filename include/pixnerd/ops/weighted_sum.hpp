@@ -1,0 +1,70 @@
+/// \file
+/// A sum of several tensors with coefficients, in one pass over memory.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/core/thread_pool.hpp>
+#include <pixnerd/ops/scale.hpp>
+
+namespace pixnerd {
+
+template <class Device>
+struct weighted_sum_kernel {
+  static_assert(
+      sizeof(Device) == 0,
+      "op weighted_sum has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct weighted_sum_kernel<Cpu> {
+  /// y = sum of terms[k].first * terms[k].second over at least one term.
+  template <class T>
+  static void forward(std::int64_t count, const std::vector<std::pair<T, const T*>>& terms, T* y) {
+    // A piece of y stays in the first-level cache while the terms pass over it.
+    parallel_ranges(count, 2048, [&](std::int64_t begin, std::int64_t end) {
+      const auto [first, x0] = terms[0];
+      for (std::int64_t i = begin; i < end; ++i) y[i] = first * x0[i];
+      for (std::size_t k = 1; k < terms.size(); ++k) {
+        const auto [factor, x] = terms[k];
+        for (std::int64_t i = begin; i < end; ++i) y[i] += factor * x[i];
+      }
+    });
+  }
+};
+
+/// y = sum of c_i x_i over pairs (c_i, x_i), left to right. All x_i and y have one shape. Saves nothing.
+/// Throws ValueError without terms, ShapeError when shapes differ.
+template <class T, class Device>
+Tensor<T, Device> weighted_sum(const std::vector<std::pair<double, Tensor<T, Device>>>& terms) {
+  if (terms.empty()) raise<ValueError>("weighted_sum", "at least one term", "none");
+  const Shape& shape = terms[0].second.shape();
+  std::vector<std::pair<T, const T*>> pointers;
+  bool wants_grad = false;
+  for (const auto& [factor, x] : terms) {
+    if (!(x.shape() == shape)) {
+      raise<ShapeError>("weighted_sum", text("tensors of one shape, ", shape), text(x.shape()));
+    }
+    pointers.emplace_back(static_cast<T>(factor), x.data());
+    wants_grad = wants_grad || needs_grad(x);
+  }
+  Tensor<T, Device> y(shape);
+  weighted_sum_kernel<Device>::forward(y.count(), pointers, y.data());
+  if (wants_grad) {
+    std::vector<std::pair<T, std::shared_ptr<GradSlot<Device>>>> inputs;
+    for (const auto& [factor, x] : terms) {
+      if (x.slot()) inputs.emplace_back(static_cast<T>(factor), x.slot());
+    }
+    record(y, [inputs = std::move(inputs)](const Tensor<T, Device>& grad_y) {
+      for (const auto& [factor, slot] : inputs) {
+        scale_kernel<Device>::multiply(grad_y.count(), grad_y.data(), factor, grad_target<T>(slot));
+      }
+    });
+  }
+  return y;
+}
+
+}  // namespace pixnerd
