@@ -1,0 +1,267 @@
+/// \file
+/// The header of a safetensors file: names, element types, shapes and places of its tensors.
+///
+/// The file is 8 bytes N (little-endian), N bytes of JSON, and the tensors' elements (little-endian,
+/// row-major):
+///
+///     {"__metadata__": {"key": "value", …},
+///      "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, …}
+///
+/// with offsets counted from the first byte after the JSON. The tensors' bytes fill the rest of the file,
+/// without gap or overlap.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <pixnerd/core/error.hpp>
+#include <pixnerd/core/shape.hpp>
+#include <pixnerd/io/safetensors_text.hpp>
+
+namespace pixnerd {
+
+/// Element types of tensors in files.
+enum class SafetensorsType : std::uint8_t { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
+
+/// One tensor of a file.
+struct SafetensorsEntry {
+  std::string name;
+  SafetensorsType type = SafetensorsType::f32;
+  Shape shape;
+  std::uint64_t begin = 0;  ///< its first byte, counted from the first byte after the header
+  std::uint64_t bytes = 0;  ///< how many it has: elements times bytes an element
+};
+
+using SafetensorsMetadata = std::map<std::string, std::string>;
+
+/// What the header says, entries in the order of their bytes.
+struct SafetensorsHeader {
+  std::vector<SafetensorsEntry> entries;
+  std::map<std::string, std::size_t, std::less<>> index;  ///< name to position in `entries`
+  SafetensorsMetadata metadata;
+};
+
+namespace detail {
+
+struct SafetensorsTypeFacts {
+  SafetensorsType type;
+  std::string_view name;
+  std::uint64_t bytes;
+};
+
+inline constexpr SafetensorsTypeFacts safetensors_types[] = {
+    {SafetensorsType::f64, "F64", 8},     {SafetensorsType::f32, "F32", 4}, {SafetensorsType::f16, "F16", 2},
+    {SafetensorsType::bf16, "BF16", 2},   {SafetensorsType::i64, "I64", 8}, {SafetensorsType::i32, "I32", 4},
+    {SafetensorsType::i16, "I16", 2},     {SafetensorsType::i8, "I8", 1},   {SafetensorsType::u8, "U8", 1},
+    {SafetensorsType::boolean, "BOOL", 1}};
+
+/// Headers above this are refused, here and by the other readers of the format.
+inline constexpr std::uint64_t safetensors_header_limit = 100'000'000;
+
+}  // namespace detail
+
+/// "F32", "BF16", …: the name in files.
+constexpr std::string_view type_name(SafetensorsType type) {
+  return detail::safetensors_types[static_cast<int>(type)].name;
+}
+
+/// Bytes of one element.
+constexpr std::uint64_t element_bytes(SafetensorsType type) {
+  return detail::safetensors_types[static_cast<int>(type)].bytes;
+}
+
+namespace detail {
+
+/// `"name" (F32 (2, 3))`, for messages.
+inline std::string describe(const SafetensorsEntry& entry) {
+  return text(quoted_name(entry.name), " (", type_name(entry.type), " ", entry.shape, ")");
+}
+
+/// Bytes of a tensor; nothing where a product of its sizes overflows, even one that a zero hides: strides are
+/// such products.
+template <class Sizes>
+std::optional<std::uint64_t> safetensors_bytes(SafetensorsType type, const Sizes& sizes) {
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  std::uint64_t product = element_bytes(type);
+  bool empty = false;
+  for (const auto size : sizes) {
+    empty = empty || size == 0;
+    const auto factor = static_cast<std::uint64_t>(std::max<std::int64_t>(size, 1));
+    if (product > most / factor) return {};
+    product *= factor;
+  }
+  return empty ? 0 : product;
+}
+
+/// What a header says of one tensor, before it is checked.
+struct SafetensorsFields {
+  std::optional<std::string> type;
+  std::optional<std::vector<std::int64_t>> sizes;
+  std::optional<std::vector<std::int64_t>> offsets;
+};
+
+/// Throws a FileError about one tensor.
+[[noreturn]] inline void refuse_tensor(std::string_view name, const std::string& path,
+                                       std::string_view expected, std::string_view got) {
+  raise<FileError>("safetensors", text(expected, " for tensor ", quoted_name(name), " of '", path, "'"), got);
+}
+
+inline SafetensorsFields parse_safetensors_fields(JsonCursor& json, const std::string& name,
+                                                  const std::string& path) {
+  SafetensorsFields fields;
+  const auto integers = [&](std::size_t limit, const std::string& key) {
+    std::vector<std::int64_t> out;
+    json.array([&] {
+      if (out.size() == limit) {
+        refuse_tensor(name, path, text("at most ", limit, " numbers in \"", key, "\""), "more");
+      }
+      out.push_back(json.integer());
+    });
+    return out;
+  };
+  json.object([&](const std::string& key) {
+    const auto once = [&](const auto& field) {
+      if (field) refuse_tensor(name, path, text("one \"", key, "\""), "two");
+    };
+    if (key == "dtype") {
+      once(fields.type);
+      fields.type = json.string();
+    } else if (key == "shape") {
+      once(fields.sizes);
+      fields.sizes = integers(Shape::max_rank, key);
+    } else if (key == "data_offsets") {
+      once(fields.offsets);
+      fields.offsets = integers(2, key);
+    } else {
+      refuse_tensor(name, path, "only \"dtype\", \"shape\" and \"data_offsets\"", quoted_name(key));
+    }
+  });
+  return fields;
+}
+
+/// Makes an entry of what the header says of a tensor, if that makes sense on its own.
+inline SafetensorsEntry make_safetensors_entry(std::string name, const SafetensorsFields& fields,
+                                               const std::string& path) {
+  const auto wrong = [&](std::string_view expected, std::string_view got) {
+    refuse_tensor(name, path, expected, got);
+  };
+  if (!fields.type) wrong("a \"dtype\"", "none");
+  if (!fields.sizes) wrong("a \"shape\"", "none");
+  if (!fields.offsets) wrong("\"data_offsets\"", "none");
+  if (fields.offsets->size() != 2) wrong("two \"data_offsets\"", std::to_string(fields.offsets->size()));
+  const auto facts = std::find_if(std::begin(safetensors_types), std::end(safetensors_types),
+                                  [&](const auto& f) { return f.name == *fields.type; });
+  if (facts == std::end(safetensors_types)) {
+    wrong("a dtype of F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL", quoted_name(*fields.type));
+  }
+  const auto bytes = safetensors_bytes(facts->type, *fields.sizes);
+  if (!bytes) wrong("fewer than 2^63 bytes", "sizes whose product is larger");
+
+  SafetensorsEntry entry;
+  for (const auto size : *fields.sizes) entry.shape.push_back(size);
+  const std::int64_t begin = (*fields.offsets)[0], end = (*fields.offsets)[1];
+  if (begin > end || static_cast<std::uint64_t>(end - begin) != *bytes) {
+    wrong(text("data_offsets ", *bytes, " bytes apart (", facts->name, " ", entry.shape, ")"),
+          text("[", begin, ", ", end, "]"));
+  }
+  entry.name = std::move(name);
+  entry.type = facts->type;
+  entry.begin = static_cast<std::uint64_t>(begin);
+  entry.bytes = *bytes;
+  return entry;
+}
+
+/// Sorts the entries by place and checks that they fill `data_bytes` bytes exactly.
+inline void check_safetensors_layout(SafetensorsHeader& header, std::uint64_t data_bytes,
+                                     const std::string& path) {
+  auto& entries = header.entries;
+  std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.begin, a.bytes) < std::pair(b.begin, b.bytes);
+  });
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (!header.index.emplace(entries[i].name, i).second) {
+      raise<FileError>("safetensors", text("one tensor of each name in '", path, "'"),
+                       text("two ", quoted_name(entries[i].name)));
+    }
+  }
+  std::uint64_t end = 0;
+  for (const auto& entry : entries) {
+    if (entry.begin != end) {
+      raise<FileError>("safetensors",
+                       text("tensor ", describe(entry), " of '", path, "' to begin at byte ", end,
+                            " of the data, where the previous one ends"),
+                       text("byte ", entry.begin, entry.begin < end ? ", an overlap" : ", a gap"));
+    }
+    end += entry.bytes;  // no overflow: it equals the data_offsets' end, below 2^63
+  }
+  if (end != data_bytes) {
+    raise<FileError>("safetensors", text(end, " bytes of tensor data in '", path, "', as its header says"),
+                     text(data_bytes));
+  }
+}
+
+/// Reads a header's JSON. `data_bytes` is what follows it in the file. Throws FileError, naming `path` and
+/// the tensor, for anything that is not exactly the format.
+inline SafetensorsHeader parse_safetensors_header(std::string_view json_text, std::uint64_t data_bytes,
+                                                  const std::string& path) {
+  if (!is_utf8(json_text))
+    raise<FileError>("safetensors", text("a header in UTF-8 in '", path, "'"), "other bytes");
+  if (json_text.substr(0, 1) != "{") {
+    raise<FileError>("safetensors", text("a header that begins with '{' in '", path, "'"),
+                     json_text.empty() ? "an empty one" : "another byte");
+  }
+  SafetensorsHeader header;
+  bool has_metadata = false;
+  JsonCursor json(json_text, path);
+  json.object([&](std::string name) {
+    if (name != "__metadata__") {
+      const SafetensorsFields fields = parse_safetensors_fields(json, name, path);
+      header.entries.push_back(make_safetensors_entry(std::move(name), fields, path));
+      return;
+    }
+    if (std::exchange(has_metadata, true)) {
+      raise<FileError>("safetensors", text("one \"__metadata__\" in '", path, "'"), "two");
+    }
+    json.object([&](std::string key) {
+      const auto [place, is_new] = header.metadata.emplace(std::move(key), std::string());
+      if (!is_new) {
+        raise<FileError>("safetensors", text("one metadata value of each key in '", path, "'"),
+                         text("two ", quoted_name(place->first)));
+      }
+      place->second = json.string();
+    });
+  });
+  json.end();
+  check_safetensors_layout(header, data_bytes, path);
+  return header;
+}
+
+/// The bytes before the tensors: length and JSON, padded with blanks to a multiple of 64 bytes.
+inline std::string format_safetensors_header(const std::vector<SafetensorsEntry>& entries,
+                                             const SafetensorsMetadata& metadata) {
+  std::string json = "{\"__metadata__\":{";
+  for (const auto& [key, value] : metadata) {
+    json += text(json.back() == '{' ? "" : ",", json_string(key), ":", json_string(value));
+  }
+  json += '}';
+  for (const auto& entry : entries) {
+    json += text(",", json_string(entry.name), ":{\"dtype\":\"", type_name(entry.type), "\",\"shape\":[");
+    for (const auto size : entry.shape) json += text(json.back() == '[' ? "" : ",", size);
+    json += text("],\"data_offsets\":[", entry.begin, ",", entry.begin + entry.bytes, "]}");
+  }
+  json += '}';
+  json.resize((json.size() + 8 + 63) / 64 * 64 - 8, ' ');
+  std::string out(8, '\0');
+  for (int k = 0; k < 8; ++k) out[k] = static_cast<char>(json.size() >> 8 * k & 0xff);
+  return out + json;
+}
+
+}  // namespace detail
+}  // namespace pixnerd
