@@ -1,0 +1,133 @@
+/// \file
+/// Saving a model's parameters under their published names, and loading them: all of them or none.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <pixnerd/io/safetensors.hpp>
+#include <pixnerd/io/safetensors_writer.hpp>
+#include <pixnerd/nn/module.hpp>
+
+namespace pixnerd {
+
+/// Writes every parameter of `model` in its own element type, named as `for_each_parameter` does: behind
+/// `prefix` and a dot, unless the prefix is empty. The file appears complete or not at all. Throws FileError
+/// when it cannot be written.
+template <class Module>
+void save_parameters(const std::string& path, const Module& model, const std::string& prefix = "",
+                     SafetensorsMetadata metadata = {}) {
+  std::vector<SafetensorsEntry> entries;
+  for_each_parameter(
+      model,
+      [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>& parameter) {
+        entries.push_back({name, safetensors_type_of<T>, parameter.shape()});
+      },
+      prefix);
+  SafetensorsWriter writer(path, std::move(entries), std::move(metadata));
+  // One pass for each width: the writer wants the widest elements first.
+  for (const std::size_t width : {8, 4, 2}) {
+    for_each_parameter(
+        model,
+        [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>& parameter) {
+          if (sizeof(T) != width) return;
+          if constexpr (std::same_as<Device, Cpu>) {
+            writer.write(name, safetensors_view(name, parameter).bytes);
+          } else {
+            const std::vector<T> host = parameter.to_host();
+            writer.write(name, safetensors_view(name, parameter.shape(), std::span(host)).bytes);
+          }
+        },
+        prefix);
+  }
+  writer.commit();
+}
+
+namespace detail {
+
+/// ", 2 missing: A, B", for one kind of disagreement.
+inline void append_names(std::string& out, const std::vector<std::string>& names, std::string_view what) {
+  if (names.empty()) return;
+  out += text(out.empty() ? "" : "; ", names.size(), " ", what, ": ");
+  for (std::size_t i = 0; i < names.size(); ++i) out += text(i == 0 ? "" : ", ", names[i]);
+}
+
+/// What keeps `file` from giving `model` its parameters, in one line; empty when nothing does.
+template <class Module>
+std::string compare_parameters(const SafetensorsFile& file, const Module& model, const std::string& prefix) {
+  std::vector<std::string> missing, unexpected, misshapen, mistyped;
+  std::set<std::string, std::less<>> wanted;
+  for_each_parameter(
+      model,
+      [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>& parameter) {
+        wanted.insert(name);
+        if (!file.contains(name)) {
+          missing.push_back(text(quoted_name(name), " ", parameter.shape()));
+          return;
+        }
+        const auto& entry = file.entry(name);
+        if (!(entry.shape == parameter.shape())) {
+          misshapen.push_back(text(quoted_name(name), " ", entry.shape, " instead of ", parameter.shape()));
+        } else if (!is_readable_as<T>(entry.type)) {
+          mistyped.push_back(text(quoted_name(name), " ", type_name(entry.type), " instead of ",
+                                  type_name(safetensors_type_of<T>)));
+        }
+      },
+      prefix);
+  const std::string below = prefix.empty() ? "" : prefix + ".";
+  for (const auto& entry : file.entries()) {
+    if (entry.name.starts_with(below) && !wanted.contains(entry.name)) {
+      unexpected.push_back(text(quoted_name(entry.name), " ", entry.shape));
+    }
+  }
+  std::string out;
+  append_names(out, missing, "missing");
+  append_names(out, unexpected, "unexpected");
+  append_names(out, misshapen, "misshapen");
+  append_names(out, mistyped, "of another type");
+  return out;
+}
+
+}  // namespace detail
+
+/// Gives every parameter of `model` the values that the file has for its name. Names in the file that do not
+/// begin with `prefix` and a dot are somebody else's. Throws FileError, listing every name that is missing,
+/// unexpected, misshapen or of a type that does not convert; whatever is thrown, the model is as it was.
+template <class Module>
+void load_parameters(const SafetensorsFile& file, Module& model, const std::string& prefix = "") {
+  if (const std::string problems = detail::compare_parameters(file, model, prefix); !problems.empty()) {
+    raise<FileError>("load parameters",
+                     text("the model's parameters", prefix.empty() ? "" : " under ",
+                          prefix.empty() ? "" : detail::quoted_name(prefix), " in '", file.path(), "'"),
+                     problems);
+  }
+  // Everything is read before anything is changed: reading may fail half way.
+  std::vector<std::shared_ptr<std::byte>> values;
+  for_each_parameter(
+      model,
+      [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>&) {
+        values.push_back(file.template tensor<T>(name).storage());
+      },
+      prefix);
+  std::size_t next = 0;
+  for_each_parameter(
+      model,
+      [&]<class T, class Device>(const std::string&, const Tensor<T, Device>& parameter) {
+        memory_transfer<Device>::from_host(parameter.data(), values[next].get(), parameter.bytes());
+        values[next++].reset();
+      },
+      prefix);
+}
+
+/// The same from the file at `path`.
+template <class Module>
+void load_parameters(const std::string& path, Module& model, const std::string& prefix = "") {
+  load_parameters(SafetensorsFile(path), model, prefix);
+}
+
+}  // namespace pixnerd

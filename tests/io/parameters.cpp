@@ -1,0 +1,169 @@
+/// \file
+/// A model's parameters to a file and back: all of them or none.
+#include <boost/test/unit_test.hpp>
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <pixnerd/io/parameters.hpp>
+#include <pixnerd/nn/linear.hpp>
+
+#include "files.hpp"
+
+using namespace pixnerd;
+using test::check_throws;
+using test::Folder;
+
+namespace {
+
+/// Nested, with a list, a missing bias and two element types.
+struct Model {
+  Linear<Cpu> first;
+  std::vector<Linear<Cpu>> blocks;
+  Tensor<double, Cpu> table;
+  Tensor<bfloat16, Cpu> small;
+
+  explicit Model(std::uint64_t seed) : Model(Initializer(seed)) {}
+  explicit Model(Initializer init)
+      : first(3, 2, init),
+        table(init.normal<double, Cpu>({2, 2}, 1)),
+        small(init.normal<bfloat16, Cpu>({3}, 1)) {
+    blocks.emplace_back(2, 2, init, false);
+    blocks.emplace_back(2, 1, init);
+  }
+
+  static void visit(auto& self, auto&& visitor) {
+    visitor("small", self.small);
+    visitor("first", self.first);
+    visitor("blocks", self.blocks);
+    visitor("table", self.table);
+  }
+};
+
+/// Every parameter's elements as double.
+std::vector<double> values(const Model& model) {
+  std::vector<double> out;
+  for_each_parameter(model, [&]<class T>(const std::string&, const Tensor<T, Cpu>& parameter) {
+    for (const auto value : parameter.to_host()) {
+      if constexpr (std::same_as<T, bfloat16>) {
+        out.push_back(static_cast<float>(value));
+      } else {
+        out.push_back(value);
+      }
+    }
+  });
+  return out;
+}
+
+const std::vector<std::string> names = {"small",           "first.weight",  "first.bias", "blocks.0.weight",
+                                        "blocks.1.weight", "blocks.1.bias", "table"};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(parameters)
+
+BOOST_AUTO_TEST_CASE(come_back) {
+  const Folder folder;
+  for (const std::string prefix : {"", "ema_denoiser", "a.b"}) {
+    const std::string path = folder / "model.safetensors";
+    const Model saved(1);
+    Model loaded(2);
+    BOOST_TEST(values(saved) != values(loaded));
+    save_parameters(path, saved, prefix, {{"config", "{}"}});
+
+    const SafetensorsFile file(path);
+    BOOST_TEST(file.metadata("config") == "{}");
+    BOOST_TEST(file.entries().size() == names.size());
+    for (const auto& name : names)
+      BOOST_TEST(file.contains(prefix.empty() ? name : prefix + "." + name), name);
+
+    const float* place = loaded.first.weight.data();
+    load_parameters(path, loaded, prefix);
+    BOOST_TEST(values(saved) == values(loaded));
+    BOOST_TEST(loaded.first.weight.data() == place);  // optimizers and averages hold on to the memory
+    BOOST_TEST((loaded.first.weight.slot() != nullptr));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(two_models_in_one_file) {
+  const Folder folder;
+  const std::string path = folder / "both.safetensors";
+  const Model model(1), average(2);
+  std::vector<SafetensorsView> views;
+  for_each_parameter(
+      model, [&](const std::string& name, const auto& p) { views.push_back(safetensors_view(name, p)); },
+      "denoiser");
+  for_each_parameter(
+      average, [&](const std::string& name, const auto& p) { views.push_back(safetensors_view(name, p)); },
+      "ema_denoiser");
+  write_safetensors(path, views);
+  Model loaded(3);
+  load_parameters(path, loaded, "ema_denoiser");
+  BOOST_TEST(values(loaded) == values(average));
+  load_parameters(path, loaded, "denoiser");
+  BOOST_TEST(values(loaded) == values(model));
+  check_throws<FileError>([&] { load_parameters(path, loaded, ""); },
+                          {"7 missing: \"small\" (3), ", "14 unexpected: ", "\"denoiser.table\" (2, 2)"});
+  check_throws<FileError>([&] { load_parameters(path, loaded, "denois"); },
+                          {"under \"denois\" in '" + path + "'", "7 missing: \"denois.small\" (3), "});
+}
+
+BOOST_AUTO_TEST_CASE(other_floating_types_are_converted) {
+  const Folder folder;
+  const std::string path = folder / "linear.safetensors";
+  Initializer init(1);
+  Linear<Cpu, Full<float>> single(2, 1, init);
+  const std::vector<std::uint8_t> weight = {0x00, 0x3e, 0x00, 0xc0}, bias = {0xc0, 0x3f};
+  write_safetensors(
+      path, {{"weight", SafetensorsType::f16, {1, 2}, weight}, {"bias", SafetensorsType::bf16, {1}, bias}});
+  load_parameters(path, single);
+  BOOST_TEST(single.weight.to_host() == (std::vector<float>{1.5f, -2}));
+  BOOST_TEST(single.bias.item() == 1.5f);
+}
+
+BOOST_AUTO_TEST_CASE(every_disagreement_is_listed_and_nothing_changed) {
+  const Folder folder;
+  const std::string path = folder / "other.safetensors";
+  const std::vector<float> zeros(16);
+  const auto view = [&](const std::string& name, const Shape& shape) {
+    return safetensors_view(name, shape,
+                            std::span<const float>(zeros).first(static_cast<std::size_t>(shape.count())));
+  };
+  const std::vector<std::int64_t> integers(4);
+  write_safetensors(path, {view("m.first.weight", {2, 3}), view("m.first.bias", {1, 2}),
+                           view("m.blocks.0.weight", {3, 2}), view("m.blocks.0.bias", {2}),
+                           view("m.blocks.2.weight", {1}), view("other.thing", {1}), view("mm", {1}),
+                           safetensors_view("m.table", Shape{2, 2}, std::span<const std::int64_t>(integers)),
+                           view("m.blocks.1.weight", {1, 2})});
+  Model model(1);
+  const auto before = values(model);
+  check_throws<FileError>(
+      [&] { load_parameters(path, model, "m"); },
+      {"[load parameters] expected the model's parameters under \"m\" in '" + path + "', got ",
+       "2 missing: \"m.small\" (3), \"m.blocks.1.bias\" (1); ",
+       "2 unexpected: \"m.blocks.0.bias\" (2), \"m.blocks.2.weight\" (1); ",
+       "2 misshapen: \"m.first.bias\" (1, 2) instead of (2), \"m.blocks.0.weight\" (3, 2) instead of (2, "
+       "2); ",
+       "1 of another type: \"m.table\" I64 instead of F64"});
+  BOOST_TEST(values(model) == before);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_fails_half_way_changes_nothing) {
+  const Folder folder;
+  const std::string path = folder / "model.safetensors";
+  save_parameters(path, Model(1));
+  Model model(2);
+  const auto before = values(model);
+  const SafetensorsFile file(path);
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  check_throws<FileError>([&] { load_parameters(file, model); }, {path, "its end"});
+  BOOST_TEST(values(model) == before);
+  check_throws<FileError>([&] { load_parameters(path, model); }, {path, "bytes of tensor data"});
+  check_throws<FileError>([&] { load_parameters(folder / "none", model); }, {folder / "none"});
+  BOOST_TEST(values(model) == before);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
