@@ -19,7 +19,9 @@ struct GradTarget {
   explicit operator bool() const { return data != nullptr; }
 
   /// Writes or adds one element.
-  PIXNERD_HOST_DEVICE void put(std::int64_t i, T value) const { data[i] = add ? data[i] + value : value; }
+  PIXNERD_HOST_DEVICE void put(std::int64_t i, T value) const {
+    data[i] = add ? static_cast<T>(wide_t<T>(data[i]) + wide_t<T>(value)) : value;
+  }
 };
 
 /// A flat gradient of as many elements as its tensor, so that reshaped views share it. Its element type is
