@@ -1,0 +1,134 @@
+/// \file
+/// AdamW, with clipping and averaging in the same pass over memory.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include <pixnerd/core/thread_pool.hpp>
+#include <pixnerd/optim/ema.hpp>
+#include <pixnerd/optim/optimizer.hpp>
+#include <pixnerd/optim/parameter_store.hpp>
+
+namespace pixnerd {
+
+/// The factors of one update, computed in float64 and then rounded.
+template <class T>
+struct AdamwFactors {
+  T gradient_scale;  ///< from clipping
+  T keep;            ///< 1 - rate weight_decay
+  T rest1;           ///< 1 - beta1
+  T beta2, rest2;    ///< beta2, 1 - beta2
+  T size;            ///< rate / (1 - beta1^step)
+  T correction2;     ///< 1 / sqrt(1 - beta2^step)
+  T epsilon;
+  T average_decay, average_rest;
+};
+
+template <class Device>
+struct adamw_kernel {
+  static_assert(sizeof(Device) == 0,
+                "adamw has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct adamw_kernel<Cpu> {
+  static constexpr std::int64_t grain = 1 << 14;
+  static constexpr std::int64_t tile = 512;
+
+  /// Updates `count` elements; the first `averaged` of them have an average.
+  template <class T>
+  static void update(std::int64_t count, std::int64_t averaged, const AdamwFactors<T>& factors,
+                     const T* gradient, T* weight, T* first, T* second, T* average) {
+    parallel_ranges(count, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; i += tile) {
+        const std::int64_t n = std::min(tile, end - i);
+        update_tile(n, factors, gradient + i, weight + i, first + i, second + i);
+        if (i < averaged) average_tile(std::min(n, averaged - i), factors, weight + i, average + i);
+      }
+    });
+  }
+
+ private:
+  /// Three loops over what the first-level cache holds: the square root stays scalar without -fno-math-errno,
+  /// and must not keep the rest from vectorizing.
+  template <class T>
+  static void update_tile(std::int64_t n, const AdamwFactors<T>& factors, const T* __restrict gradient,
+                          T* __restrict weight, T* __restrict first, T* __restrict second) {
+    const AdamwFactors<T> f = factors;
+    T root[tile];
+    for (std::int64_t i = 0; i < n; ++i) {
+      const T g = gradient[i] * f.gradient_scale;
+      first[i] += f.rest1 * (g - first[i]);
+      second[i] = f.beta2 * second[i] + f.rest2 * (g * g);
+    }
+    for (std::int64_t i = 0; i < n; ++i) root[i] = std::sqrt(second[i]);
+    for (std::int64_t i = 0; i < n; ++i) {
+      weight[i] = weight[i] * f.keep - f.size * (first[i] / (root[i] * f.correction2 + f.epsilon));
+    }
+  }
+
+  template <class T>
+  static void average_tile(std::int64_t n, const AdamwFactors<T>& factors, const T* __restrict weight,
+                           T* __restrict average) {
+    const T decay = factors.average_decay, rest = factors.average_rest;
+    for (std::int64_t i = 0; i < n; ++i) average[i] = average_value(average[i], weight[i], decay, rest);
+  }
+};
+
+/// AdamW (Loshchilov and Hutter 2019) as torch.optim.AdamW computes it. With g the clipped gradient, s the
+/// step:
+///
+///   w <- w (1 - rate weight_decay)
+///   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
+///   w <- w - rate / (1 - beta1^s) m / (sqrt(v / (1 - beta2^s)) + epsilon)
+///
+/// and then the average of w. Weight decay hits every parameter. One pass; needs no state but the store's
+/// moments and the step. Satisfies Optimizer.
+struct AdamW {
+  double beta1 = 0.9;         ///< in [0, 1)
+  double beta2 = 0.999;       ///< in [0, 1)
+  double epsilon = 1e-8;      ///< above 0
+  double weight_decay = 0.0;  ///< at least 0
+
+  /// Throws ValueError when a setting is out of its range or settings.step is below 1.
+  template <class Precision, class Device>
+  void update(ParameterStore<Precision, Device>& store, const UpdateSettings& settings) const {
+    using T = typename ParameterStore<Precision, Device>::T;
+    check(settings);
+    const double step = static_cast<double>(settings.step);
+    AdamwFactors<T> f{};
+    f.gradient_scale = static_cast<T>(settings.gradient_scale);
+    f.keep = static_cast<T>(1 - settings.rate * weight_decay);
+    f.rest1 = static_cast<T>(1 - beta1);
+    f.beta2 = static_cast<T>(beta2);
+    f.rest2 = static_cast<T>(1 - beta2);
+    f.size = static_cast<T>(settings.rate / (1 - std::pow(beta1, step)));
+    f.correction2 = static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, step)));
+    f.epsilon = static_cast<T>(epsilon);
+    f.average_decay = static_cast<T>(settings.average_decay);
+    f.average_rest = static_cast<T>(1 - settings.average_decay);
+    adamw_kernel<Device>::update(store.count(), store.average().count(), f, store.gradients().data(),
+                                 store.weights().data(), store.first_moments().data(),
+                                 store.second_moments().data(), store.average().data());
+  }
+
+ private:
+  void check(const UpdateSettings& settings) const {
+    const auto need = [](bool good, const char* expected, double got) {
+      if (!good) raise<ValueError>("adamw", expected, text(got));
+    };
+    // Written so that NaN fails, too.
+    need(beta1 >= 0 && beta1 < 1, "a beta1 in [0, 1)", beta1);
+    need(beta2 >= 0 && beta2 < 1, "a beta2 in [0, 1)", beta2);
+    need(epsilon > 0, "an epsilon above 0", epsilon);
+    need(weight_decay >= 0, "a weight decay of at least 0", weight_decay);
+    need(settings.step >= 1, "a step of at least 1", static_cast<double>(settings.step));
+    need(settings.rate >= 0, "a rate of at least 0", settings.rate);
+    need(settings.average_decay >= 0 && settings.average_decay <= 1, "an average decay in [0, 1]",
+         settings.average_decay);
+  }
+};
+
+}  // namespace pixnerd

@@ -1,0 +1,193 @@
+/// \file
+/// All parameters of a model in a few contiguous slabs, so that the optimizer, norms, averaging and
+/// checkpoints are single passes over memory.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <pixnerd/nn/module.hpp>
+#include <pixnerd/nn/precision.hpp>
+
+namespace pixnerd {
+
+/// Where one parameter lies in every slab.
+struct ParameterEntry {
+  std::string name;
+  Shape shape;
+  std::int64_t offset = 0;  ///< index of its first element, a multiple of 64 bytes
+  bool averaged = true;     ///< whether it has a moving average
+};
+
+/// Slabs of master weights, gradients and two moments, and of averaged weights when start_average() was
+/// called.
+///
+/// Constructing a store moves the parameters of a module into the slab of weights: each of the module's
+/// tensors becomes a view of its part, with the values it had and a new gradient slot bound to its part of
+/// the slab of gradients. From then on the module may be moved, and copied (copies share the parameters); it
+/// may even be destroyed before the store. Giving one of its tensors other memory takes that parameter away
+/// from the store, as does a second store of the same module. Elements between the parameters are zero.
+///
+/// `Precision` is the policy of the module's layers.
+template <class Precision, class Device>
+class ParameterStore {
+ public:
+  using T = typename Precision::master;
+  using Slab = Tensor<T, Device>;
+  static_assert(std::same_as<T, typename Precision::compute>,
+                "ParameterStore holds parameters that layers use as the optimizer sees them, in one type");
+
+  /// Takes the parameters of `model` in visit order. Throws ValueError when two have the same name or share
+  /// memory; the model is then as it was.
+  template <class Model>
+  explicit ParameterStore(Model& model) {
+    Collected found = collect(model, "", true, {});
+    averaged_count_ = found.count;
+    build(found);
+  }
+
+  /// The same, and behind them those of `helper`, which are optimized, clipped and saved with the model but
+  /// not averaged: a projector that only training needs. Their names begin with `prefix` and a dot.
+  template <class Model, class Helper>
+  ParameterStore(Model& model, Helper& helper, const std::string& prefix) {
+    Collected found = collect(model, "", true, {});
+    averaged_count_ = found.count;
+    found = collect(helper, prefix, false, std::move(found));
+    build(found);
+  }
+
+  ParameterStore(const ParameterStore&) = delete;
+  ParameterStore& operator=(const ParameterStore&) = delete;
+  ParameterStore(ParameterStore&&) = default;
+  ParameterStore& operator=(ParameterStore&&) = default;
+
+  /// Name, shape and place of every parameter, in the order of the slabs.
+  const std::vector<ParameterEntry>& entries() const { return entries_; }
+
+  /// Elements of a slab. The first averaged_count() of them have an average; those of a helper do not.
+  std::int64_t count() const { return weights_.count(); }
+  std::int64_t averaged_count() const { return averaged_count_; }
+
+  const Slab& weights() const { return weights_; }
+  const Slab& gradients() const { return gradients_; }
+  const Slab& first_moments() const { return first_moments_; }
+  const Slab& second_moments() const { return second_moments_; }
+
+  /// The moving average of the first averaged_count() weights; undefined before start_average().
+  const Slab& average() const { return average_; }
+
+  /// Begins a moving average at the present weights.
+  void start_average() {
+    average_ = Slab({averaged_count_});
+    copy_into(average_, weights_.rows(0, averaged_count_));
+  }
+
+  /// A parameter's part of a slab.
+  Slab part(const Slab& slab, const ParameterEntry& entry) const {
+    return Slab(slab.storage(), slab.data() + entry.offset, entry.shape);
+  }
+
+  /// The parameter that an element of a slab belongs to.
+  const ParameterEntry& entry_at(std::int64_t element) const {
+    const auto after = std::upper_bound(
+        entries_.begin(), entries_.end(), element,
+        [](std::int64_t value, const ParameterEntry& entry) { return value < entry.offset; });
+    return *std::prev(after);
+  }
+
+  /// A model that computes with the averaged weights as they are at each time, and wants no gradients.
+  /// `model` is the one this store was made of, or a copy. Throws ValueError for another, or before
+  /// start_average().
+  template <class Model>
+  Model averaged(const Model& model) const {
+    if (!average_.defined()) raise<ValueError>("parameter store", "a started average", "none");
+    Model out = model;
+    std::size_t index = 0;
+    for_each_parameter(out, [&](const std::string& name, Slab& parameter) {
+      if (index == entries_.size() || !entries_[index].averaged ||
+          parameter.data() != weights_.data() + entries_[index].offset) {
+        raise<ValueError>("parameter store", "the model that the store was made of",
+                          text("one whose ", name, " lies elsewhere"));
+      }
+      parameter = part(average_, entries_[index++]);
+    });
+    return out;
+  }
+
+  /// Forgets the gradients: the next backward overwrites them. No pass over memory.
+  void zero_grad() {
+    for (const auto& slot : slots_) slot->clear();
+  }
+
+  /// Fills the gradients that backward did not reach with zeros, so that the whole slab is valid.
+  void complete_gradients() const {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (!slots_[i]->written()) part(gradients_, entries_[i]).zero();
+    }
+  }
+
+ private:
+  static constexpr std::int64_t alignment = 64 / static_cast<std::int64_t>(sizeof(T));
+
+  /// Parameters found so far: nothing is changed before all of them are known to be good.
+  struct Collected {
+    std::vector<ParameterEntry> entries;
+    std::vector<Slab*> tensors;
+    std::set<std::string> names;
+    std::map<const T*, std::string> memory;
+    std::int64_t count = 0;
+  };
+
+  template <class Module>
+  static Collected collect(Module& module, const std::string& prefix, bool averaged, Collected found) {
+    for_each_parameter(
+        module,
+        [&](const std::string& name, Slab& parameter) {
+          if (!found.names.insert(name).second) {
+            raise<ValueError>("parameter store", "one parameter of each name", text("two ", name));
+          }
+          const auto [other, is_new] = found.memory.emplace(parameter.data(), name);
+          if (!is_new && parameter.count() > 0) {
+            raise<ValueError>("parameter store", "parameters with memory of their own",
+                              text(name, ", which shares that of ", other->second));
+          }
+          found.entries.push_back({name, parameter.shape(), found.count, averaged});
+          found.tensors.push_back(&parameter);
+          found.count += (parameter.count() + alignment - 1) / alignment * alignment;
+        },
+        prefix);
+    return found;
+  }
+
+  void build(Collected& found) {
+    entries_ = std::move(found.entries);
+    weights_ = Slab::zeros({found.count});
+    gradients_ = Slab::zeros({found.count});
+    first_moments_ = Slab::zeros({found.count});
+    second_moments_ = Slab::zeros({found.count});
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      Slab& parameter = *found.tensors[i];
+      Slab view = part(weights_, entries_[i]);
+      copy_into(view, parameter);
+      // A slot of its own: copies of the module made earlier keep theirs.
+      require_grad(view);
+      view.slot()->bind(part(gradients_, entries_[i]));
+      slots_.push_back(view.slot());
+      parameter = std::move(view);
+    }
+  }
+
+  std::vector<ParameterEntry> entries_;
+  std::vector<std::shared_ptr<GradSlot<Device>>> slots_;
+  std::int64_t averaged_count_ = 0;
+  Slab weights_, gradients_, first_moments_, second_moments_, average_;
+};
+
+}  // namespace pixnerd

@@ -1,0 +1,179 @@
+#include <pixnerd/optim/parameter_store.hpp>
+
+#include <cstring>
+#include <memory>
+
+#include <pixnerd/nn/linear.hpp>
+#include "files.hpp"
+#include "support.hpp"
+
+namespace pixnerd {
+namespace {
+
+using Layer = Linear<Cpu>;
+using Store = ParameterStore<Full<float>, Cpu>;
+
+struct Pair {
+  Layer a, b;
+  explicit Pair(Initializer& init) : a(3, 5, init), b(5, 2, init, false) {}
+  static void visit(auto& self, auto&& visitor) {
+    visitor("a", self.a);
+    visitor("b", self.b);
+  }
+};
+
+struct Twice {
+  Layer a;
+  static void visit(auto& self, auto&& visitor) {
+    visitor("a", self.a);
+    visitor("a", self.a);
+  }
+};
+
+struct Nothing {
+  Tensor<float> none, empty;
+  static void visit(auto& self, auto&& visitor) {
+    visitor("none", self.none);
+    visitor("empty", self.empty);
+  }
+};
+
+}  // namespace
+}  // namespace pixnerd
+
+using namespace pixnerd;
+
+BOOST_AUTO_TEST_SUITE(parameter_store)
+
+BOOST_AUTO_TEST_CASE(moves_parameters_and_keeps_their_values) {
+  Initializer init(1), again(1);
+  Pair model(init);
+  const Pair reference(again);
+  const Store store(model);
+  BOOST_TEST_REQUIRE(store.entries().size() == 3);
+  const std::vector<std::string> names = {"a.weight", "a.bias", "b.weight"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto& entry = store.entries()[i];
+    BOOST_TEST(entry.name == names[i]);
+    BOOST_TEST(entry.offset % 16 == 0);
+    BOOST_TEST(entry.averaged);
+  }
+  BOOST_TEST(store.count() == 16 + 16 + 16);
+  BOOST_TEST(reinterpret_cast<std::uintptr_t>(store.weights().data()) % 64 == 0);
+  BOOST_TEST(model.a.bias.data() == store.weights().data() + 16);
+  BOOST_TEST((model.b.weight.shape() == Shape{2, 5}));
+  BOOST_TEST(model.a.weight.to_host() == reference.a.weight.to_host(), boost::test_tools::per_element());
+  BOOST_TEST(model.a.bias.to_host() == reference.a.bias.to_host(), boost::test_tools::per_element());
+  BOOST_TEST(model.b.weight.to_host() == reference.b.weight.to_host(), boost::test_tools::per_element());
+  // Between the parameters: zeros.
+  BOOST_TEST(store.weights().data()[15] == 0.0f);
+  BOOST_TEST(store.gradients().data()[15] == 0.0f);
+  BOOST_TEST(store.entry_at(0).name == "a.weight");
+  BOOST_TEST(store.entry_at(15).name == "a.weight");
+  BOOST_TEST(store.entry_at(16).name == "a.bias");
+  BOOST_TEST(store.entry_at(47).name == "b.weight");
+}
+
+BOOST_AUTO_TEST_CASE(collects_gradients_and_forgets_them_without_a_pass) {
+  Initializer init(2);
+  Pair model(init);
+  Store store(model);
+  const auto x = random_tensor<float>({4, 3}, 1);
+  const auto backward = [&] {
+    Tape tape;
+    const auto y = model.a(x);
+    tape.backward(y, Tensor<float>::full(y.shape(), 1.0f));
+  };
+  backward();
+  const auto once = grad(model.a.bias).to_host();
+  BOOST_TEST(once == std::vector<float>(5, 4.0f), boost::test_tools::per_element());
+  BOOST_TEST(store.gradients().data()[16] == 4.0f);
+  backward();  // adds
+  BOOST_TEST(store.gradients().data()[16] == 8.0f);
+  // What nobody wrote is whatever it was; completing fills it with zeros and nothing else.
+  store.part(store.gradients(), store.entries()[2]).zero();
+  store.gradients().data()[32] = 7.0f;
+  store.complete_gradients();
+  BOOST_TEST(store.gradients().data()[32] == 0.0f);
+  BOOST_TEST(store.gradients().data()[16] == 8.0f);
+  store.zero_grad();
+  BOOST_TEST(store.gradients().data()[16] == 8.0f);
+  backward();  // overwrites
+  BOOST_TEST(store.gradients().data()[16] == 4.0f);
+  store.zero_grad();
+  store.complete_gradients();
+  for (const float g : store.gradients().to_host()) BOOST_TEST(g == 0.0f);
+}
+
+BOOST_AUTO_TEST_CASE(survives_moves_and_shares_with_copies) {
+  Initializer init(3);
+  auto model = std::make_unique<Pair>(init);
+  Store first(*model);
+  Store store = std::move(first);
+  const Pair copy = *model;
+  Pair moved = std::move(*model);
+  model.reset();
+  store.weights().data()[16] = 42.0f;
+  BOOST_TEST(moved.a.bias.data()[0] == 42.0f);
+  BOOST_TEST(copy.a.bias.data()[0] == 42.0f);
+}
+
+BOOST_AUTO_TEST_CASE(earlier_copies_keep_their_own_gradients) {
+  Initializer init(3);
+  Pair model(init);
+  const Pair before = model;
+  const Store store(model);
+  BOOST_TEST(before.a.bias.data() != model.a.bias.data());
+  BOOST_TEST(before.a.bias.slot() != model.a.bias.slot());
+}
+
+BOOST_AUTO_TEST_CASE(helpers_are_not_averaged) {
+  Initializer init(4);
+  Pair model(init);
+  Layer projector(2, 2, init);
+  Store store(model, projector, "projector");
+  BOOST_TEST(store.entries().size() == 5);
+  BOOST_TEST(store.entries()[3].name == "projector.weight");
+  BOOST_TEST(!store.entries()[3].averaged);
+  BOOST_TEST(store.averaged_count() == 48);
+  BOOST_TEST(store.count() == 48 + 16 + 16);
+  BOOST_TEST(!store.average().defined());
+  test::check_throws<ValueError>([&] { (void)store.averaged(model); }, {"started average"});
+  store.start_average();
+  BOOST_TEST(store.average().count() == 48);
+  BOOST_TEST(std::memcmp(store.average().data(), store.weights().data(), 48 * sizeof(float)) == 0);
+
+  const Pair averaged = store.averaged(model);
+  BOOST_TEST(averaged.b.weight.data() == store.average().data() + 32);
+  BOOST_TEST(averaged.b.weight.slot() == nullptr);
+  BOOST_TEST(model.b.weight.data() == store.weights().data() + 32);
+  Pair other(init);
+  test::check_throws<ValueError>([&] { (void)store.averaged(other); }, {"a.weight", "elsewhere"});
+}
+
+BOOST_AUTO_TEST_CASE(doubled_names_and_shared_memory_are_errors_and_change_nothing) {
+  Initializer init(5);
+  Twice twice{Layer(2, 2, init)};
+  const float* before = twice.a.weight.data();
+  test::check_throws<ValueError>([&] { Store store(twice); }, {"parameter store", "two a.weight"});
+  BOOST_TEST(twice.a.weight.data() == before);
+
+  Pair tied(init);
+  tied.b.weight = tied.a.weight;
+  before = tied.a.weight.data();
+  test::check_throws<ValueError>([&] { Store store(tied); }, {"b.weight", "shares", "a.weight"});
+  BOOST_TEST(tied.a.weight.data() == before);
+}
+
+BOOST_AUTO_TEST_CASE(empty_parameters_and_modules_are_fine) {
+  Initializer init(6);
+  Nothing nothing{{}, Tensor<float>::zeros({0, 3})};
+  Store store(nothing);
+  BOOST_TEST(store.entries().size() == 1);
+  BOOST_TEST(store.count() == 0);
+  store.start_average();
+  store.zero_grad();
+  store.complete_gradients();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
