@@ -1,0 +1,97 @@
+/// \file
+/// A residual connection whose branch is weighted by a vector that belongs to the image.
+#pragma once
+
+#include <algorithm>
+#include <array>
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/core/thread_pool.hpp>
+
+namespace pixnerd {
+
+template <class Device>
+struct gated_residual_kernel {
+  static_assert(
+      sizeof(Device) == 0,
+      "op gated_residual has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct gated_residual_kernel<Cpu> {
+  template <class T>
+  static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* s, const T* gate,
+                      const T* h, T* y) {
+    const std::int64_t grain = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
+    parallel_ranges(batch * length, grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t token = begin; token < end; ++token) {
+        const std::int64_t start = token * width;
+        const T* g = gate + token / length * width;
+        for (std::int64_t j = 0; j < width; ++j) y[start + j] = s[start + j] + g[j] * h[start + j];
+      }
+    });
+  }
+
+  /// Of gate and h; either target may be false.
+  template <class T>
+  static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* gate, const T* h,
+                       const T* grad_y, GradTarget<T> grad_gate, GradTarget<T> grad_h) {
+    // A piece of work is one image and as many columns as fit on the stack; it walks over all tokens.
+    constexpr std::int64_t columns = 256;
+    const std::int64_t tiles = (width + columns - 1) / columns;
+    parallel_for(batch * tiles, [=](std::int64_t index) {
+      const std::int64_t image = index / tiles, first = index % tiles * columns,
+                         n = std::min(columns, width - first), at = image * width + first;
+      std::array<T, columns> sums{};
+      for (std::int64_t token = image * length; token < (image + 1) * length; ++token) {
+        const std::int64_t start = token * width + first;
+        const T* g = grad_y + start;
+        if (grad_gate) {
+          for (std::int64_t j = 0; j < n; ++j) sums[j] += g[j] * h[start + j];
+        }
+        if (grad_h) {
+          for (std::int64_t j = 0; j < n; ++j) grad_h.put(start + j, g[j] * gate[at + j]);
+        }
+      }
+      if (grad_gate) {
+        for (std::int64_t j = 0; j < n; ++j) grad_gate.put(at + j, sums[j]);
+      }
+    });
+  }
+
+  /// The gradient of s is that of y.
+  template <class T>
+  static void backward_s(std::int64_t count, const T* grad_y, GradTarget<T> grad_s) {
+    parallel_ranges(count, 16384, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) grad_s.put(i, grad_y[i]);
+    });
+  }
+};
+
+/// y = s + gate h, the gate shared by the tokens of an image.
+/// s (B, L, D), gate (B, D), h (B, L, D) -> y (B, L, D). Saves gate and h. Throws ShapeError when the sizes
+/// do not fit. Source: Peebles and Xie 2023, "Scalable diffusion models with transformers"; PixNerd, DiT
+/// block.
+template <class T, class Device>
+Tensor<T, Device> gated_residual(const Tensor<T, Device>& s, const Tensor<T, Device>& gate,
+                                 const Tensor<T, Device>& h) {
+  if (s.rank() != 3 || !(gate.shape() == Shape{s.size(0), s.size(2)}) || !(h.shape() == s.shape())) {
+    raise<ShapeError>("gated_residual", "s (B, L, D), gate (B, D) and h (B, L, D)",
+                      text("s ", s.shape(), ", gate ", gate.shape(), " and h ", h.shape()));
+  }
+  using kernel = gated_residual_kernel<Device>;
+  const std::int64_t batch = s.size(0), length = s.size(1), width = s.size(2);
+  Tensor<T, Device> y(s.shape());
+  kernel::forward(batch, length, width, s.data(), gate.data(), h.data(), y.data());
+  if (needs_grad(s, gate, h)) {
+    record(y, [=, s = s.slot()](const Tensor<T, Device>& grad_y) {
+      kernel::backward(batch, length, width, gate.data(), h.data(), grad_y.data(),
+                       grad_target<T>(gate.slot()), grad_target<T>(h.slot()));
+      // Last, because what comes later may be added to the adopted memory.
+      if (s && !s->adopt(grad_y)) kernel::backward_s(grad_y.count(), grad_y.data(), grad_target<T>(s));
+    });
+  }
+  return y;
+}
+
+}  // namespace pixnerd

@@ -1,0 +1,94 @@
+/// \file
+/// Shift and scale of tokens by vectors that belong to their image.
+#pragma once
+
+#include <algorithm>
+#include <array>
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/core/thread_pool.hpp>
+
+namespace pixnerd {
+
+template <class Device>
+struct modulate_kernel {
+  static_assert(sizeof(Device) == 0,
+                "op modulate has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct modulate_kernel<Cpu> {
+  template <class T>
+  static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* x, const T* shift,
+                      const T* scale, T* y) {
+    const std::int64_t grain = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
+    parallel_ranges(batch * length, grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t token = begin; token < end; ++token) {
+        const std::int64_t image = token / length * width;
+        const T* xt = x + token * width;
+        T* yt = y + token * width;
+        for (std::int64_t j = 0; j < width; ++j) yt[j] = xt[j] * (T(1) + scale[image + j]) + shift[image + j];
+      }
+    });
+  }
+
+  /// Any target may be false; x is read for grad_scale alone, scale for grad_x alone.
+  template <class T>
+  static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* x,
+                       const T* scale, const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_shift,
+                       GradTarget<T> grad_scale) {
+    // A piece of work is one image and as many columns as fit on the stack; it walks over all tokens.
+    constexpr std::int64_t columns = 256;
+    const std::int64_t tiles = (width + columns - 1) / columns;
+    parallel_for(batch * tiles, [=](std::int64_t index) {
+      const std::int64_t image = index / tiles, first = index % tiles * columns,
+                         n = std::min(columns, width - first), at = image * width + first;
+      std::array<T, columns> shift_sums{}, scale_sums{};
+      for (std::int64_t token = image * length; token < (image + 1) * length; ++token) {
+        const std::int64_t start = token * width + first;
+        const T* g = grad_y + start;
+        if (grad_shift) {
+          for (std::int64_t j = 0; j < n; ++j) shift_sums[j] += g[j];
+        }
+        if (grad_scale) {
+          for (std::int64_t j = 0; j < n; ++j) scale_sums[j] += g[j] * x[start + j];
+        }
+        if (grad_x) {
+          for (std::int64_t j = 0; j < n; ++j) grad_x.put(start + j, g[j] * (T(1) + scale[at + j]));
+        }
+      }
+      if (grad_shift) {
+        for (std::int64_t j = 0; j < n; ++j) grad_shift.put(at + j, shift_sums[j]);
+      }
+      if (grad_scale) {
+        for (std::int64_t j = 0; j < n; ++j) grad_scale.put(at + j, scale_sums[j]);
+      }
+    });
+  }
+};
+
+/// y = x (1 + scale) + shift, shift and scale shared by the tokens of an image.
+/// x (B, L, D), shift (B, D), scale (B, D) -> y (B, L, D). Saves x and scale. Throws ShapeError when the
+/// sizes do not fit. Source: Peebles and Xie 2023, "Scalable diffusion models with transformers"; PixNerd,
+/// DiT block.
+template <class T, class Device>
+Tensor<T, Device> modulate(const Tensor<T, Device>& x, const Tensor<T, Device>& shift,
+                           const Tensor<T, Device>& scale) {
+  if (x.rank() != 3 || !(shift.shape() == Shape{x.size(0), x.size(2)}) || !(scale.shape() == shift.shape())) {
+    raise<ShapeError>("modulate", "x (B, L, D), shift (B, D) and scale (B, D)",
+                      text("x ", x.shape(), ", shift ", shift.shape(), " and scale ", scale.shape()));
+  }
+  using kernel = modulate_kernel<Device>;
+  const std::int64_t batch = x.size(0), length = x.size(1), width = x.size(2);
+  Tensor<T, Device> y(x.shape());
+  kernel::forward(batch, length, width, x.data(), shift.data(), scale.data(), y.data());
+  if (needs_grad(x, shift, scale)) {
+    record(y, [=, shift = shift.slot()](const Tensor<T, Device>& grad_y) {
+      kernel::backward(batch, length, width, x.data(), scale.data(), grad_y.data(), grad_target<T>(x.slot()),
+                       grad_target<T>(shift), grad_target<T>(scale.slot()));
+    });
+  }
+  return y;
+}
+
+}  // namespace pixnerd
