@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <pixnerd/autograd/gradcheck.hpp>
+#include <pixnerd/nn/module.hpp>
 
 namespace pixnerd {
 
@@ -21,6 +22,25 @@ template <class Function>
 void check_gradient(Function function, const std::vector<Tensor<double>>& inputs, double tolerance = 1e-7) {
   const auto result = gradcheck(function, inputs);
   BOOST_TEST(result.ok(tolerance), "gradient of input " << result.input << " is off by " << result.error);
+}
+
+/// gradcheck() of a module's call with respect to its parameters, set to random values, and its inputs.
+/// call(module, inputs) returns a tensor.
+template <class Module, class Call>
+void check_module_gradient(Module module, Call call, std::vector<Tensor<double>> inputs) {
+  const std::size_t first_parameter = inputs.size();
+  for_each_parameter(module, [&](const std::string&, const Tensor<double>& parameter) {
+    inputs.push_back(random_tensor(parameter.shape(), static_cast<std::uint32_t>(100 + inputs.size())));
+  });
+  BOOST_TEST(inputs.size() > first_parameter);
+  check_gradient(
+      [&](const std::vector<Tensor<double>>& t) {
+        std::size_t next = first_parameter;
+        for_each_parameter(module,
+                           [&](const std::string&, Tensor<double>& parameter) { parameter = t[next++]; });
+        return call(module, t);
+      },
+      inputs);
 }
 
 /// ||a - b|| / ||b||.

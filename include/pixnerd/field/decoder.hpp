@@ -1,0 +1,29 @@
+/// \file
+/// What turns a model's tokens back into pixels.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+
+#include <pixnerd/tensor/tensor.hpp>
+
+namespace pixnerd {
+
+/// Sizes every decoder is built from.
+struct DecoderConfig {
+  std::int64_t channels = 3;      ///< C
+  std::int64_t patch = 16;        ///< P
+  std::int64_t width = 1152;      ///< D, of the tokens
+  std::int64_t depth = 4;         ///< field blocks
+  std::int64_t features = 64;     ///< F
+  std::int64_t ratio = 2;         ///< r
+  std::int64_t first_block = 26;  ///< published index of the first field block: they continue the encoder's
+};
+
+/// decoder(tokens (B, L, D), noisy image (B, C, H, W), condition (B, D)) is the velocity (B, C, H, W).
+template <class D, class T, class Device>
+concept Decoder = requires(const D& decoder, const Tensor<T, Device>& x) {
+  { decoder(x, x, x) } -> std::convertible_to<Tensor<T, Device>>;
+};
+
+}  // namespace pixnerd

@@ -1,0 +1,68 @@
+/// \file
+/// PixNerd's decoder: every patch is a neural field whose weights its token predicts.
+#pragma once
+
+#include <vector>
+
+#include <pixnerd/field/coordinate_basis.hpp>
+#include <pixnerd/field/decoder.hpp>
+#include <pixnerd/field/field_block.hpp>
+#include <pixnerd/field/field_head.hpp>
+#include <pixnerd/ops/patchify.hpp>
+#include <pixnerd/ops/pixel_embedding.hpp>
+
+namespace pixnerd {
+
+/// Noisy pixels and their coordinates become features, field blocks move them, the head turns them into a
+/// velocity. Basis, Field and Head can be exchanged for any types with the constructors and calls used below.
+template <class Device, class Precision = Full<float>, class Basis = DctBasis,
+          class Field = FieldBlock<Device, Precision>, class Head = FieldHead<Device, Precision>>
+struct FieldDecoder {
+  using T = typename Precision::compute;
+  static_assert(CoordinateBasis<Basis>,
+                "a coordinate basis has a `count` and a static `values(height, width)`");
+
+  DecoderConfig config;
+  Linear<Device, Precision> embedding;
+  std::vector<Field> blocks;
+  Head head;
+
+  FieldDecoder(const DecoderConfig& c, Initializer& init)
+      : config(c),
+        embedding(c.channels + Basis::count, c.features, init),
+        head(c.features, c.channels, init) {
+    blocks.reserve(static_cast<std::size_t>(c.depth));
+    for (std::int64_t i = 0; i < c.depth; ++i) blocks.emplace_back(c.width, c.features, c.ratio, init);
+  }
+
+  Tensor<T, Device> operator()(const Tensor<T, Device>& tokens, const Tensor<T, Device>& x,
+                               const Tensor<T, Device>& /*condition*/) const {
+    const std::int64_t patches = tokens.size(0) * tokens.size(1), P = config.patch;
+    const auto flat = tokens.reshape({patches, tokens.size(2)});  // (B*L, D)
+    const auto noisy = patchify(x, P, P, PatchLayout::channels_last)
+                           .reshape({patches, P * P, config.channels});                     // (B*L, P*P, C)
+    auto pixels = pixel_embedding(noisy, coordinates(), embedding.weight, embedding.bias);  // (B*L, P*P, F)
+    for (const auto& block : blocks) pixels = block(pixels, flat);
+    const auto patchwise = head(pixels).reshape({tokens.size(0), tokens.size(1), P * P * config.channels});
+    return fold(patchwise, config.channels, x.size(2), x.size(3), P, P, PatchLayout::channels_last);
+  }
+
+  static void visit(auto& self, auto&& visitor) {
+    visitor("x_embedder.embedder.0", self.embedding);
+    visitor("blocks", self.blocks, self.config.first_block);
+    visitor("final_layer", self.head);
+  }
+
+ private:
+  Tensor<T, Device> coordinates() const {
+    return tables_.get(config.patch, config.patch, [this] {
+      const auto values = Basis::values(config.patch, config.patch);
+      return Tensor<T, Device>::from_host({config.patch * config.patch, Basis::count},
+                                          std::vector<T>(values.begin(), values.end()));
+    });
+  }
+
+  TableCache<T, Device> tables_;
+};
+
+}  // namespace pixnerd

@@ -1,0 +1,33 @@
+/// \file
+/// The field's last layer: from features to channels.
+#pragma once
+
+#include <pixnerd/nn/linear.hpp>
+#include <pixnerd/nn/rms_norm.hpp>
+
+namespace pixnerd {
+
+/// pixels (N, P*P, F) -> (N, P*P, C): RMSNorm and a linear map that is zero at first, so that an untrained
+/// model predicts no velocity. Source: PixNerd, head.
+template <class Device, class Precision = Full<float>>
+struct FieldHead {
+  using T = typename Precision::compute;
+
+  RmsNorm<Device, Precision> norm;
+  Linear<Device, Precision> linear;
+
+  FieldHead(std::int64_t features, std::int64_t channels, Initializer& init)
+      : norm(features, init), linear(features, channels, init) {
+    linear.weight = init.constant<T, Device>({channels, features}, 0.0);
+    linear.bias = init.constant<T, Device>({channels}, 0.0);
+  }
+
+  Tensor<T, Device> operator()(const Tensor<T, Device>& pixels) const { return linear(norm(pixels)); }
+
+  static void visit(auto& self, auto&& visitor) {
+    visitor("norm", self.norm);
+    visitor("linear", self.linear);
+  }
+};
+
+}  // namespace pixnerd

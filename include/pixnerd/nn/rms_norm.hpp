@@ -1,0 +1,29 @@
+/// \file
+/// The RMSNorm layer.
+#pragma once
+
+#include <pixnerd/nn/initializer.hpp>
+#include <pixnerd/nn/precision.hpp>
+#include <pixnerd/ops/rms_norm.hpp>
+
+namespace pixnerd {
+
+/// y = x / sqrt(mean(x^2) + 1e-6) * weight over the innermost axis. x (..., D) -> y (..., D); weight (D),
+/// initially one. `rounding` says when a result narrower than float32 is rounded; float32 results do not
+/// depend on it.
+template <class Device, class Precision = Full<float>, RmsRounding rounding = RmsRounding::before_weight>
+struct RmsNorm {
+  using T = typename Precision::compute;
+
+  Tensor<T, Device> weight;
+
+  RmsNorm(std::int64_t width, Initializer& init) : weight(init.constant<T, Device>({width}, 1.0)) {}
+
+  Tensor<T, Device> operator()(const Tensor<T, Device>& x) const {
+    return rms_norm(x, weight, 1e-6, rounding);
+  }
+
+  static void visit(auto& self, auto&& visitor) { visitor("weight", self.weight); }
+};
+
+}  // namespace pixnerd

@@ -1,0 +1,54 @@
+/// \file
+/// The diffusion transformer's block: attention and MLP, each behind an adaptive norm and a gate.
+#pragma once
+
+#include <pixnerd/nn/linear.hpp>
+#include <pixnerd/nn/rms_norm.hpp>
+#include <pixnerd/ops/gated_residual.hpp>
+#include <pixnerd/ops/modulate.hpp>
+#include <pixnerd/ops/split.hpp>
+#include <pixnerd/transformer/self_attention.hpp>
+#include <pixnerd/transformer/swiglu_mlp.hpp>
+
+namespace pixnerd {
+
+/// With (shift_a, scale_a, gate_a, shift_m, scale_m, gate_m) = Linear(D -> 6D)(condition):
+///   s += gate_a * attention(norm1(s) * (1 + scale_a) + shift_a)
+///   s += gate_m * mlp(norm2(s) * (1 + scale_m) + shift_m)
+/// s (B, L, D) -> (B, L, D). Norm, Attention and Mlp are any types with the constructors and calls used
+/// below. Source: PixNerd, DiT block.
+template <class Device, class Precision = Full<float>, class Norm = RmsNorm<Device, Precision>,
+          class Attention = SelfAttention<Device, Precision>, class Mlp = SwigluMlp<Device, Precision>>
+struct DitBlock {
+  using T = typename Precision::compute;
+
+  Norm norm1;
+  Attention attention;
+  Norm norm2;
+  Mlp mlp;
+  Linear<Device, Precision> modulation;
+
+  DitBlock(std::int64_t width, std::int64_t heads, Initializer& init)
+      : norm1(width, init),
+        attention(width, heads, init),
+        norm2(width, init),
+        mlp(width, init),
+        modulation(width, 6 * width, init) {}
+
+  Tensor<T, Device> operator()(const Tensor<T, Device>& s, const BlockContext<T, Device>& context) const {
+    const auto [shift_a, scale_a, gate_a, shift_m, scale_m, gate_m] =
+        split<6>(modulation(context.condition), -1);  // (B, D)
+    const auto h = gated_residual(s, gate_a, attention(modulate(norm1(s), shift_a, scale_a), context));
+    return gated_residual(h, gate_m, mlp(modulate(norm2(h), shift_m, scale_m)));
+  }
+
+  static void visit(auto& self, auto&& visitor) {
+    visitor("norm1", self.norm1);
+    visitor("attn", self.attention);
+    visitor("norm2", self.norm2);
+    visitor("mlp", self.mlp);
+    visitor("adaLN_modulation.0", self.modulation);
+  }
+};
+
+}  // namespace pixnerd

@@ -1,0 +1,53 @@
+/// \file
+/// Multi-head self-attention with normalized queries and keys and rotary positions.
+#pragma once
+
+#include <pixnerd/nn/linear.hpp>
+#include <pixnerd/nn/rms_norm.hpp>
+#include <pixnerd/ops/attention.hpp>
+#include <pixnerd/ops/qk_norm_rotary.hpp>
+#include <pixnerd/transformer/block_context.hpp>
+
+namespace pixnerd {
+
+/// x (B, L, D) -> (B, L, D): qkv product without bias, q/k norm and rotary embedding, attention, output
+/// product. Throws ValueError unless heads divide the width.
+template <class Device, class Precision = Full<float>>
+struct SelfAttention {
+  using T = typename Precision::compute;
+
+  Linear<Device, Precision> qkv;
+  RmsNorm<Device, Precision> q_norm;
+  RmsNorm<Device, Precision> k_norm;
+  Linear<Device, Precision> proj;
+
+  SelfAttention(std::int64_t width, std::int64_t heads, Initializer& init)
+      : qkv(width, 3 * width, init, false),
+        q_norm(head_width(width, heads), init),
+        k_norm(head_width(width, heads), init),
+        proj(width, width, init) {}
+
+  Tensor<T, Device> operator()(const Tensor<T, Device>& x, const BlockContext<T, Device>& context) const {
+    const auto [q, k, v] =
+        qk_norm_rotary(qkv(x), q_norm.weight, k_norm.weight, context.rotary);  // (B, L, A, d) each
+    return proj(attention(q, k, v).reshape(x.shape()));
+  }
+
+  static void visit(auto& self, auto&& visitor) {
+    visitor("qkv", self.qkv);
+    visitor("q_norm", self.q_norm);
+    visitor("k_norm", self.k_norm);
+    visitor("proj", self.proj);
+  }
+
+ private:
+  static std::int64_t head_width(std::int64_t width, std::int64_t heads) {
+    if (heads < 1 || width % heads != 0) {
+      raise<ValueError>("SelfAttention", "a number of heads that divides the width",
+                        text(heads, " heads for width ", width));
+    }
+    return width / heads;
+  }
+};
+
+}  // namespace pixnerd

@@ -1,0 +1,38 @@
+/// \file
+/// The embedding of the diffusion time.
+#pragma once
+
+#include <pixnerd/nn/linear.hpp>
+#include <pixnerd/ops/silu.hpp>
+#include <pixnerd/ops/timestep_features.hpp>
+
+namespace pixnerd {
+
+/// t (B) in [0, 1] -> (B, D): sines and cosines of 128 frequencies down to a period of 10, then Linear, SiLU,
+/// Linear. Source: PixNerd, time embedding.
+template <class Device, class Precision = Full<float>>
+struct TimeEmbedding {
+  using T = typename Precision::compute;
+  static constexpr std::int64_t features = 256;
+  static constexpr double longest_period = 10;
+
+  Linear<Device, Precision> first;
+  Linear<Device, Precision> second;
+
+  TimeEmbedding(std::int64_t width, Initializer& init)
+      : first(features, width, init), second(width, width, init) {
+    first.weight = init.normal<T, Device>({width, features}, 0.02);
+    second.weight = init.normal<T, Device>({width, width}, 0.02);
+  }
+
+  Tensor<T, Device> operator()(const Tensor<T, Device>& t) const {
+    return second(silu(first(timestep_features(t, features, longest_period))));
+  }
+
+  static void visit(auto& self, auto&& visitor) {
+    visitor("mlp.0", self.first);
+    visitor("mlp.2", self.second);
+  }
+};
+
+}  // namespace pixnerd

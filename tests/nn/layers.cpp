@@ -1,0 +1,84 @@
+#include <boost/test/unit_test.hpp>
+
+#include <pixnerd/nn/embedding.hpp>
+#include <pixnerd/nn/linear.hpp>
+#include <pixnerd/nn/repeat.hpp>
+#include <pixnerd/nn/residual.hpp>
+#include <pixnerd/nn/rms_norm.hpp>
+#include <pixnerd/nn/sequential.hpp>
+#include <pixnerd/nn/silu.hpp>
+
+#include "support.hpp"
+
+using namespace pixnerd;
+
+namespace {
+using Double = Full<double>;
+using Affine = Linear<Cpu, Double>;
+
+template <class Module>
+std::vector<std::string> names_of(const Module& module) {
+  std::vector<std::string> names;
+  for_each_parameter(
+      module, [&](const std::string& name, const auto&) { names.push_back(name); }, "m");
+  return names;
+}
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(layers)
+
+BOOST_AUTO_TEST_CASE(gradients) {
+  Initializer init(1);
+  const auto call = [](const auto& layer, const auto& t) { return layer(t[0]); };
+  check_module_gradient(Affine(3, 5, init), call, {random_tensor({2, 3}, 1)});
+  check_module_gradient(Affine(1, 1, init, false), call, {random_tensor({1}, 1)});
+  check_module_gradient(RmsNorm<Cpu, Double>(5, init), call, {random_tensor({3, 5}, 1)});
+  check_module_gradient(Sequential(Affine(3, 4, init), Silu{}, Affine(4, 2, init)), call,
+                        {random_tensor({2, 3}, 1)});
+  check_module_gradient(Residual(Affine(3, 3, init)), call, {random_tensor({2, 3}, 1)});
+  check_module_gradient(Repeat<Residual<Affine>>(3, [&] { return Residual(Affine(2, 2, init)); }), call,
+                        {random_tensor({2, 2}, 1)});
+  const auto indices = Tensor<std::int64_t>::from_host({4}, std::vector<std::int64_t>{2, 0, 2, 1});
+  check_module_gradient(Embedding<Cpu, Double>(3, 5, init),
+                        [&](const auto& layer, const auto&) { return layer(indices); }, {});
+}
+
+BOOST_AUTO_TEST_CASE(names_and_counts) {
+  Initializer init(1);
+  const Sequential model(Affine(3, 4, init), Silu{}, Affine(4, 2, init, false));
+  BOOST_TEST((names_of(model) == std::vector<std::string>{"m.0.weight", "m.0.bias", "m.2.weight"}));
+  BOOST_TEST(parameter_count(model) == 3 * 4 + 4 + 4 * 2);
+  const Repeat<Residual<Affine>> stack(2, [&] { return Residual(Affine(2, 2, init)); });
+  BOOST_TEST(
+      (names_of(stack) == std::vector<std::string>{"m.0.weight", "m.0.bias", "m.1.weight", "m.1.bias"}));
+}
+
+BOOST_AUTO_TEST_CASE(initial_values) {
+  Initializer init(1), again(1), other(2);
+  const Linear<Cpu> layer(64, 100, init), same(64, 100, again), different(64, 100, other);
+  BOOST_TEST((layer.weight.to_host() == same.weight.to_host()));
+  BOOST_TEST((layer.weight.to_host() != different.weight.to_host()));
+  double largest = 0, square = 0;
+  for (const float w : layer.weight.to_host()) {
+    largest = std::max(largest, std::abs(double(w)));
+    square += double(w) * w / 6400;
+  }
+  BOOST_TEST(largest <= 1.0 / 8);
+  BOOST_TEST(largest > 0.99 / 8);
+  BOOST_TEST(square == 1.0 / 64 / 3, boost::test_tools::tolerance(0.05));
+  const auto normal = init.normal<float, Cpu>({101, 101}, 0.02).to_host();
+  double variance = 0;
+  for (const float w : normal) variance += double(w) * w / double(normal.size());
+  BOOST_TEST(std::sqrt(variance) == 0.02, boost::test_tools::tolerance(0.05));
+}
+
+BOOST_AUTO_TEST_CASE(shapes_only_takes_no_memory) {
+  auto& pool = memory_pool<Cpu>::instance();
+  const auto before = pool.statistics().in_use;
+  auto init = Initializer::shapes_only();
+  const Linear<Cpu> layer(100000, 100000, init);
+  BOOST_TEST(pool.statistics().in_use == before);
+  BOOST_TEST(parameter_count(layer) == 100000LL * 100000 + 100000);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
