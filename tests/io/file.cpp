@@ -12,7 +12,7 @@
 
 #include <pixnerd/io/file.hpp>
 
-#include "../files.hpp"
+#include "files.hpp"
 
 namespace fs = std::filesystem;
 using namespace pixnerd;

@@ -7,7 +7,7 @@
 
 #include <pixnerd/io/jpeg.hpp>
 
-#include "../files.hpp"
+#include "files.hpp"
 #include "image_tools.hpp"
 
 using namespace pixnerd;

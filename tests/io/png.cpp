@@ -9,7 +9,7 @@
 
 #include <pixnerd/io/png.hpp>
 
-#include "../files.hpp"
+#include "files.hpp"
 #include "image_tools.hpp"
 
 using namespace pixnerd;

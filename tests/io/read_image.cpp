@@ -6,7 +6,7 @@
 
 #include <pixnerd/io/read_image.hpp>
 
-#include "../files.hpp"
+#include "files.hpp"
 #include "image_tools.hpp"
 
 using namespace pixnerd;
