@@ -48,6 +48,15 @@ BOOST_AUTO_TEST_CASE(gradient) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(gradient_of_one_tensor_in_several_places) {
+  check_gradient(
+      [](const auto& in) {
+        const auto s = in[0].reshape({2, 1, 5});
+        return gated_residual(s, in[0], s);
+      },
+      {random_tensor({2, 5}, 1)});
+}
+
 BOOST_AUTO_TEST_CASE(the_gradient_of_the_residual_takes_memory) {
   auto s = random_tensor({2, 3, 5}, 1), gate = random_tensor({2, 5}, 2), h = random_tensor({2, 3, 5}, 3);
   require_grad(s);

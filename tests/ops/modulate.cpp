@@ -41,6 +41,16 @@ BOOST_AUTO_TEST_CASE(gradient) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(gradient_of_one_tensor_in_several_places) {
+  check_gradient([](const auto& in) { return modulate(in[0], in[1], in[1]); },
+                 {random_tensor({2, 3, 5}, 1), random_tensor({2, 5}, 2)});
+  check_gradient(
+      [](const auto& in) {
+        return modulate(in[0].reshape({2, 1, 5}), in[0], in[0]);
+      },
+      {random_tensor({2, 5}, 1)});
+}
+
 BOOST_AUTO_TEST_CASE(gradient_over_column_tiles_and_threads) {
   const Shape shape{3, 50, 300}, vectors{3, 300};
   const auto r = random_tensor(shape, 4), x_values = random_tensor(shape, 1);

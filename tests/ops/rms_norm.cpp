@@ -67,6 +67,10 @@ BOOST_AUTO_TEST_CASE(gradient) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(gradient_of_one_tensor_in_both_places) {
+  check_gradient([](const auto& in) { return rms_norm(in[0], in[0]); }, {random_tensor({5}, 1)});
+}
+
 BOOST_AUTO_TEST_CASE(a_wrong_gradient_is_noticed) {
   // The inverse root mean square taken for a constant.
   const auto wrong = [](const std::vector<Tensor<double>>& in) {

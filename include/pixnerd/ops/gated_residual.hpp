@@ -32,10 +32,10 @@ struct gated_residual_kernel<Cpu> {
     });
   }
 
-  /// Of gate and h; either target may be false.
+  /// Of h and gate; either target may be false. Both may be one tensor's: grad_h contributes first.
   template <class T>
   static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* gate, const T* h,
-                       const T* grad_y, GradTarget<T> grad_gate, GradTarget<T> grad_h) {
+                       const T* grad_y, GradTarget<T> grad_h, GradTarget<T> grad_gate) {
     // A piece of work is one image and as many columns as fit on the stack; it walks over all tokens.
     constexpr std::int64_t columns = 256;
     const std::int64_t tiles = (width + columns - 1) / columns;
@@ -85,8 +85,9 @@ Tensor<T, Device> gated_residual(const Tensor<T, Device>& s, const Tensor<T, Dev
   kernel::forward(batch, length, width, s.data(), gate.data(), h.data(), y.data());
   if (needs_grad(s, gate, h)) {
     record(y, [=, s = s.slot()](const Tensor<T, Device>& grad_y) {
-      kernel::backward(batch, length, width, gate.data(), h.data(), grad_y.data(),
-                       grad_target<T>(gate.slot()), grad_target<T>(h.slot()));
+      const auto grad_h = grad_target<T>(h.slot());
+      const auto grad_gate = grad_target<T>(gate.slot());
+      kernel::backward(batch, length, width, gate.data(), h.data(), grad_y.data(), grad_h, grad_gate);
       // Last, because what comes later may be added to the adopted memory.
       if (s && !s->adopt(grad_y)) kernel::backward_s(grad_y.count(), grad_y.data(), grad_target<T>(s));
     });

@@ -32,7 +32,7 @@ struct modulate_kernel<Cpu> {
     });
   }
 
-  /// Any target may be false; x is read for grad_scale alone, scale for grad_x alone.
+  /// Any target may be false. Several may be one tensor's: they contribute in the order of the arguments.
   template <class T>
   static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* x,
                        const T* scale, const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_shift,
@@ -84,8 +84,11 @@ Tensor<T, Device> modulate(const Tensor<T, Device>& x, const Tensor<T, Device>& 
   kernel::forward(batch, length, width, x.data(), shift.data(), scale.data(), y.data());
   if (needs_grad(x, shift, scale)) {
     record(y, [=, shift = shift.slot()](const Tensor<T, Device>& grad_y) {
-      kernel::backward(batch, length, width, x.data(), scale.data(), grad_y.data(), grad_target<T>(x.slot()),
-                       grad_target<T>(shift), grad_target<T>(scale.slot()));
+      const auto grad_x = grad_target<T>(x.slot());
+      const auto grad_shift = grad_target<T>(shift);
+      const auto grad_scale = grad_target<T>(scale.slot());
+      kernel::backward(batch, length, width, x.data(), scale.data(), grad_y.data(), grad_x, grad_shift,
+                       grad_scale);
     });
   }
   return y;

@@ -51,7 +51,7 @@ struct rms_norm_kernel<Cpu> {
     });
   }
 
-  /// Either target may be false.
+  /// Either target may be false. Both may be one tensor's: grad_x contributes first.
   template <class T>
   static void backward(std::int64_t rows, std::int64_t width, const T* x, const T* weight,
                        const wide_t<T>* inverse_rms, const T* grad_y, GradTarget<T> grad_x,
@@ -107,8 +107,10 @@ Tensor<T, Device> rms_norm(const Tensor<T, Device>& x, const Tensor<T, Device>& 
   kernel::forward(rows, width, epsilon, rounding, x.data(), weight.data(), y.data(), inverse_rms.data());
   if (needs_grad(x, weight)) {
     record(y, [=](const Tensor<T, Device>& grad_y) {
-      kernel::backward(rows, width, x.data(), weight.data(), inverse_rms.data(), grad_y.data(),
-                       grad_target<T>(x.slot()), grad_target<wide_t<T>>(weight.slot()));
+      const auto grad_x = grad_target<T>(x.slot());
+      const auto grad_weight = grad_target<wide_t<T>>(weight.slot());
+      kernel::backward(rows, width, x.data(), weight.data(), inverse_rms.data(), grad_y.data(), grad_x,
+                       grad_weight);
     });
   }
   return y;

@@ -1,0 +1,63 @@
+/// \file
+/// The gate of a SwiGLU network.
+#pragma once
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/core/math.hpp>
+#include <pixnerd/core/thread_pool.hpp>
+
+namespace pixnerd {
+
+template <class Device>
+struct swiglu_kernel {
+  static_assert(sizeof(Device) == 0,
+                "op swiglu has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct swiglu_kernel<Cpu> {
+  static constexpr std::int64_t grain = 8192;
+
+  template <class T>
+  static void forward(std::int64_t count, const T* a, const T* b, T* y) {
+    parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) y[i] = silu_value(a[i]) * b[i];
+    });
+  }
+
+  /// Either target may be false. Both may be one tensor's: grad_a contributes first.
+  template <class T>
+  static void backward(std::int64_t count, const T* a, const T* b, const T* grad_y, GradTarget<T> grad_a,
+                       GradTarget<T> grad_b) {
+    parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
+      if (grad_a) {
+        for (std::int64_t i = begin; i < end; ++i) grad_a.put(i, grad_y[i] * b[i] * silu_slope(a[i]));
+      }
+      if (grad_b) {
+        for (std::int64_t i = begin; i < end; ++i) grad_b.put(i, grad_y[i] * silu_value(a[i]));
+      }
+    });
+  }
+};
+
+/// y = silu(a) b, elementwise, one shape. Saves a and b. Throws ShapeError when the shapes differ.
+/// Source: Shazeer 2020, "GLU variants improve transformer".
+template <class T, class Device>
+Tensor<T, Device> swiglu(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
+  if (!(a.shape() == b.shape())) {
+    raise<ShapeError>("swiglu", "a and b of one shape", text(a.shape(), " and ", b.shape()));
+  }
+  using kernel = swiglu_kernel<Device>;
+  Tensor<T, Device> y(a.shape());
+  kernel::forward(y.count(), a.data(), b.data(), y.data());
+  if (needs_grad(a, b)) {
+    record(y, [a, b](const Tensor<T, Device>& grad_y) {
+      const auto grad_a = grad_target<T>(a.slot());
+      const auto grad_b = grad_target<T>(b.slot());
+      kernel::backward(grad_y.count(), a.data(), b.data(), grad_y.data(), grad_a, grad_b);
+    });
+  }
+  return y;
+}
+
+}  // namespace pixnerd
