@@ -2,7 +2,6 @@
 /// Writing safetensors files, tensor by tensor, all or nothing.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -27,29 +26,36 @@ namespace detail {
 /// no file can hold.
 inline std::vector<SafetensorsEntry> lay_out_safetensors(std::vector<SafetensorsEntry> entries,
                                                          const std::string& path) {
-  std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-    return element_bytes(a.type) > element_bytes(b.type);
-  });
   std::set<std::string_view> names;
-  std::uint64_t end = 0;
+  std::uint64_t total = 0;
   for (auto& entry : entries) {
     const auto wrong = [&](std::string_view expected, std::string_view got) {
       raise<ValueError>("write safetensors", text(expected, " for '", path, "'"), got);
     };
     if (!is_utf8(entry.name)) wrong("names in UTF-8", "other bytes");
     if (entry.name == "__metadata__") wrong("a name other than \"__metadata__\"", "that name");
-    if (!names.insert(entry.name).second)
+    if (!names.insert(entry.name).second) {
       wrong("one tensor of each name", text("two ", quoted_name(entry.name)));
+    }
     const auto bytes = safetensors_bytes(entry.type, entry.shape);
     // The total, too, stays below 2^63, the largest offset a header may hold.
-    if (!bytes || *bytes > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) - end) {
+    if (!bytes || *bytes > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) - total) {
       wrong("fewer than 2^63 bytes", text("more with ", describe(entry)));
     }
-    entry.begin = end;
     entry.bytes = *bytes;
-    end += entry.bytes;
+    total += *bytes;
   }
-  return entries;
+  std::vector<SafetensorsEntry> out;
+  std::uint64_t end = 0;
+  for (const std::uint64_t width : {8, 4, 2, 1}) {
+    for (auto& entry : entries) {
+      if (element_bytes(entry.type) != width) continue;
+      entry.begin = end;
+      end += entry.bytes;
+      out.push_back(std::move(entry));
+    }
+  }
+  return out;
 }
 
 }  // namespace detail
