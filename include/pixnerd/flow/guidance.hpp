@@ -50,6 +50,7 @@ Tensor<T, Device> join_batches(const Tensor<T, Device>& first, const Tensor<T, D
     raise<ShapeError>("guidance", "two batches of the same shape",
                       text(first.shape(), " and ", second.shape()));
   }
+  // Plain copies: labels are no elements that concat(), which is differentiable, takes.
   const std::int64_t batch = first.size(0);
   Shape shape = first.shape();
   shape[0] = 2 * batch;
