@@ -1,24 +1,28 @@
 /// \file
-/// Cutting images into patches, and putting patches back together.
+/// Images as sequences of patches, and back.
 #pragma once
+
+#include <algorithm>
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/thread_pool.hpp>
 
 namespace pixnerd {
 
-/// Order of the elements of a patch: (c, py, px) for tokens, (py, px, c) for fields, which see pixel after
-/// pixel.
-enum class PatchLayout { channels_first, channels_last };
+/// Order of the elements of a patch.
+enum class PatchLayout {
+  channels_first,  ///< (C, ph, pw), the order of the published patch projection
+  channels_last,   ///< (ph, pw, C), the channels of a pixel together
+};
 
-/// Sizes of an image batch and its patches.
+/// Sizes of images (B, C, H, W) cut into patches of ph x pw pixels.
 struct PatchSizes {
-  std::int64_t batch = 0, channels = 0, height = 0, width = 0, patch_height = 0, patch_width = 0;
-  PatchLayout layout = PatchLayout::channels_first;
+  std::int64_t batch, channels, height, width, patch_height, patch_width;
 
   std::int64_t rows() const { return height / patch_height; }
   std::int64_t columns() const { return width / patch_width; }
-  std::int64_t patch_count() const { return channels * patch_height * patch_width; }
+  std::int64_t length() const { return rows() * columns(); }  ///< L
+  std::int64_t patch_elements() const { return channels * patch_height * patch_width; }
 };
 
 template <class Device>
@@ -29,41 +33,49 @@ struct patchify_kernel {
 
 template <>
 struct patchify_kernel<Cpu> {
-  /// patches = the image's elements in patch order.
   template <class T>
-  static void patchify(const PatchSizes& s, const T* images, GradTarget<T> patches) {
-    for_each_row(s, [=](std::int64_t at_image, std::int64_t at_patch, std::int64_t step) {
-      for (std::int64_t px = 0; px < s.patch_width; ++px)
-        patches.put(at_patch + px * step, images[at_image + px]);
-    });
+  static void patchify(const PatchSizes& sizes, PatchLayout layout, const T* images, GradTarget<T> patches) {
+    for_each_run(sizes, layout,
+                 [=](std::int64_t pixel, std::int64_t element, std::int64_t step, std::int64_t n) {
+                   if (step == 1) {
+                     for (std::int64_t i = 0; i < n; ++i) patches.put(element + i, images[pixel + i]);
+                   } else {
+                     for (std::int64_t i = 0; i < n; ++i) patches.put(element + i * step, images[pixel + i]);
+                   }
+                 });
   }
 
-  /// images = the patches' elements in image order.
   template <class T>
-  static void fold(const PatchSizes& s, const T* patches, GradTarget<T> images) {
-    for_each_row(s, [=](std::int64_t at_image, std::int64_t at_patch, std::int64_t step) {
-      for (std::int64_t px = 0; px < s.patch_width; ++px)
-        images.put(at_image + px, patches[at_patch + px * step]);
-    });
+  static void fold(const PatchSizes& sizes, PatchLayout layout, const T* patches, GradTarget<T> images) {
+    for_each_run(sizes, layout,
+                 [=](std::int64_t pixel, std::int64_t element, std::int64_t step, std::int64_t n) {
+                   if (step == 1) {
+                     for (std::int64_t i = 0; i < n; ++i) images.put(pixel + i, patches[element + i]);
+                   } else {
+                     for (std::int64_t i = 0; i < n; ++i) images.put(pixel + i, patches[element + i * step]);
+                   }
+                 });
   }
 
  private:
-  /// Calls copy(image offset, patch offset, distance of neighbors in the patch) for every row of pixels of
-  /// every patch and channel.
-  template <class Copy>
-  static void for_each_row(const PatchSizes& s, Copy copy) {
-    const std::int64_t step = s.layout == PatchLayout::channels_first ? 1 : s.channels;
-    const std::int64_t channel_step =
-        s.layout == PatchLayout::channels_first ? s.patch_height * s.patch_width : 1;
+  /// Calls run(pixel, element, step, n) for every row of pixels of one channel of a patch: n pixels of the
+  /// images from `pixel` on are every step-th element of the patches from `element` on.
+  template <class Run>
+  static void for_each_run(const PatchSizes& s, PatchLayout layout, Run run) {
+    const bool channels_last = layout == PatchLayout::channels_last;
+    const std::int64_t step = channels_last ? s.channels : 1;
+    const std::int64_t channel_step = channels_last ? 1 : s.patch_height * s.patch_width;
+    const std::int64_t line_step = s.patch_width * step;
+    // A piece of work is one row of patches of one image.
     parallel_for(s.batch * s.rows(), [=](std::int64_t index) {
       const std::int64_t image = index / s.rows(), row = index % s.rows();
       for (std::int64_t column = 0; column < s.columns(); ++column) {
-        const std::int64_t patch = (index * s.columns() + column) * s.patch_count();
-        for (std::int64_t c = 0; c < s.channels; ++c) {
-          for (std::int64_t py = 0; py < s.patch_height; ++py) {
-            const std::int64_t y = row * s.patch_height + py;
-            copy(((image * s.channels + c) * s.height + y) * s.width + column * s.patch_width,
-                 patch + c * channel_step + py * s.patch_width * step, step);
+        const std::int64_t patch = (index * s.columns() + column) * s.patch_elements();
+        for (std::int64_t channel = 0; channel < s.channels; ++channel) {
+          for (std::int64_t line = 0; line < s.patch_height; ++line) {
+            const std::int64_t y = row * s.patch_height + line, x = column * s.patch_width;
+            run(((image * s.channels + channel) * s.height + y) * s.width + x,
+                patch + channel * channel_step + line * line_step, step, s.patch_width);
           }
         }
       }
@@ -72,54 +84,63 @@ struct patchify_kernel<Cpu> {
 };
 
 namespace detail {
-inline void check_patch(std::string_view where, std::int64_t height, std::int64_t width,
-                        std::int64_t patch_height, std::int64_t patch_width) {
-  if (patch_height < 1 || patch_width < 1 || height % patch_height != 0 || width % patch_width != 0) {
+inline void check_patch_sizes(const char* op, const PatchSizes& sizes) {
+  const auto& s = sizes;
+  if (s.patch_height < 1 || s.patch_width < 1) {
+    raise<ValueError>(op, "a patch of at least 1 x 1 pixels", text(s.patch_height, " x ", s.patch_width));
+  }
+  if (s.height % s.patch_height != 0 || s.width % s.patch_width != 0) {
     raise<ShapeError>(
-        where, text("an image height and width divisible by the patch size ", patch_height, "x", patch_width),
-        text(height, "x", width));
+        op, text("images whose sides are multiples of the patch's ", s.patch_height, " x ", s.patch_width),
+        text("H ", s.height, " and W ", s.width));
   }
 }
 }  // namespace detail
 
-/// images (B, C, H, W) -> patches (B, L, C*ph*pw), L = (H/ph)(W/pw), patches row-major. Saves nothing.
-/// Throws ShapeError unless the patch divides the image.
+/// Cuts images into patches, row by row of the image.
+/// images (B, C, H, W) -> (B, L, C ph pw) with L = (H / ph) (W / pw). Element c, y, x of a patch has index
+/// c ph pw + y pw + x for channels_first, (y pw + x) C + c for channels_last. Saves nothing.
+/// Throws ShapeError when ph does not divide H or pw does not divide W. Source: PixNerd, patchify.
 template <class T, class Device>
 Tensor<T, Device> patchify(const Tensor<T, Device>& images, std::int64_t patch_height,
-                           std::int64_t patch_width, PatchLayout layout) {
+                           std::int64_t patch_width, PatchLayout layout = PatchLayout::channels_first) {
   if (images.rank() != 4) raise<ShapeError>("patchify", "images (B, C, H, W)", text(images.shape()));
-  const PatchSizes sizes{images.size(0), images.size(1), images.size(2), images.size(3),
-                         patch_height,   patch_width,    layout};
-  detail::check_patch("patchify", sizes.height, sizes.width, patch_height, patch_width);
-  Tensor<T, Device> patches({sizes.batch, sizes.rows() * sizes.columns(), sizes.patch_count()});
   using kernel = patchify_kernel<Device>;
-  kernel::patchify(sizes, static_cast<const T*>(images.data()), GradTarget<T>{patches.data()});
+  const PatchSizes sizes{images.size(0), images.size(1), images.size(2),
+                         images.size(3), patch_height,   patch_width};
+  detail::check_patch_sizes("patchify", sizes);
+  Tensor<T, Device> patches({sizes.batch, sizes.length(), sizes.patch_elements()});
+  kernel::patchify(sizes, layout, images.data(), GradTarget<T>{patches.data()});
   if (needs_grad(images)) {
-    record(patches, [sizes, slot = images.slot()](const Tensor<T, Device>& grad_patches) {
-      kernel::fold(sizes, static_cast<const T*>(grad_patches.data()), grad_target<T>(slot));
+    record(patches, [=, slot = images.slot()](const Tensor<T, Device>& grad_patches) {
+      kernel::fold(sizes, layout, grad_patches.data(), grad_target<T>(slot));
     });
   }
   return patches;
 }
 
-/// The inverse of patchify: patches (B, L, C*ph*pw) -> images (B, C, H, W). Saves nothing.
-/// Throws ShapeError unless the patches are those of such an image.
+/// The inverse of patchify: patches (B, L, C ph pw) -> images (B, C, H, W). Saves nothing.
+/// Throws ShapeError when ph does not divide H, pw does not divide W, or the patches are not of these sizes.
 template <class T, class Device>
 Tensor<T, Device> fold(const Tensor<T, Device>& patches, std::int64_t channels, std::int64_t height,
                        std::int64_t width, std::int64_t patch_height, std::int64_t patch_width,
-                       PatchLayout layout) {
-  detail::check_patch("fold", height, width, patch_height, patch_width);
-  if (patches.rank() != 3) raise<ShapeError>("fold", "patches (B, L, C*ph*pw)", text(patches.shape()));
-  const PatchSizes sizes{patches.size(0), channels, height, width, patch_height, patch_width, layout};
-  const Shape expected{sizes.batch, sizes.rows() * sizes.columns(), sizes.patch_count()};
-  if (!(patches.shape() == expected))
-    raise<ShapeError>("fold", text("patches of shape ", expected), text(patches.shape()));
-  Tensor<T, Device> images({sizes.batch, channels, height, width});
+                       PatchLayout layout = PatchLayout::channels_first) {
+  if (patches.rank() != 3) raise<ShapeError>("fold", "patches (B, L, C ph pw)", text(patches.shape()));
   using kernel = patchify_kernel<Device>;
-  kernel::fold(sizes, static_cast<const T*>(patches.data()), GradTarget<T>{images.data()});
+  const PatchSizes sizes{patches.size(0), channels, height, width, patch_height, patch_width};
+  detail::check_patch_sizes("fold", sizes);
+  const Shape expected{sizes.batch, sizes.length(), sizes.patch_elements()};
+  if (!(patches.shape() == expected)) {
+    raise<ShapeError>("fold",
+                      text("patches ", expected, " for images ", Shape{sizes.batch, channels, height, width},
+                           " and patches of ", patch_height, " x ", patch_width),
+                      text(patches.shape()));
+  }
+  Tensor<T, Device> images({sizes.batch, channels, height, width});
+  kernel::fold(sizes, layout, patches.data(), GradTarget<T>{images.data()});
   if (needs_grad(patches)) {
-    record(images, [sizes, slot = patches.slot()](const Tensor<T, Device>& grad_images) {
-      kernel::patchify(sizes, static_cast<const T*>(grad_images.data()), grad_target<T>(slot));
+    record(images, [=, slot = patches.slot()](const Tensor<T, Device>& grad_images) {
+      kernel::patchify(sizes, layout, grad_images.data(), grad_target<T>(slot));
     });
   }
   return images;
