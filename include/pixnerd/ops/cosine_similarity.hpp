@@ -1,0 +1,99 @@
+/// \file
+/// The cosine of the angle between vectors.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/ops/cpu_reduce.hpp>
+
+namespace pixnerd {
+
+template <class Device>
+struct cosine_similarity_kernel {
+  static_assert(
+      sizeof(Device) == 0,
+      "op cosine_similarity has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct cosine_similarity_kernel<Cpu> {
+  static std::int64_t grain(std::int64_t width) {
+    return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
+  }
+
+  /// inverse_norms (rows, 2): of x and of y.
+  template <class T>
+  static void forward(std::int64_t rows, std::int64_t width, double epsilon, const T* x, const T* y,
+                      T* cosine, T* inverse_norms) {
+    parallel_ranges(rows, grain(width), [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const T* a = x + row * width;
+        const T* b = y + row * width;
+        const T dot = lane_sum<T>(0, width, [=](std::int64_t j) { return a[j] * b[j]; });
+        const T norm_a = std::sqrt(lane_sum<T>(0, width, [=](std::int64_t j) { return a[j] * a[j]; }));
+        const T norm_b = std::sqrt(lane_sum<T>(0, width, [=](std::int64_t j) { return b[j] * b[j]; }));
+        const T inverse_a = T(1) / std::max(norm_a, T(epsilon)),
+                inverse_b = T(1) / std::max(norm_b, T(epsilon));
+        cosine[row] = dot * inverse_a * inverse_b;
+        inverse_norms[2 * row] = inverse_a;
+        inverse_norms[2 * row + 1] = inverse_b;
+      }
+    });
+  }
+
+  /// Either target may be false. Both may be one tensor's: grad_x contributes first.
+  template <class T>
+  static void backward(std::int64_t rows, std::int64_t width, double epsilon, const T* x, const T* y,
+                       const T* cosine, const T* inverse_norms, const T* grad_cosine, GradTarget<T> grad_x,
+                       GradTarget<T> grad_y) {
+    const T clamped = T(1) / T(epsilon);  // the inverse of a norm that does not depend on its vector
+    parallel_ranges(rows, grain(width), [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::int64_t start = row * width;
+        const T* a = x + start;
+        const T* b = y + start;
+        const T inverse_a = inverse_norms[2 * row], inverse_b = inverse_norms[2 * row + 1];
+        const T across = grad_cosine[row] * inverse_a * inverse_b, along = grad_cosine[row] * cosine[row];
+        if (grad_x) {
+          const T own = inverse_a < clamped ? along * inverse_a * inverse_a : T(0);
+          for (std::int64_t j = 0; j < width; ++j) grad_x.put(start + j, across * b[j] - own * a[j]);
+        }
+        if (grad_y) {
+          const T own = inverse_b < clamped ? along * inverse_b * inverse_b : T(0);
+          for (std::int64_t j = 0; j < width; ++j) grad_y.put(start + j, across * a[j] - own * b[j]);
+        }
+      }
+    });
+  }
+};
+
+/// x.y / (max(|x|, epsilon) max(|y|, epsilon)) over the innermost axis.
+/// x, y (..., D) of one shape -> (...), between -1 and 1. Saves x, y, their inverse norms and the result.
+/// Throws ShapeError when the shapes differ or have no axis. Source: PixNerd, REPA.
+template <class T, class Device>
+Tensor<T, Device> cosine_similarity(const Tensor<T, Device>& x, const Tensor<T, Device>& y,
+                                    double epsilon = 1e-8) {
+  if (!(x.shape() == y.shape()) || x.rank() < 1) {
+    raise<ShapeError>("cosine_similarity", "x and y (..., D) of one shape",
+                      text(x.shape(), " and ", y.shape()));
+  }
+  using kernel = cosine_similarity_kernel<Device>;
+  Shape shape;
+  for (int axis = 0; axis + 1 < x.rank(); ++axis) shape.push_back(x.size(axis));
+  const std::int64_t rows = x.shape().rows(), width = x.size(-1);
+  Tensor<T, Device> cosine(shape), inverse_norms({rows, 2});
+  kernel::forward(rows, width, epsilon, x.data(), y.data(), cosine.data(), inverse_norms.data());
+  if (needs_grad(x, y)) {
+    record(cosine, [=](const Tensor<T, Device>& grad_cosine) {
+      const auto grad_x = grad_target<T>(x.slot());
+      const auto grad_y = grad_target<T>(y.slot());
+      kernel::backward(rows, width, epsilon, x.data(), y.data(), cosine.data(), inverse_norms.data(),
+                       grad_cosine.data(), grad_x, grad_y);
+    });
+  }
+  return cosine;
+}
+
+}  // namespace pixnerd

@@ -1,0 +1,96 @@
+/// \file
+/// The mean squared difference of two tensors, with a weight for each sample.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/ops/cpu_reduce.hpp>
+
+namespace pixnerd {
+
+template <class Device>
+struct mean_squared_error_kernel {
+  static_assert(
+      sizeof(Device) == 0,
+      "op mean_squared_error has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct mean_squared_error_kernel<Cpu> {
+  static constexpr std::int64_t grain = 16384;
+
+  /// Of `batch` samples of `each` elements; weight may be null. Sums in float64.
+  template <class T>
+  static void forward(std::int64_t batch, std::int64_t each, const T* prediction, const T* target,
+                      const T* weight, T* loss) {
+    const std::int64_t blocks = (each + grain - 1) / grain;
+    std::vector<double> partial(static_cast<std::size_t>(batch * blocks));
+    parallel_for(batch * blocks, [=, &partial](std::int64_t index) {
+      const std::int64_t sample = index / blocks, begin = index % blocks * grain;
+      const T* p = prediction + sample * each;
+      const T* t = target + sample * each;
+      const double sum = lane_sum<double>(begin, std::min(each, begin + grain), [=](std::int64_t i) {
+        const double difference = static_cast<double>(p[i]) - static_cast<double>(t[i]);
+        return difference * difference;
+      });
+      partial[static_cast<std::size_t>(index)] = weight == nullptr ? sum : sum * weight[sample];
+    });
+    double total = 0;
+    for (const double sum : partial) total += sum;
+    *loss = static_cast<T>(total / static_cast<double>(batch * each));
+  }
+
+  /// Either target may be false. Both may be one tensor's: grad_p contributes first.
+  template <class T>
+  static void backward(std::int64_t batch, std::int64_t each, const T* prediction, const T* target,
+                       const T* weight, const T* grad_loss, GradTarget<T> grad_p, GradTarget<T> grad_t) {
+    const std::int64_t blocks = (each + grain - 1) / grain;
+    const double factor = 2.0 * *grad_loss / static_cast<double>(batch * each);
+    parallel_for(batch * blocks, [=](std::int64_t index) {
+      const std::int64_t sample = index / blocks, first = sample * each + index % blocks * grain;
+      const std::int64_t last = std::min((sample + 1) * each, first + grain);
+      const T slope = static_cast<T>(weight == nullptr ? factor : factor * weight[sample]);
+      if (grad_p) {
+        for (std::int64_t i = first; i < last; ++i) grad_p.put(i, slope * (prediction[i] - target[i]));
+      }
+      if (grad_t) {
+        for (std::int64_t i = first; i < last; ++i) grad_t.put(i, slope * (target[i] - prediction[i]));
+      }
+    });
+  }
+};
+
+/// The mean over all elements of weight_b (prediction - target)^2.
+/// prediction, target (B, ...) of one shape, weight (B) or (B, 1, ...) or undefined for 1 -> one element, ().
+/// Saves all three; weight gets no gradient. Throws ShapeError when the shapes do not fit or are empty.
+/// Source: PixNerd, loss.
+template <class T, class Device>
+Tensor<T, Device> mean_squared_error(const Tensor<T, Device>& prediction, const Tensor<T, Device>& target,
+                                     const Tensor<T, Device>& weight = {}) {
+  if (!(prediction.shape() == target.shape()) || prediction.count() == 0) {
+    raise<ShapeError>("mean_squared_error", "prediction and target of one shape with at least one element",
+                      text(prediction.shape(), " and ", target.shape()));
+  }
+  const std::int64_t batch = prediction.rank() == 0 ? 1 : prediction.size(0),
+                     each = prediction.count() / batch;
+  if (weight.defined() && (weight.rank() < 1 || weight.size(0) != batch || weight.count() != batch)) {
+    raise<ShapeError>("mean_squared_error", text("one weight for each of ", batch, " samples"),
+                      text(weight.shape()));
+  }
+  using kernel = mean_squared_error_kernel<Device>;
+  Tensor<T, Device> loss{Shape{}};
+  kernel::forward(batch, each, prediction.data(), target.data(), weight.data(), loss.data());
+  if (needs_grad(prediction, target)) {
+    record(loss, [=, weight = weight.detach()](const Tensor<T, Device>& grad_loss) {
+      const auto grad_p = grad_target<T>(prediction.slot());
+      const auto grad_t = grad_target<T>(target.slot());
+      kernel::backward(batch, each, prediction.data(), target.data(), weight.data(), grad_loss.data(), grad_p,
+                       grad_t);
+    });
+  }
+  return loss;
+}
+
+}  // namespace pixnerd
