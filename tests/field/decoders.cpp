@@ -1,0 +1,78 @@
+#include <boost/test/unit_test.hpp>
+
+#include <pixnerd/field/field_decoder.hpp>
+#include <pixnerd/field/linear_decoder.hpp>
+#include <pixnerd/ops/batched_product.hpp>
+#include <pixnerd/ops/elementwise.hpp>
+#include <pixnerd/ops/normalize_columns.hpp>
+#include <pixnerd/ops/silu.hpp>
+
+#include "support.hpp"
+
+using namespace pixnerd;
+
+namespace {
+using Double = Full<double>;
+const DecoderConfig config{
+    .channels = 2, .patch = 2, .width = 3, .depth = 2, .features = 2, .ratio = 2, .first_block = 5};
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(decoders)
+
+BOOST_AUTO_TEST_CASE(dct_basis) {
+  const auto values = DctBasis::values(3, 5);
+  BOOST_TEST(values.size() == 3u * 5 * 64);
+  // Pixel (py 1, px 2), frequencies i = 3 over x and j = 5 over y.
+  const double fi = 24.0 / 7, fj = 40.0 / 7, pi = std::acos(-1.0);
+  BOOST_TEST(values[(1 * 5 + 2) * 64 + 8 * 3 + 5] ==
+                 std::cos(pi * 0.5 * fi) * std::cos(pi * 0.5 * fj) / (1 + fi * fj),
+             boost::test_tools::tolerance(1e-12));
+  // linspace with one point is its start, where every cosine is 1.
+  const auto one = DctBasis::values(1, 1);
+  BOOST_TEST(one[0] == 1);
+  BOOST_TEST(one[9] == 1 / (1 + 64.0 / 49), boost::test_tools::tolerance(1e-12));
+}
+
+BOOST_AUTO_TEST_CASE(field_block_is_its_parts) {
+  // The fused operation against the same network written with separate operations.
+  Initializer init(3);
+  const FieldBlock<Cpu, Double> block(5, 3, 2, init);
+  const auto pixels = random_tensor({4, 6, 3}, 1), tokens = random_tensor({4, 5}, 2);
+  const auto theta = split<2>(block.generator(tokens), -1);
+  const auto first = normalize_columns(theta[0].reshape({4, 3, 6})),
+             second = normalize_columns(theta[1].reshape({4, 6, 3}));
+  const auto expected =
+      add(pixels, batched_product(silu(batched_product(block.norm(pixels), first)), second));
+  BOOST_TEST(relative_error(block(pixels, tokens).to_host(), expected.to_host()) < 1e-14);
+}
+
+BOOST_AUTO_TEST_CASE(gradients) {
+  Initializer init(1);
+  const auto call = [](const auto& decoder, const auto& t) { return decoder(t[0], t[1], t[2]); };
+  const std::vector<Tensor<double>> inputs{random_tensor({2, 2, 3}, 1), random_tensor({2, 2, 2, 4}, 2),
+                                           random_tensor({2, 3}, 3)};
+  check_module_gradient(FieldDecoder<Cpu, Double>(config, init), call, inputs);
+  check_module_gradient(LinearDecoder<Cpu, Double>(config, init), call, inputs);
+}
+
+BOOST_AUTO_TEST_CASE(untrained_decoders_predict_zero) {
+  Initializer init(1);
+  const auto tokens = random_tensor({2, 2, 3}, 1), x = random_tensor({2, 2, 2, 4}, 2),
+             condition = random_tensor({2, 3}, 3);
+  for (const double v : FieldDecoder<Cpu, Double>(config, init)(tokens, x, condition).to_host())
+    BOOST_TEST(v == 0);
+  for (const double v : LinearDecoder<Cpu, Double>(config, init)(tokens, x, condition).to_host())
+    BOOST_TEST(v == 0);
+}
+
+BOOST_AUTO_TEST_CASE(field_blocks_continue_the_encoders_names) {
+  Initializer init(1);
+  std::vector<std::string> names;
+  const FieldDecoder<Cpu, Double> decoder(config, init);
+  for_each_parameter(decoder, [&](const std::string& name, const auto&) { names.push_back(name); });
+  BOOST_TEST(names[2] == "blocks.5.param_generator1.0.weight");
+  BOOST_TEST(names[7] == "blocks.6.norm.weight");
+  BOOST_TEST(names.back() == "final_layer.linear.bias");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
