@@ -30,10 +30,15 @@ struct swiglu_kernel<Cpu> {
   static void backward(std::int64_t count, const T* a, const T* b, const T* grad_y, GradTarget<T> grad_a,
                        GradTarget<T> grad_b) {
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
-      if (grad_a) {
+      if (grad_a && grad_b) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          const T s = sigmoid(a[i]), g = grad_y[i], by_silu = g * b[i], silu = a[i] * s;
+          grad_a.put(i, by_silu * (s + silu * (T(1) - s)));
+          grad_b.put(i, g * silu);
+        }
+      } else if (grad_a) {
         for (std::int64_t i = begin; i < end; ++i) grad_a.put(i, grad_y[i] * b[i] * silu_slope(a[i]));
-      }
-      if (grad_b) {
+      } else if (grad_b) {
         for (std::int64_t i = begin; i < end; ++i) grad_b.put(i, grad_y[i] * silu_value(a[i]));
       }
     });
