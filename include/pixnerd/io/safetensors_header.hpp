@@ -167,7 +167,7 @@ inline SafetensorsEntry make_safetensors_entry(std::string name, const Safetenso
   SafetensorsEntry entry;
   for (const auto size : *fields.sizes) entry.shape.push_back(size);
   const std::int64_t begin = (*fields.offsets)[0], end = (*fields.offsets)[1];
-  if (begin > end || static_cast<std::uint64_t>(end - begin) != *bytes) {
+  if (end - begin != static_cast<std::int64_t>(*bytes)) {
     wrong(text("data_offsets ", *bytes, " bytes apart (", facts->name, " ", entry.shape, ")"),
           text("[", begin, ", ", end, "]"));
   }
