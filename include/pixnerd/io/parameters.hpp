@@ -2,6 +2,7 @@
 /// Saving a model's parameters under their published names, and loading them: all of them or none.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -54,7 +55,9 @@ namespace detail {
 inline void append_names(std::string& out, const std::vector<std::string>& names, std::string_view what) {
   if (names.empty()) return;
   out += text(out.empty() ? "" : "; ", names.size(), " ", what, ": ");
-  for (std::size_t i = 0; i < names.size(); ++i) out += text(i == 0 ? "" : ", ", names[i]);
+  constexpr std::size_t most = 36;  // beyond that, more names help nobody
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) out += text(i == 0 ? "" : ", ", names[i]);
+  if (names.size() > most) out += text(" and ", names.size() - most, " more");
 }
 
 /// What keeps `file` from giving `model` its parameters, in one line; empty when nothing does.

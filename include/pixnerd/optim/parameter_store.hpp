@@ -54,9 +54,10 @@ class ParameterStore {
   }
 
   /// The same, and behind them those of `helper`, which are optimized, clipped and saved with the model but
-  /// not averaged: a projector that only training needs. Their names begin with `prefix` and a dot.
+  /// not averaged: a projector that only training needs. Their names begin with `prefix` and a dot, unless
+  /// the prefix is empty.
   template <class Model, class Helper>
-  ParameterStore(Model& model, Helper& helper, const std::string& prefix) {
+  ParameterStore(Model& model, Helper& helper, const std::string& prefix = "") {
     Collected found = collect(model, "", true, {});
     averaged_count_ = found.count;
     found = collect(helper, prefix, false, std::move(found));

@@ -1,0 +1,10 @@
+/// \file
+/// The version of the library.
+#pragma once
+
+namespace pixnerd {
+
+/// The same number as the CMake package has.
+inline constexpr const char* version = "0.1.0";
+
+}  // namespace pixnerd

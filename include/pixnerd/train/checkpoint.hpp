@@ -1,0 +1,125 @@
+/// \file
+/// Checkpoints of a training run: saved all or nothing, resumed exactly.
+///
+/// A checkpoint is a folder `step-N` of the run's folder:
+///
+///     model.safetensors      the weights under their published names
+///     ema.safetensors        their averages under the same names, where the run keeps averages
+///     optimizer.safetensors  first_moments.NAME and second_moments.NAME of every parameter, weights.NAME of
+///                            those that only training needs
+///     state.json             step, samples served, seed, configuration, version of the library
+///     manifest.json          size and CRC-32 of each
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <pixnerd/io/parameters.hpp>
+#include <pixnerd/optim/parameter_store.hpp>
+#include <pixnerd/train/run_folder.hpp>
+#include <pixnerd/train/train_state.hpp>
+
+namespace pixnerd {
+
+namespace detail {
+
+/// The named tensors of one file; a module, so that it is saved and loaded as one.
+template <class T, class Device>
+struct CheckpointFile {
+  std::string name;
+  std::vector<std::pair<std::string, Tensor<T, Device>>> tensors;
+
+  static void visit(auto& self, auto&& visitor) {
+    for (auto& [name, tensor] : self.tensors) visitor(name, tensor);
+  }
+};
+
+/// The files of a store's checkpoint; their tensors are parts of the slabs.
+template <class Precision, class Device>
+auto checkpoint_files(const ParameterStore<Precision, Device>& store) {
+  CheckpointFile<typename Precision::master, Device> model{"model.safetensors", {}},
+      ema{"ema.safetensors", {}}, optimizer{"optimizer.safetensors", {}};
+  const auto put = [&](auto& file, const std::string& name, const auto& slab, const ParameterEntry& entry) {
+    file.tensors.emplace_back(name, store.part(slab, entry));
+  };
+  for (const auto& entry : store.entries()) {
+    if (entry.averaged) {
+      put(model, entry.name, store.weights(), entry);
+      if (store.average().defined()) put(ema, entry.name, store.average(), entry);
+    } else {
+      put(optimizer, "weights." + entry.name, store.weights(), entry);
+    }
+    put(optimizer, "first_moments." + entry.name, store.first_moments(), entry);
+    put(optimizer, "second_moments." + entry.name, store.second_moments(), entry);
+  }
+  std::vector files{std::move(model), std::move(optimizer)};
+  if (store.average().defined()) files.push_back(std::move(ema));
+  return files;
+}
+
+}  // namespace detail
+
+/// Saves the checkpoint `step-N` of a run, N = state.step, and returns its path; see write_checkpoint().
+/// Throws FileError when it exists, or cannot be written: the disk is as it was then.
+template <class Precision, class Device>
+std::string save_checkpoint(const std::string& run, const ParameterStore<Precision, Device>& store,
+                            const TrainState& state) {
+  const auto files = detail::checkpoint_files(store);
+  const std::string state_text = format_train_state(state);
+  std::uint64_t bytes = state_text.size();
+  for (const auto& file : files) {
+    for (const auto& [name, tensor] : file.tensors) bytes += tensor.bytes();
+  }
+  return write_checkpoint(run, state.step, bytes, [&](const std::string& folder) {
+    std::vector<std::string> names;
+    for (const auto& file : files) {
+      save_parameters(text(folder, "/", file.name), file);
+      names.push_back(file.name);
+    }
+    write_file_atomic(folder + "/state.json", state_text);
+    names.push_back("state.json");
+    return names;
+  });
+}
+
+/// Puts a checkpoint's weights, averages and moments into a store, and returns where the run stood.
+///
+/// Throws FileError when the checkpoint is damaged; when it is one of another model, listing every missing,
+/// unexpected and misshapen name; when it has averages and the store has none, or the other way round.
+/// Whatever is thrown, the store is as it was.
+template <class Precision, class Device>
+TrainState load_checkpoint(const std::string& path, const ParameterStore<Precision, Device>& store) {
+  if (const std::string problem = manifest_problem(path); !problem.empty()) {
+    raise<FileError>("checkpoint", text("a whole checkpoint '", path, "'"), problem);
+  }
+  TrainState state = read_train_state(path + "/state.json");
+  const bool has_average = std::filesystem::exists(path + "/ema.safetensors");
+  if (has_average != store.average().defined()) {
+    raise<FileError>("checkpoint",
+                     text(has_average ? "no" : "an", " ema.safetensors in '", path,
+                          "', for this run averages ", has_average ? "no" : "its", " weights"),
+                     has_average ? "one" : "none");
+  }
+  // All files are read and checked before the store changes.
+  const auto files = detail::checkpoint_files(store);
+  auto staged = files;
+  for (auto& file : staged) {
+    for (auto& [name, tensor] : file.tensors)
+      tensor = Tensor<typename Precision::master, Device>(tensor.shape());
+    load_parameters(text(path, "/", file.name), file);
+  }
+  for (std::size_t f = 0; f < files.size(); ++f) {
+    for (std::size_t i = 0; i < files[f].tensors.size(); ++i) {
+      copy_into(files[f].tensors[i].second, staged[f].tensors[i].second);
+    }
+  }
+  // The pool would keep what was staged for the whole run.
+  staged.clear();
+  memory_pool<Device>::instance().trim();
+  return state;
+}
+
+}  // namespace pixnerd

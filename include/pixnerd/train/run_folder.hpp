@@ -1,0 +1,173 @@
+/// \file
+/// The folder of a training run: its checkpoints `step-N`, written all or nothing.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <pixnerd/io/file.hpp>
+#include <pixnerd/train/manifest.hpp>
+
+namespace pixnerd {
+
+namespace detail {
+
+inline constexpr std::string_view checkpoint_prefix = "step-";
+inline constexpr std::string_view temporary_prefix = ".tmp-step-";
+
+/// N of "step-N"; -1 for any other name.
+inline std::int64_t checkpoint_step(std::string_view name) {
+  if (!name.starts_with(checkpoint_prefix)) return -1;
+  name.remove_prefix(checkpoint_prefix.size());
+  std::int64_t step = -1;
+  std::from_chars(name.data(), name.data() + name.size(), step);
+  return step >= 0 && text(step) == name ? step : -1;
+}
+
+/// Whether there is anything of that name, a dangling link included.
+inline bool path_exists(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(std::filesystem::symlink_status(path, error));
+}
+
+/// Makes what was written, created or renamed in a folder durable, where the file system can.
+inline void sync_folder(const std::string& path) {
+  const FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() >= 0) ::fsync(folder.get());
+}
+
+}  // namespace detail
+
+/// The path of the checkpoint after `step` steps.
+inline std::string checkpoint_path(const std::string& run, std::int64_t step) {
+  return text(run, "/", detail::checkpoint_prefix, step);
+}
+
+/// The steps of all checkpoints of a run, whole or damaged, latest first; none when the folder is missing.
+/// Throws FileError when it cannot be read.
+inline std::vector<std::int64_t> checkpoint_steps(const std::string& run) {
+  std::vector<std::int64_t> steps;
+  if (!detail::path_exists(run)) return steps;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(run, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::int64_t step = detail::checkpoint_step(entry->path().filename().string());
+    if (step >= 0) steps.push_back(step);
+  }
+  if (error) raise<FileError>("run folder", text("a readable folder '", run, "'"), error.message());
+  std::sort(steps.rbegin(), steps.rend());
+  return steps;
+}
+
+/// What newest_checkpoint() found.
+struct NewestCheckpoint {
+  std::string path;                  ///< empty when the run has no checkpoint
+  std::vector<std::string> damaged;  ///< later ones that were passed over, each with what is wrong with it
+};
+
+/// The latest checkpoint of a run whose files are whole. Throws FileError when there are checkpoints and all
+/// of them are damaged, or the folder cannot be read.
+inline NewestCheckpoint newest_checkpoint(const std::string& run) {
+  NewestCheckpoint out;
+  for (const std::int64_t step : checkpoint_steps(run)) {
+    const std::string path = checkpoint_path(run, step);
+    const std::string problem = manifest_problem(path);
+    if (problem.empty()) {
+      out.path = path;
+      return out;
+    }
+    out.damaged.push_back(text("'", path, "': ", problem));
+  }
+  if (!out.damaged.empty()) {
+    std::string all;
+    for (const auto& one : out.damaged) all += text(all.empty() ? "" : "; ", one);
+    raise<FileError>("run folder", text("a whole checkpoint in '", run, "'"), text("damaged ones: ", all));
+  }
+  return out;
+}
+
+/// Makes a folder ready for a run: creates it where it is missing, removes what an interrupted save left.
+/// One process at a time may train in a folder. Throws FileError when that is not possible.
+inline void open_run_folder(const std::string& run) {
+  std::error_code error;
+  std::filesystem::create_directories(run, error);
+  std::vector<std::filesystem::path> leftovers;
+  for (std::filesystem::directory_iterator entry(run, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().filename().string().starts_with(detail::temporary_prefix))
+      leftovers.push_back(entry->path());
+  }
+  for (const auto& leftover : leftovers) {
+    if (!error) std::filesystem::remove_all(leftover, error);
+  }
+  if (!error && ::access(run.c_str(), W_OK | X_OK) != 0)
+    error = std::error_code(errno, std::generic_category());
+  if (error) raise<FileError>("run folder", text("a writable folder '", run, "'"), error.message());
+}
+
+/// Writes the checkpoint `step-N` of a run: `write_files(folder)` puts the files into a temporary folder and
+/// returns their names; a manifest joins them, everything is made durable, and only then does the folder get
+/// its name. Returns its path.
+///
+/// A whole checkpoint of that name is never overwritten; a damaged one is kept as step-N.damaged. Throws
+/// FileError when there is a whole one, or when writing fails: the message then holds `bytes`, the size of
+/// the checkpoint, and what the disk has free. The temporary folder is gone, earlier checkpoints are as they
+/// were.
+template <class WriteFiles>
+std::string write_checkpoint(const std::string& run, std::int64_t step, std::uint64_t bytes,
+                             WriteFiles write_files) {
+  namespace fs = std::filesystem;
+  open_run_folder(run);
+  const std::string path = checkpoint_path(run, step);
+  if (detail::path_exists(path)) {
+    if (manifest_problem(path).empty()) {
+      raise<FileError>("checkpoint", text("no checkpoint '", path, "' yet"),
+                       "one, which is never overwritten");
+    }
+    std::string aside = path + ".damaged";
+    for (int i = 2; detail::path_exists(aside); ++i) aside = text(path, ".damaged-", i);
+    std::error_code error;
+    fs::rename(path, aside, error);
+    if (error)
+      raise<FileError>("checkpoint", text("to move the damaged '", path, "' aside"), error.message());
+  }
+  const std::string temporary = text(run, "/", detail::temporary_prefix, step, "-", ::getpid());
+  std::error_code error;
+  try {
+    fs::create_directory(temporary, error);
+    if (error) raise<FileError>("checkpoint", text("a folder '", temporary, "'"), error.message());
+    write_manifest(temporary, write_files(temporary));
+    detail::sync_folder(temporary);
+    fs::rename(temporary, path, error);
+    if (error)
+      raise<FileError>("checkpoint", text("to rename '", temporary, "' to '", path, "'"), error.message());
+  } catch (const FileError& problem) {
+    fs::remove_all(temporary, error);
+    struct statvfs disk {};
+    const std::string available =
+        ::statvfs(run.c_str(), &disk) == 0
+            ? text("; ", std::uint64_t{disk.f_bavail} * disk.f_frsize, " bytes are available there")
+            : "";
+    raise<FileError>("checkpoint", text("a disk that takes the ", bytes, " bytes of '", path, "'"),
+                     text("an error: ", problem.what(), available));
+  } catch (...) {
+    fs::remove_all(temporary, error);
+    throw;
+  }
+  detail::sync_folder(run);
+  return path;
+}
+
+}  // namespace pixnerd
