@@ -1,10 +1,12 @@
 /// \file
-/// Times as sines and cosines.
+/// Sines and cosines of a time, from which a network learns its time embedding.
 #pragma once
 
 #include <cmath>
+#include <vector>
 
-#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/core/thread_pool.hpp>
+#include <pixnerd/tensor/tensor.hpp>
 
 namespace pixnerd {
 
@@ -18,31 +20,39 @@ struct timestep_features_kernel {
 template <>
 struct timestep_features_kernel<Cpu> {
   template <class T>
-  static void forward(std::int64_t batch, std::int64_t half, double longest_period, const T* t, T* y) {
-    for (std::int64_t b = 0; b < batch; ++b) {
-      for (std::int64_t k = 0; k < half; ++k) {
-        const double frequency =
-            std::exp(-std::log(longest_period) * static_cast<double>(k) / static_cast<double>(half));
-        const double angle = static_cast<double>(t[b]) * frequency;
-        y[b * 2 * half + k] = static_cast<T>(std::cos(angle));
-        y[b * 2 * half + half + k] = static_cast<T>(std::sin(angle));
-      }
+  static void forward(std::int64_t batch, std::int64_t half, double max_period, const T* t, T* y) {
+    std::vector<double> frequencies;
+    for (std::int64_t k = 0; k < half; ++k) {
+      frequencies.push_back(
+          std::exp(-std::log(max_period) * static_cast<double>(k) / static_cast<double>(half)));
     }
+    parallel_ranges(batch, 16, [=, &frequencies](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        for (std::int64_t k = 0; k < half; ++k) {
+          const double angle = static_cast<double>(t[i]) * frequencies[static_cast<std::size_t>(k)];
+          y[i * 2 * half + k] = static_cast<T>(std::cos(angle));
+          y[i * 2 * half + half + k] = static_cast<T>(std::sin(angle));
+        }
+      }
+    });
   }
 };
 
-/// y = [cos(t f_k), sin(t f_k)] with f_k = exp(-ln(longest_period) k / half), k = 0 ... half - 1, half =
-/// features / 2. t (B) -> y (B, features). Not differentiable: times are given. Source: PixNerd, time
-/// embedding. Throws ShapeError for t of another rank, ValueError for an odd number of features.
+/// [cos(t f), sin(t f)] with f_k = exp(-ln(max_period) k / (count / 2)), k = 0 ... count / 2 - 1; angles in
+/// radians, computed in float64 and rounded once.
+/// t (B) -> (B, count). Not differentiable: no gradient reaches t. Throws ShapeError for another rank of t,
+/// ValueError for an odd or negative count or a period that is not positive. Source: PixNerd, time embedding;
+/// its period is 10, not the usual 10000.
 template <class T, class Device>
-Tensor<T, Device> timestep_features(const Tensor<T, Device>& t, std::int64_t features,
-                                    double longest_period) {
-  if (t.rank() != 1) raise<ShapeError>("timestep_features", "times (B)", text(t.shape()));
-  if (features < 2 || features % 2 != 0) {
-    raise<ValueError>("timestep_features", "an even number of features", text(features));
+Tensor<T, Device> timestep_features(const Tensor<T, Device>& t, std::int64_t count = 256,
+                                    double max_period = 10) {
+  if (t.rank() != 1) raise<ShapeError>("timestep_features", "t (B)", text(t.shape()));
+  if (count < 0 || count % 2 != 0) {
+    raise<ValueError>("timestep_features", "an even number of features", text(count));
   }
-  Tensor<T, Device> y({t.size(0), features});
-  timestep_features_kernel<Device>::forward(t.size(0), features / 2, longest_period, t.data(), y.data());
+  if (!(max_period > 0)) raise<ValueError>("timestep_features", "a positive period", text(max_period));
+  Tensor<T, Device> y({t.size(0), count});
+  timestep_features_kernel<Device>::forward(t.size(0), count / 2, max_period, t.data(), y.data());
   return y;
 }
 
