@@ -65,6 +65,17 @@ BOOST_AUTO_TEST_CASE(links_are_followed) {
   check_throws<FileError>([&] { data.read(6, 8); }, {"broken.png", "No such file"});
 }
 
+BOOST_AUTO_TEST_CASE(tiny_images_count_as_corrupt) {
+  const GoodFolder folder;
+  const ImageFolder strict(folder.path, CorruptFiles::fatal, 9);
+  check_throws<FileError>([&] { strict.read(0, 8); },
+                          {folder / "cats/10.png", "at least 9 x 9", "got 1 x 1"});
+  BOOST_TEST(strict.read(1, 8).image.height == 8);
+  const ImageFolder tolerant(folder.path, CorruptFiles::skip, 9);
+  BOOST_TEST(tolerant.size() == 3);
+  BOOST_TEST(tolerant.skipped().size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(corrupt_files_are_fatal_or_left_out) {
   const GoodFolder folder;
   write_file_atomic(folder / "cats/11.png", "");

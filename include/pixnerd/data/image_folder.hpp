@@ -30,8 +30,11 @@ enum class CorruptFiles {
 class ImageFolder {
  public:
   /// Throws FileError when `root` is missing, unreadable or no folder, when it has no classes, when a class
-  /// has no images, and, skipping corrupt files, when none is left.
-  explicit ImageFolder(const std::string& root, CorruptFiles corrupt = CorruptFiles::fatal) {
+  /// has no images, and, skipping corrupt files, when none is left. An image with fewer than `least_side`
+  /// pixels on a side counts as corrupt: there is nothing to learn from it.
+  explicit ImageFolder(const std::string& root, CorruptFiles corrupt = CorruptFiles::fatal,
+                       int least_side = 1)
+      : least_side_(least_side) {
     for (const auto& folder : entries(root)) {
       if (!is_folder(folder)) continue;
       const auto label = static_cast<std::int64_t>(classes_.size());
@@ -62,7 +65,7 @@ class ImageFolder {
 
   Example read(std::int64_t index, int size) const {
     const File& chosen = file(index);
-    return {center_crop(read_image(chosen.path), size), chosen.label, class_name(chosen.label)};
+    return {center_crop(read_checked(chosen.path), size), chosen.label, class_name(chosen.label)};
   }
 
   /// One sentence for each file that was left out; each names its file.
@@ -76,6 +79,17 @@ class ImageFolder {
 
   const File& file(std::int64_t index) const {
     return files_[detail::checked_index("image folder", "images", index, files_.size())];
+  }
+
+  Image read_checked(const std::string& path) const {
+    Image image = read_image(path);
+    if (std::min(image.height, image.width) < least_side_) {
+      raise<FileError>(
+          "image folder",
+          text("an image of at least ", least_side_, " x ", least_side_, " pixels in '", path, "'"),
+          text(image.height, " x ", image.width));
+    }
+    return image;
   }
 
   static std::vector<std::filesystem::path> entries(const std::filesystem::path& folder) {
@@ -108,7 +122,7 @@ class ImageFolder {
     parallel_for(size(), [&](std::int64_t i) {
       const auto index = static_cast<std::size_t>(i);
       try {
-        read_image(files_[index].path);
+        read_checked(files_[index].path);
       } catch (const FileError& error) {
         reasons[index] = error.what();
       }
@@ -127,6 +141,7 @@ class ImageFolder {
     }
   }
 
+  int least_side_;
   std::vector<std::string> classes_;
   std::vector<File> files_;
   std::vector<std::string> skipped_;
