@@ -5,7 +5,9 @@
 #include <cstring>
 #include <vector>
 
+#include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/nn/linear.hpp>
+#include <pixnerd/ops/random_fill.hpp>
 #include <pixnerd/ops/silu.hpp>
 #include <pixnerd/optim/parameter_store.hpp>
 
@@ -56,6 +58,43 @@ inline void fill_store(Store& store, std::uint64_t seed) {
       }
     }
   }
+}
+
+/// A data set without end: images and labels are functions of the sample's number, as a loader's are.
+class Noise {
+ public:
+  struct Batch {
+    Tensor<float> images;
+    std::vector<std::int64_t> labels, sample_ids;
+  };
+
+  explicit Noise(std::int64_t batch, std::int64_t start = 0, Shape image = {3, 16, 16},
+                 std::int64_t classes = 4)
+      : batch_(batch), next_(start), image_(image), classes_(classes) {}
+
+  Batch operator()() {
+    Batch out{Tensor<float>({batch_, image_[0], image_[1], image_[2]}), {}, {}};
+    for (std::int64_t i = 0; i < batch_; ++i, ++next_) {
+      const auto id = static_cast<std::uint32_t>(next_);
+      fill_uniform(out.images.rows(i, i + 1), {5, RandomPurpose::test, id, 0});
+      out.labels.push_back(next_ % classes_);
+      out.sample_ids.push_back(next_);
+    }
+    return out;
+  }
+
+ private:
+  std::int64_t batch_, next_;
+  Shape image_;
+  std::int64_t classes_;
+};
+
+/// A class-conditional model whose layers are cut into several tiles, yet small.
+inline PixnerdC2i<Cpu> small_pixnerd(std::uint64_t seed) {
+  Initializer init(seed);
+  return {
+      {.patch = 4, .width = 48, .heads = 2, .depth = 2, .field_depth = 1, .field_features = 16, .classes = 4},
+      init};
 }
 
 }  // namespace pixnerd::test

@@ -1,0 +1,78 @@
+/// \file
+/// The training loop: steps, a report after each, checkpoints.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+#include <pixnerd/train/checkpoint.hpp>
+#include <pixnerd/train/train_step.hpp>
+
+namespace pixnerd {
+
+namespace detail {
+
+inline void check_train_options(const TrainOptions& options) {
+  const auto need = [](bool good, const char* expected, auto got) {
+    if (!good) raise<ValueError>("train", expected, text(got));
+  };
+  need(options.steps >= 0 && options.steps <= most_steps, "0 to 2^32 - 1 steps", options.steps);
+  need(options.accumulation >= 1, "an accumulation of at least 1 batch", options.accumulation);
+  need(options.rate >= 0 && options.rate <= 1e9, "a rate of at least 0", options.rate);
+  need(options.warmup >= 0, "a warm-up of at least 0 steps", options.warmup);
+  need(options.clip_norm >= 0, "a norm to clip at of at least 0", options.clip_norm);
+  need(options.average_decay >= 0 && options.average_decay <= 1, "an average decay in [0, 1]",
+       options.average_decay);
+  need(options.checkpoint_every >= 0, "at least 0 steps between checkpoints", options.checkpoint_every);
+}
+
+/// Finds now, not after hours, that a checkpoint of this run could not be saved.
+inline void prepare_run_folder(const std::string& run, const TrainState& state) {
+  open_run_folder(run);
+  for (const std::int64_t step : checkpoint_steps(run)) {
+    if (step > state.step && manifest_problem(checkpoint_path(run, step)).empty()) {
+      raise<FileError>("train", text("a run folder '", run, "' without checkpoints after step ", state.step),
+                       text("step-", step, ": resume from it, or choose another folder"));
+    }
+  }
+}
+
+}  // namespace detail
+
+/// Trains from where `state` stands until `options.steps` are done, or `on_step(report)`, called after each
+/// step, returns false. Saves a checkpoint every `options.checkpoint_every` steps and at the end, in either
+/// case, when there is a folder for them. Returns whether all steps are done.
+///
+///     ParameterStore<Full<float>, Cpu> store(model);
+///     store.start_average();
+///     TrainState state{.seed = 1, .configuration = …};
+///     if (const auto newest = newest_checkpoint(run); !newest.path.empty()) state =
+///     load_checkpoint(newest.path, store); Loader loader(data, {.start = state.samples, …}); train(store,
+///     AdamW{}, flow_matching_objective(model), [&] { return loader.next(); }, options, state,
+///           [](const StepReport& report) { return true; });
+///
+/// A run that was interrupted and resumed ends with the same bits as one that was not, whatever the number of
+/// threads. Throws what train_step() and save_checkpoint() throw, and ValueError for an option out of range.
+template <class Precision, class Device, class AnOptimizer, class Objective, class NextBatch, class OnStep>
+bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimizer, Objective&& objective,
+           NextBatch&& next_batch, const TrainOptions& options, TrainState& state, OnStep&& on_step) {
+  using Clock = std::chrono::steady_clock;
+  detail::check_train_options(options);
+  if (!options.run.empty()) detail::prepare_run_folder(options.run, state);
+  bool go_on = true;
+  while (go_on && state.step < options.steps) {
+    const auto start = Clock::now();
+    const std::int64_t samples = state.samples;
+    StepReport report = train_step(store, optimizer, objective, next_batch, options, state);
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    report.samples_per_second = static_cast<double>(state.samples - samples) / seconds;
+    go_on = on_step(std::as_const(report));
+    const bool ends = !go_on || state.step == options.steps;
+    const bool is_due = options.checkpoint_every > 0 && state.step % options.checkpoint_every == 0;
+    if (!options.run.empty() && (ends || is_due)) save_checkpoint(options.run, store, state);
+  }
+  return state.step >= options.steps;
+}
+
+}  // namespace pixnerd
