@@ -35,7 +35,8 @@ class Tape {
     backward(loss, Tensor<T, Device>::full(loss.shape(), static_cast<T>(1)));
   }
 
-  /// The same from a given gradient of `output`, which has its shape.
+  /// The same from a given gradient of `output`, which has its shape. Its memory is given away: gradients may
+  /// be collected in it. Throws Error when `output` holds a gradient already, as a leaf may.
   template <class T, class Device>
   void backward(const Tensor<T, Device>& output, const Tensor<T, Device>& grad_output) {
     if (finished_) raise<Error>("backward", "a tape that has not run yet", "a second call");
@@ -44,8 +45,9 @@ class Tape {
     if (!(output.shape() == grad_output.shape())) {
       raise<ShapeError>("backward", text("a gradient of shape ", output.shape()), text(grad_output.shape()));
     }
+    if (!output.slot()->adopt(grad_output))
+      raise<Error>("backward", "a tensor without a gradient of its own", "one that has memory for it");
     finished_ = true;
-    output.slot()->bind(grad_output, true);
     // What backward functions compute is not recorded, except on tapes of their own.
     const auto recorder = std::exchange(current_, nullptr);
     struct Restore {

@@ -22,8 +22,9 @@ PIXNERD_HOST_DEVICE inline float fast_exp(float x) {
   x = x < -87.0f ? -87.0f : x;
   x = x > 88.0f ? 88.0f : x;
   // x = n ln 2 + r with |r| <= ln(2) / 2; adding 1.5 * 2^23 rounds to an integer that sits in the low bits.
-  const float shifted = x * 1.44269504f + 12582912.0f;
-  const float n = shifted - 12582912.0f;
+  // The 127 more make it the exponent of 2^n.
+  const float shifted = x * 1.44269504f + 12583039.0f;
+  const float n = shifted - 12583039.0f;
   const float r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
   float p = r * (1.0f / 5040) + 1.0f / 720;
   p = p * r + 1.0f / 120;
@@ -32,8 +33,7 @@ PIXNERD_HOST_DEVICE inline float fast_exp(float x) {
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  const std::uint32_t exponent = std::bit_cast<std::uint32_t>(shifted) << 23;
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(p) + exponent);
+  return p * std::bit_cast<float>(std::bit_cast<std::uint32_t>(shifted) << 23);
 }
 
 /// 1 / (1 + e^-x).

@@ -50,6 +50,7 @@ class ThreadPool {
 
   void resize(int size) {
     if (size < 1) raise<ValueError>("set_thread_count", "at least 1 thread", std::to_string(size));
+    if (inside_) raise<Error>("set_thread_count", "a call outside of parallel loops", "one inside");
     const std::lock_guard busy(busy_);
     stop();
     size_ = size;
@@ -148,7 +149,8 @@ inline int thread_count() {
   return detail::ThreadPool::instance().size();
 }
 
-/// Sets the number of threads of parallel loops. No result depends on it. Throws ValueError below 1.
+/// Sets the number of threads of parallel loops. No result depends on it. Throws ValueError below 1,
+/// Error inside a parallel loop.
 inline void set_thread_count(int count) {
   detail::ThreadPool::instance().resize(count);
 }

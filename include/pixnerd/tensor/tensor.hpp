@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <utility>
@@ -30,9 +31,9 @@ class Tensor {
   /// No memory and no elements; defined() is false.
   Tensor() = default;
 
-  /// Uninitialized elements.
+  /// Uninitialized elements. Throws ShapeError for 2^63 bytes and more, OutOfMemory when there is too little.
   explicit Tensor(const Shape& shape)
-      : storage_(allocate_bytes<Device>(static_cast<std::size_t>(shape.count()) * sizeof(T))),
+      : storage_(allocate_bytes<Device>(bytes_of(shape))),
         data_(reinterpret_cast<T*>(storage_.get())),
         shape_(shape),
         defined_(true) {}
@@ -122,6 +123,14 @@ class Tensor {
   void set_slot(std::shared_ptr<GradSlot<Device>> slot) { slot_ = std::move(slot); }
 
  private:
+  static std::size_t bytes_of(const Shape& shape) {
+    const auto count = static_cast<std::size_t>(shape.count());
+    if (count > static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max()) / sizeof(T)) {
+      raise<ShapeError>("tensor", "fewer than 2^63 bytes", text(shape));
+    }
+    return count * sizeof(T);
+  }
+
   std::shared_ptr<std::byte> storage_;
   T* data_ = nullptr;
   Shape shape_;
