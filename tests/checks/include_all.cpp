@@ -1,3 +1,2 @@
-/// \file
-/// The compile time of the umbrella header is limited by a test.
+// What including the whole library costs.
 #include <pixnerd/pixnerd.hpp>

@@ -42,7 +42,8 @@ class NonFiniteError : public Error {
 
 /// Throws `Kind` with the message `[where] expected EXPECTED, got GOT`.
 template <class Kind>
-[[noreturn]] void raise(std::string_view where, std::string_view expected, std::string_view got) {
+[[noreturn]] PIXNERD_COLD void raise(std::string_view where, std::string_view expected,
+                                     std::string_view got) {
   throw Kind(text("[", where, "] expected ", expected, ", got ", got));
 }
 

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include <pixnerd/core/annotations.hpp>
+
 namespace pixnerd {
 
 inline void append_text(std::string& out, std::string_view piece) {
@@ -37,7 +39,7 @@ inline void append_text(std::string& out, std::floating_point auto value) {
 
 /// Joins strings, characters and numbers: text("step ", 12, " of ", 40).
 template <class... Pieces>
-std::string text(const Pieces&... pieces) {
+PIXNERD_COLD std::string text(const Pieces&... pieces) {
   std::string out;
   (append_text(out, pieces), ...);
   return out;

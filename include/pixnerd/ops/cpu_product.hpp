@@ -84,8 +84,9 @@ void eigen_product(std::int64_t rows, std::int64_t columns, std::int64_t inner, 
 
 /// c (rows x columns) = a (rows x inner) * b (inner x columns), or += when `add`, on the calling thread.
 template <class T>
-void product_tile(std::int64_t rows, std::int64_t columns, std::int64_t inner, MatrixView<const T> a,
-                  MatrixView<const T> b, T* c, std::int64_t stride_c, bool add) {
+PIXNERD_NOINLINE void product_tile(std::int64_t rows, std::int64_t columns, std::int64_t inner,
+                                   MatrixView<const T> a, MatrixView<const T> b, T* c, std::int64_t stride_c,
+                                   bool add) {
   if (!add) {
     for (std::int64_t i = 0; i < rows; ++i) std::fill_n(c + i * stride_c, columns, T(0));
   }
@@ -103,8 +104,9 @@ void product_tile(std::int64_t rows, std::int64_t columns, std::int64_t inner, M
 /// The same on all threads. A `bias` that is not null is a row added to every row of the result; it excludes
 /// `add`. Throws Error when translation units of the program were compiled for different instruction sets.
 template <class T>
-void parallel_product(std::int64_t rows, std::int64_t columns, std::int64_t inner, MatrixView<const T> a,
-                      MatrixView<const T> b, T* c, std::int64_t stride_c, bool add, const T* bias = nullptr) {
+PIXNERD_NOINLINE void parallel_product(std::int64_t rows, std::int64_t columns, std::int64_t inner,
+                                       MatrixView<const T> a, MatrixView<const T> b, T* c,
+                                       std::int64_t stride_c, bool add, const T* bias = nullptr) {
   if (detail::linked_instruction_set() == -2) {
     raise<Error>("product", "one set of CPU flags for all files of a program",
                  "files compiled for different instruction sets");

@@ -1,0 +1,55 @@
+// Lesson 3: layers and models from parts. A layer is any type with a call operator and a static `visit` that
+// names its parameters. This one writes its own token mixer, puts it into PixNerd's block in attention's
+// place, and exchanges the neural field for DiT's plain linear head. Nothing in the library has to know.
+#include <iostream>
+#include <vector>
+
+#include <pixnerd/pixnerd.hpp>
+
+using namespace pixnerd;
+
+/// Mixes tokens by adding their mean to each: attention for the impatient.
+template <class Device, class Precision = Full<float>>
+struct MeanMixer {
+  using T = typename Precision::compute;
+
+  Linear<Device, Precision> value;
+
+  MeanMixer(std::int64_t width, std::int64_t /*heads*/, Initializer& init) : value(width, width, init) {}
+
+  Tensor<T, Device> operator()(const Tensor<T, Device>& x, const BlockContext<T, Device>&) const {
+    const auto v = value(x);  // (B, L, D)
+    return v + mean(v, 1).reshape({x.size(0), 1, x.size(2)});
+  }
+
+  static void visit(auto& self, auto&& visitor) { visitor("value", self.value); }
+};
+
+template <class Model>
+void describe(const char* name, const Model& model) {
+  const auto x = Tensor<float>::full({1, 3, 16, 24}, 0.5f), t = Tensor<float>::full({1}, 0.25f);
+  const auto label = Tensor<std::int64_t>::full({1}, 7);
+  std::cout << name << ": " << parameter_count(model) << " parameters, velocity "
+            << model.forward(x, t, label).shape().string() << "\n";
+}
+
+int main() {
+  const PixnerdC2iConfig config{
+      .patch = 8, .width = 64, .heads = 4, .depth = 3, .field_depth = 2, .field_features = 16, .classes = 10};
+  using Policy = Full<float>;
+  using Norm = RmsNorm<Cpu, Policy>;
+  using MixerBlock = DitBlock<Cpu, Policy, Norm, MeanMixer<Cpu, Policy>>;
+
+  Initializer init(1);
+  const PixnerdC2i<Cpu> pixnerd(config, init);
+  describe("PixNerd", pixnerd);
+  describe("with DiT's linear head",
+           PixnerdC2i<Cpu, Policy, DitBlock<Cpu, Policy>, LinearDecoder<Cpu, Policy>>(config, init));
+  describe("with a mean for attention", PixnerdC2i<Cpu, Policy, MixerBlock>(config, init));
+
+  std::cout << "\nThe first parameters, under their published names:\n";
+  int shown = 0;
+  for_each_parameter(pixnerd, [&](const std::string& name, const Tensor<float>& parameter) {
+    if (shown++ < 8) std::cout << "  " << name << " " << parameter.shape().string() << "\n";
+  });
+}
