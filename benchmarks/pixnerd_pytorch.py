@@ -41,7 +41,7 @@ PRESETS = {
 
 
 class RmsNorm(nn.Module):
-    """x / sqrt(mean(x^2) + 1e-6) over the last axis in float32, rounded to x's type, then times the weight."""
+    """x / sqrt(mean(x^2) + 1e-6) over the last axis, in float32, then rounded and times the weight."""
 
     def __init__(self, width):
         super().__init__()
