@@ -46,10 +46,12 @@ inline void prepare_run_folder(const std::string& run, const TrainState& state) 
 ///
 ///     ParameterStore<Full<float>, Cpu> store(model);
 ///     store.start_average();
-///     TrainState state{.seed = 1, .configuration = …};
-///     if (const auto newest = newest_checkpoint(run); !newest.path.empty()) state =
-///     load_checkpoint(newest.path, store); Loader loader(data, {.start = state.samples, …}); train(store,
-///     AdamW{}, flow_matching_objective(model), [&] { return loader.next(); }, options, state,
+///     TrainState state{.seed = 1, .configuration = ...};
+///     if (const auto newest = newest_checkpoint(run); !newest.path.empty()) {
+///       state = load_checkpoint(newest.path, store);
+///     }
+///     Loader loader(data, {.start = state.samples, ...});
+///     train(store, AdamW{}, flow_matching_objective(model), [&] { return loader.next(); }, options, state,
 ///           [](const StepReport& report) { return true; });
 ///
 /// A run that was interrupted and resumed ends with the same bits as one that was not, whatever the number of
