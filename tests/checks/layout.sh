@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the rules that the compiler does not: folders include only from folders above them, headers stay free of CUDA,
-# every operation has its test.
+# Checks the rules that the compiler does not: folders include only from folders above them, pixnerd.hpp reaches all but
+# the opt-in headers, headers stay free of CUDA, every operation has its test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -8,7 +8,7 @@ folders=(core tensor autograd ops nn transformer field flow ode models optim io 
 opt_in=" io data train eval "
 sees_cuda=" pixnerd.hpp core/annotations.hpp "  # the only headers that may ask for __CUDACC__
 
-declare -A rank
+declare -A rank includes
 for i in "${!folders[@]}"; do rank[${folders[i]}]=$i; done
 errors=0
 wrong() {
@@ -29,6 +29,7 @@ while IFS= read -r file; do
     fi
     included=$(sed -n 's|.*<pixnerd/\([^>]*\)>.*|\1|p' <<<"$line")
     [[ -n $included ]] || continue
+    includes[$name]+=" $included"
     other=${included%%/*}
     if [[ $included == *.cuh && $file == *.hpp && $name != pixnerd.hpp ]]; then
       wrong "$file includes $included, and only pixnerd.hpp and .cuh files may"
@@ -42,6 +43,19 @@ while IFS= read -r file; do
     wrong "$file asks whether nvcc compiles it, and only these may:$sees_cuda"
   fi
 done < <(find include/pixnerd -name '*.hpp' -o -name '*.cuh' | sort)
+
+declare -A reached=([pixnerd.hpp]=1)
+queue=(pixnerd.hpp)
+for ((i = 0; i < ${#queue[@]}; ++i)); do
+  for name in ${includes[${queue[i]}]:-}; do
+    [[ -n ${reached[$name]:-} ]] || queue+=("$name")
+    reached[$name]=1
+  done
+done
+while IFS= read -r file; do
+  name=${file#include/pixnerd/}
+  [[ $opt_in == *" ${name%%/*} "* || -n ${reached[$name]:-} ]] || wrong "$file is not reached by pixnerd.hpp"
+done < <(find include/pixnerd -name '*.hpp' | sort)
 
 for header in include/pixnerd/ops/*.hpp; do
   [[ -e $header ]] || continue

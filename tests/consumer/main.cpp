@@ -1,11 +1,8 @@
-#include <cstdio>
+#include <iostream>
 
-#include <pixnerd/core/error.hpp>
+#include <pixnerd/pixnerd.hpp>
 
 int main() {
-  try {
-    pixnerd::raise<pixnerd::ShapeError>("consumer", "an error", "one");
-  } catch (const pixnerd::Error& error) {
-    std::puts(error.what());
-  }
+  const auto x = pixnerd::Tensor<float>::full({2, 3}, 0.5f);
+  std::cout << "pixnerd " << pixnerd::version << "\n" << pixnerd::linear(x, x) << "\n";
 }
