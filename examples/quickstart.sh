@@ -28,7 +28,7 @@ cmake --preset cpu -DPIXNERD_BUILD_TESTS=OFF -DPIXNERD_BUILD_BENCHMARKS=OFF
 cmake --build --preset cpu --target pixnerd --parallel "$(nproc)"
 
 run=runs/quickstart-$(date +%Y%m%d-%H%M%S)
-build/cpu/bin/pixnerd train --data emoji --minutes "$minutes" --out "$run"
-build/cpu/bin/pixnerd sample "$run" --out "$run/samples.png"
+build/cpu/bin/pixnerd train --data emoji --minutes "$minutes" --run "$run"
+build/cpu/bin/pixnerd sample --run "$run" --count 64 --out "$run/quickstart.png"
 echo
-echo "The samples are in $PWD/$run/samples.png"
+echo "The samples are in $PWD/$run/quickstart.png"
