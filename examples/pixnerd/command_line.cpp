@@ -1,0 +1,245 @@
+/// \file
+/// The options of every command, and the help that explains them.
+#include "command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <concepts>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include <pixnerd/core/version.hpp>
+
+#include "help_formatter.hpp"
+
+namespace pixnerd::program {
+
+namespace {
+
+constexpr int most = 1'000'000'000;
+
+/// Adds options to a group of a command.
+struct OptionGroup {
+  CLI::App* app;
+  std::string title;
+
+  /// `kind` stands for the value in the help, which also shows the default unless `help` speaks of it.
+  template <class T>
+  CLI::Option* add(const std::string& name, T& value, const std::string& kind, const std::string& help) {
+    auto* option = app->add_option(name, value, help)->group(title)->type_name(kind);
+    if (help.find("default") == help.npos) option->capture_default_str();
+    return option;
+  }
+  CLI::Option* add_flag(const std::string& name, bool& value, const std::string& help) {
+    return app->add_flag(name, value, help)->group(title)->type_name("");
+  }
+};
+
+/// Registers a TrainSettings. Its ranges are checked by check_settings(), wherever settings come from.
+struct SettingOptions {
+  OptionGroup group;
+
+  void section(const char* title) { group.title = title; }
+
+  void operator()(const char* name, std::string& value, const char* help) {
+    group.add(text("--", name), value, "NAME", help);
+  }
+  void operator()(const char* name, bool& value, const char* help) {
+    group.add_flag(text("--", name, ",!--no-", name), value, help);
+  }
+  template <class T, class Low, class High>
+  void operator()(const char* name, T& value, const char* help, Low, High) {
+    group.add(text("--", name), value, std::floating_point<T> ? "X" : "N", help);
+  }
+  void operator()(const char* name, std::string& value, const char* help, const char* a, const char* b) {
+    group.add(text("--", name), value, text(a, "|", b), help);
+  }
+};
+
+/// Finds out which settings were given.
+struct GivenSettings {
+  const CLI::App& app;
+  std::set<std::string>& given;
+
+  void section(const char*) {}
+  template <class... Rest>
+  void operator()(const char* name, const Rest&...) {
+    if (app.count(text("--", name)) > 0) given.insert(name);
+  }
+};
+
+void add_machine(CLI::App* app, DeviceChoice& choice) {
+  OptionGroup group{app, "Machine"};
+  group.add("--device", choice.device, "NAME", "auto or cpu");
+  group.add("--threads", choice.threads, "N", "default: every processor that it may use")
+      ->check(CLI::Range(1, 1024));
+}
+
+CLI::App* add_train(CLI::App& app, TrainCommand& command) {
+  CLI::App* train = app.add_subcommand("train", "Train a model on images");
+  TrainSettings::visit(command.settings, SettingOptions{{train, ""}});
+  OptionGroup training{train, "Training"};
+  training
+      .add("--minutes", command.minutes, "M",
+           "instead of steps: measures 20 of them and does as many as fit into the time; default: 5")
+      ->check(CLI::Range(1e-3, 1e6))
+      ->excludes(train->get_option("--steps"));
+
+  OptionGroup run{train, "Run"};
+  const auto count = CLI::Range(0, most);
+  run.add("--run", command.run, "DIR", "for all that the run writes; default: runs/ and the data's name");
+  run.add_flag("--resume", command.resume, "go on with the run in that folder");
+  run.add("--checkpoint-every", command.checkpoint_every, "N", "steps; 0: only at the end")->check(count);
+  run.add("--keep", command.keep, "N", "checkpoints, the newest ones")->check(CLI::Range(1, most));
+  run.add("--sample-every", command.sample_every, "N",
+          "steps between pictures of samples; 0: only at the end")
+      ->check(count);
+  add_machine(train, command.where);
+  train->footer(
+      "The run's folder then holds metrics.csv, loss.png, samples.png and checkpoints step-N. Ctrl-C "
+      "finishes\n"
+      "the step, saves a checkpoint and stops; --resume goes on from there and gives what an uninterrupted\n"
+      "run would have given. --resume with more --steps makes a finished run longer.\n\n"
+      "Examples:\n"
+      "  pixnerd train --data emoji                               five minutes on emoji, into runs/emoji\n"
+      "  pixnerd train --data emoji --groups 'Animals & Nature' --steps 2000 --run runs/animals\n"
+      "  pixnerd train --data photos --size 64 --width 384 --depth 12 --minutes 600\n"
+      "                                                           photos/cat/1.jpg, photos/dog/2.png ...\n"
+      "  pixnerd train --resume --run runs/emoji                  go on with runs/emoji");
+  return train;
+}
+
+CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
+  CLI::App* sample = app.add_subcommand("sample", "Draw images with a trained model");
+  OptionGroup model{sample, "Model"};
+  auto* run = model.add("--run", command.run, "DIR", "folder of a run, whose newest checkpoint is used");
+  model.add("--weights", command.weights, "FILE", "or a safetensors file of a model")->excludes(run);
+  model.add_flag("--ema,!--no-ema", command.ema, "use the averaged weights (the default), or the last ones");
+
+  OptionGroup what{sample, "What to draw"};
+  what.add("--classes", command.classes, "NAME,...", "names or numbers; default: all classes in turn")
+      ->delimiter(',')
+      ->take_all();
+  what.add("--count", command.count, "N", "images")->check(CLI::Range(1, 100'000));
+  what.add("--size", command.size, "HxW", "N or HxW, pixels, multiples of the patch; default: as trained");
+  what.add("--seed", command.seed, "N", "of the noise; image i depends on it and i, not on the count")
+      ->check(CLI::NonNegativeNumber);
+
+  OptionGroup how{sample, "How"};
+  how.add("--steps", command.steps, "N", "of the solver: more are slower and more exact")
+      ->check(CLI::Range(1, 100'000));
+  how.add("--solver", command.solver, "NAME",
+          "euler, heun (two evaluations a step), heun-reuse, adams2, adams3, adams4, or sde (with noise in "
+          "every step)")
+      ->check(CLI::IsMember({"euler", "heun", "heun-reuse", "adams2", "adams3", "adams4", "sde"}));
+  how.add("--guidance", command.guidance, "X", "how strongly the class is enforced; 1 is not at all");
+  how.add("--interval", command.interval, "LOW HIGH",
+          "times, from 0 (noise) to 1 (image), between which it is")
+      ->expected(2)
+      ->take_all();
+  how.add("--shift", command.shift, "X", "takes more of the steps near the noise where above 1");
+  how.add("--last-step", command.last_step, "X", "width of the last step; default: 1 / steps");
+
+  OptionGroup output{sample, "Output"};
+  output.add("--out", command.out, "FILE.png", "the picture, all images in a grid");
+  output.add("--columns", command.columns, "N", "of the grid; default: one a class, or about a square")
+      ->check(CLI::Range(1, 10'000));
+  output.add("--zoom", command.zoom, "N", "shows a pixel as N x N; default: small images are enlarged")
+      ->check(CLI::Range(1, 64));
+  output.add("--trajectory", command.trajectory, "FILE.png",
+             "another picture: the way of some images out of the noise");
+  add_machine(sample, command.where);
+  sample->footer(
+      "Examples:\n"
+      "  pixnerd sample --run runs/emoji                              16 images of classes spread over all\n"
+      "  pixnerd sample --run runs/emoji --classes cat-face,3 --count 8\n"
+      "  pixnerd sample --run runs/emoji --size 64x96 --solver adams2 --steps 25 --trajectory way.png\n"
+      "  pixnerd info --run runs/emoji                                lists the classes");
+  return sample;
+}
+
+CLI::App* add_verify(CLI::App& app, VerifyCommand& command) {
+  CLI::App* verify = app.add_subcommand("verify", "Compare the library with files of another implementation");
+  verify->add_option("files", command.files, "safetensors files with inputs, weights and expected results")
+      ->type_name("FILE")
+      ->take_all()
+      ->required();
+  add_machine(verify, command.where);
+  verify->footer(
+      "Prints a row for each file: its worst tensor, the error |ours - theirs| / |theirs| (L2 norms), what "
+      "it\n"
+      "may be at most, pass or FAIL. Exits with status 1 if any fails. Kinds of files: the "
+      "class-conditional\n"
+      "model (forward and gradients), samplers (trajectories), training with REPA (losses, weights, "
+      "averages).\n\n"
+      "Example:\n"
+      "  pixnerd verify tests/data/c2i_*.safetensors tests/data/samplers.safetensors");
+  return verify;
+}
+
+void add_info(CLI::App& app, InfoCommand& command) {
+  CLI::App* info = app.add_subcommand("info", "Tell about this program, a run or a file");
+  auto* run = info->add_option("--run", command.run, "folder of a run")->type_name("DIR");
+  info->add_option("file", command.file, "a safetensors file")->type_name("FILE")->excludes(run);
+  info->footer(
+      "Examples:\n"
+      "  pixnerd info                      version, instruction set, processors, memory\n"
+      "  pixnerd info --run runs/emoji     settings, steps done, classes, tensors");
+}
+
+}  // namespace
+
+std::optional<Command> parse_command_line(int count, const char* const* arguments, int& exit_code) {
+  CLI::App app(
+      "Pixel neural field diffusion: trains image generators that work on pixels, and samples from them.",
+      "pixnerd");
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.set_version_flag("--version", text("pixnerd ", version), "the version");
+  app.set_help_flag("-h,--help", "this text; each command has its own");
+  app.require_subcommand(1);
+  app.option_defaults()->take_last();  // of an option given twice; commands inherit it
+  app.footer(
+      "Start here:\n"
+      "  pixnerd train --data emoji          trains for five minutes\n"
+      "  pixnerd sample --run runs/emoji     draws images into samples.png\n"
+      "  pixnerd train --help                explains every option");
+
+  TrainCommand train_command;
+  SampleCommand sample_command;
+  VerifyCommand verify_command;
+  InfoCommand info_command;
+  CLI::App* const train = add_train(app, train_command);
+  CLI::App* const sample = add_sample(app, sample_command);
+  CLI::App* const verify = add_verify(app, verify_command);
+  add_info(app, info_command);
+
+  const auto refuse = [&](const std::string& problem) {
+    std::string command = "pixnerd";
+    for (const auto* parsed : app.get_subcommands()) command += " " + parsed->get_name();
+    std::fprintf(stderr, "pixnerd: %s (see %s --help)\n", problem.c_str(), command.c_str());
+    exit_code = 2;
+    return std::nullopt;
+  };
+  exit_code = 0;
+  try {
+    app.parse(count, arguments);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      app.exit(error);  // prints the help or the version
+      return std::nullopt;
+    }
+    // An unknown word is the likelier mistake than what is missing beside it.
+    const auto unknown = app.remaining(true);
+    return refuse(unknown.empty() ? error.what() : "unknown argument " + unknown.front());
+  }
+  if (train->parsed()) {
+    if (train_command.settings.data.empty() && !train_command.resume) return refuse("--data is required");
+    TrainSettings::visit(train_command.settings, GivenSettings{*train, train_command.given});
+    return train_command;
+  }
+  if (sample->parsed()) return sample_command;
+  if (verify->parsed()) return verify_command;
+  return info_command;
+}
+
+}  // namespace pixnerd::program

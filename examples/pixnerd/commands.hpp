@@ -1,0 +1,67 @@
+/// \file
+/// What the user asked for: one struct for each command, filled from the command line.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "settings.hpp"
+
+namespace pixnerd::program {
+
+/// Where and with how much of the machine a command runs. No result depends on the number of threads.
+struct DeviceChoice {
+  std::string device = "auto";
+  int threads = 0;  ///< 0: all that this process may use
+};
+
+struct TrainCommand {
+  TrainSettings settings;
+  std::set<std::string> given;  ///< names of the settings on the command line
+  double minutes = 0;           ///< how long to train where no steps are given
+  std::string run;              ///< folder
+  bool resume = false;
+  std::int64_t checkpoint_every = 500;
+  std::int64_t keep = 2;  ///< checkpoints
+  std::int64_t sample_every = 500;
+  DeviceChoice where;
+};
+
+struct SampleCommand {
+  std::string run;      ///< a run's folder …
+  std::string weights;  ///< … or a file
+  bool ema = true;
+  std::vector<std::string> classes;  ///< names or numbers; empty: all of them
+  std::int64_t count = 16;
+  std::int64_t steps = 50;
+  std::string solver = "euler";
+  double guidance = 2.5;
+  std::vector<double> interval = {0.1, 1};
+  double shift = 1;
+  std::optional<double> last_step;
+  std::int64_t seed = 0;
+  std::string size;  ///< "64" or "48x64", height first; empty: as trained
+  std::string out = "samples.png";
+  std::int64_t columns = 0;  ///< 0: chosen
+  std::int64_t zoom = 0;     ///< 0: chosen
+  std::string trajectory;    ///< empty: none
+  DeviceChoice where;
+};
+
+struct VerifyCommand {
+  std::vector<std::string> files;
+  DeviceChoice where;
+};
+
+struct InfoCommand {
+  std::string run;
+  std::string file;
+};
+
+using Command = std::variant<TrainCommand, SampleCommand, VerifyCommand, InfoCommand>;
+
+}  // namespace pixnerd::program

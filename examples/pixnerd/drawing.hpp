@@ -1,0 +1,125 @@
+/// \file
+/// Drawing images with a model: the work that `sample` and the pictures of a training run share.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <pixnerd/data/pixels.hpp>
+#include <pixnerd/flow/guidance.hpp>
+#include <pixnerd/models/pixnerd_c2i.hpp>
+#include <pixnerd/ode/adams.hpp>
+#include <pixnerd/ode/euler.hpp>
+#include <pixnerd/ode/heun.hpp>
+#include <pixnerd/ode/integrate.hpp>
+#include <pixnerd/ode/sde_euler.hpp>
+#include <pixnerd/ops/random_fill.hpp>
+
+namespace pixnerd::program {
+
+/// How images are drawn.
+struct DrawOptions {
+  std::int64_t height = 32, width = 32;
+  std::uint64_t seed = 0;
+  std::string solver = "euler";
+  TimeGrid grid{50};
+  Guidance guidance{2.5, 0.1, 1, GuidedChannels::all};
+  std::int64_t trajectories = 0;                    ///< of the first images
+  std::function<bool(double share)> progress = {};  ///< called with the share that is done; false stops
+};
+
+/// What was drawn: nothing when `progress` stopped it.
+struct Drawing {
+  std::vector<Image> images;
+  std::vector<std::vector<Image>> trajectories;  ///< of an image: noise, the point after each step
+};
+
+namespace detail {
+
+using AnyStepper = std::variant<Euler, Heun, Adams, SdeEuler<>>;
+
+/// The stepper of a name, for a batch of the images with these numbers.
+inline AnyStepper make_stepper(const std::string& name, std::uint64_t seed,
+                               const std::vector<std::uint32_t>& samples) {
+  if (name == "euler") return Euler{};
+  if (name == "heun") return Heun{};
+  if (name == "heun-reuse") return Heun{.reuse = true};
+  if (name == "adams2") return Adams(2);
+  if (name == "adams3") return Adams(3);
+  if (name == "adams4") return Adams(4);
+  if (name == "sde") return SdeEuler<>{.path = {}, .noise = SdeNoise{seed, samples}};
+  raise<ValueError>("--solver", "euler, heun, heun-reuse, adams2, adams3, adams4 or sde", name);
+}
+
+}  // namespace detail
+
+/// Draws an image of each class in `labels`. Image i depends on the seed, i and its class, not on the others.
+/// Throws NonFiniteError when pixels come out as NaN or infinity.
+template <class Device>
+Drawing draw(const PixnerdC2i<Device>& model, const std::vector<std::int64_t>& labels,
+             const DrawOptions& options) {
+  const auto count = static_cast<std::int64_t>(labels.size());
+  const std::int64_t patches = options.height / model.config().patch * (options.width / model.config().patch);
+  // Enough images at once to keep the processor busy, few enough for its memory.
+  const std::int64_t most = std::clamp<std::int64_t>(1024 / std::max<std::int64_t>(1, patches), 1, 64);
+
+  Drawing drawing;
+  std::int64_t batch = 0;
+  for (std::int64_t first = 0; first < count; first += batch) {
+    const bool record = first < options.trajectories;
+    batch = std::min({most, count - first, record ? options.trajectories - first : count});
+    const std::vector<std::int64_t> here(labels.begin() + first, labels.begin() + first + batch);
+    const auto condition = Tensor<std::int64_t, Device>::from_host({batch}, here);
+    const auto null_condition = Tensor<std::int64_t, Device>::full({batch}, model.config().classes);
+    const GuidedField field(model, condition, null_condition, options.guidance);
+    std::vector<std::uint32_t> samples(here.size());
+    std::iota(samples.begin(), samples.end(), static_cast<std::uint32_t>(first));
+    const Tensor<float, Device> noise({batch, model.config().channels, options.height, options.width});
+    fill_normal_per_sample(noise, options.seed, RandomPurpose::sampling_noise, samples, 0);
+    const IntegrateOptions how{
+        .record = record, .progress = [&](int step, int steps) {
+          const double done = static_cast<double>(first) + static_cast<double>(batch) * step / steps;
+          return !options.progress || options.progress(done / static_cast<double>(count));
+        }};
+    const auto solution =
+        std::visit([&](const auto& stepper) { return integrate(stepper, field, noise, options.grid, how); },
+                   detail::make_stepper(options.solver, options.seed, samples));
+    if (!solution.completed) return {};
+    for (const float value : solution.x.to_host()) {
+      if (!std::isfinite(value)) raise<NonFiniteError>("sample", "finite pixels", text(value));
+    }
+    for (auto& image : to_images(solution.x)) drawing.images.push_back(std::move(image));
+    if (!record) continue;
+    std::vector<std::vector<Image>> ways(static_cast<std::size_t>(batch));
+    for (const auto& point : solution.xs) {
+      auto images = to_images(point);
+      for (std::size_t i = 0; i < ways.size(); ++i) ways[i].push_back(std::move(images[i]));
+    }
+    for (auto& way : ways) drawing.trajectories.push_back(std::move(way));
+  }
+  return drawing;
+}
+
+/// The image with each pixel as zoom x zoom pixels.
+inline Image enlarged(const Image& image, int zoom) {
+  Image out(image.height * zoom, image.width * zoom);
+  for (int y = 0; y < out.height; ++y) {
+    for (int x = 0; x < out.width; ++x) std::copy_n(image.pixel(y / zoom, x / zoom), 3, out.pixel(y, x));
+  }
+  return out;
+}
+
+/// Images in a grid, small ones enlarged so that they can be looked at; `zoom` 0 chooses.
+inline Image picture_of(std::vector<Image> images, int columns, int zoom) {
+  if (zoom == 0) zoom = std::max(1, 96 / std::max(images.front().height, images.front().width));
+  for (auto& image : images) image = enlarged(image, zoom);
+  return image_grid(images, columns, 2);
+}
+
+}  // namespace pixnerd::program

@@ -1,0 +1,144 @@
+/// \file
+/// `pixnerd info`: what this program, a run or a file is.
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
+#include <pixnerd/core/thread_pool.hpp>
+#include <pixnerd/core/version.hpp>
+#include <pixnerd/ops/cpu_product.hpp>
+
+#include "commands.hpp"
+#include "trained_model.hpp"
+
+namespace pixnerd::program {
+
+namespace detail {
+
+inline void print_fact(const std::string& name, const std::string& value) {
+  std::printf("%-16s %s\n", name.c_str(), value.c_str());
+}
+
+/// "1.5 GiB".
+inline std::string bytes_text(double bytes) {
+  const char* const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  while (bytes >= 1024 && unit + 1 < std::size(units)) {
+    bytes /= 1024;
+    ++unit;
+  }
+  char out[48];
+  std::snprintf(out, sizeof out, "%.4g %s", bytes, units[unit]);
+  return out;
+}
+
+/// What the program was compiled for; the processor must have it.
+inline std::string instruction_set_text() {
+  constexpr const char* names[] = {"SSE2 or the like (slow: build with -march=native)", "AVX", "AVX2 and FMA",
+                                   "AVX-512"};
+  return names[pixnerd::detail::instruction_set];
+}
+
+/// Prints one setting a line.
+struct SettingPrinter {
+  void section(const char*) {}
+  template <class T, class... Rest>
+  void operator()(const char* name, const T& value, const Rest&...) {
+    print_fact(text("  ", name), text(value));
+  }
+};
+
+inline void print_program() {
+  print_fact("version", text("pixnerd ", version));
+  print_fact("devices", text(Cpu::name));
+  print_fact("instructions", instruction_set_text());
+  print_fact("threads", text(thread_count()));
+  const auto page = static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  print_fact("memory",
+             text(bytes_text(page * static_cast<double>(sysconf(_SC_PHYS_PAGES))), ", ",
+                  bytes_text(page * static_cast<double>(sysconf(_SC_AVPHYS_PAGES))), " of it free"));
+}
+
+inline void print_model(const PixnerdC2iConfig& config, std::int64_t parameters) {
+  print_fact("model", text("class-conditional PixNerd, ", parameters, " parameters"));
+  print_fact("  patch", text(config.patch));
+  print_fact("  channels", text(config.channels));
+  print_fact("  width", text(config.width));
+  print_fact("  heads", text(config.heads));
+  print_fact("  depth", text(config.depth));
+  print_fact("  field-depth", text(config.field_depth));
+  print_fact("  field-features", text(config.field_features));
+  print_fact("  field-ratio", text(config.field_ratio));
+  print_fact("  classes", text(config.classes));
+}
+
+inline std::int64_t parameters_of(const PixnerdC2iConfig& config) {
+  auto shapes = Initializer::shapes_only();
+  return parameter_count(PixnerdC2i<Cpu>(config, shapes));
+}
+
+inline void print_tensors(const SafetensorsFile& file) {
+  std::int64_t elements = 0;
+  std::uint64_t bytes = 0;
+  for (const auto& entry : file.entries()) {
+    elements += entry.shape.count();
+    bytes += entry.bytes;
+  }
+  print_fact("tensors", text(file.entries().size(), " with ", elements, " elements, ",
+                             bytes_text(static_cast<double>(bytes)), ", in ", file.path()));
+  for (const auto& entry : file.entries()) {
+    std::printf("  %-52s %-5s %s\n", entry.name.c_str(), std::string(type_name(entry.type)).c_str(),
+                entry.shape.string().c_str());
+  }
+}
+
+inline void print_run(const std::string& run) {
+  std::vector<std::string> damaged;
+  const std::string folder = find_checkpoint(run, damaged);
+  const TrainState state = read_train_state(folder + "/state.json");
+  const auto configuration = configuration_from_json(state.configuration, folder + "/state.json");
+  const SafetensorsFile weights(folder + "/model.safetensors");
+  const PixnerdC2iConfig config = config_of(weights, "");
+  for (const auto& problem : damaged) print_fact("damaged", problem);
+  print_fact("checkpoint", folder);
+  print_fact("step",
+             text(state.step, " of ", configuration.settings.steps, ", ", state.samples, " images seen"));
+  print_model(config, parameters_of(config));
+  print_fact("settings", "");
+  TrainSettings::visit(configuration.settings, SettingPrinter{});
+  print_fact("classes", text(configuration.classes.size()));
+  for (std::size_t i = 0; i < configuration.classes.size(); ++i) {
+    print_fact(text("  ", i), configuration.classes[i]);
+  }
+  print_tensors(weights);
+}
+
+inline void print_file(const std::string& path) {
+  const SafetensorsFile file(path);
+  for (const auto& prefix : model_prefixes(file)) {
+    if (!prefix.empty()) print_fact("prefix", prefix);
+    const PixnerdC2iConfig config = config_of(file, prefix);
+    print_model(config, parameters_of(config));
+  }
+  for (const auto& [key, value] : file.metadata()) print_fact("metadata", text(key, ": ", value));
+  print_tensors(file);
+}
+
+}  // namespace detail
+
+/// Prints facts, one a line.
+inline int info(const InfoCommand& command) {
+  if (!command.run.empty()) {
+    detail::print_run(command.run);
+  } else if (!command.file.empty()) {
+    detail::print_file(command.file);
+  } else {
+    detail::print_program();
+  }
+  return 0;
+}
+
+}  // namespace pixnerd::program

@@ -1,0 +1,157 @@
+/// \file
+/// metrics.csv: a row of numbers for each training step.
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <pixnerd/io/file.hpp>
+
+namespace pixnerd::program {
+
+/// What is recorded of a step.
+struct MetricsRow {
+  std::int64_t step = 0;  ///< counted from 1
+  double loss = 0;
+  double grad_norm = 0;          ///< before clipping
+  double rate = 0;               ///< learning rate
+  double images_per_second = 0;  ///< of this step alone
+  double seconds = 0;            ///< spent training since the run began, pauses left out
+};
+
+/// An exponential average that is not drawn toward zero at its start.
+class Smoothed {
+ public:
+  explicit Smoothed(double decay = 0.98) : decay_(decay) {}
+
+  /// Takes in a value and returns the average.
+  double add(double value) {
+    sum_ = decay_ * sum_ + (1 - decay_) * value;
+    weight_ = decay_ * weight_ + (1 - decay_);
+    return this->value();
+  }
+  double value() const { return weight_ > 0 ? sum_ / weight_ : 0; }
+
+ private:
+  double decay_, sum_ = 0, weight_ = 0;
+};
+
+namespace detail {
+
+inline constexpr std::string_view metrics_header = "step,loss,grad_norm,lr,images_per_second,seconds\n";
+
+inline std::string metrics_line(const MetricsRow& row) {
+  const auto rounded = [](double value, double digits) { return std::round(value * digits) / digits; };
+  return text(row.step, ',', static_cast<float>(row.loss), ',', static_cast<float>(row.grad_norm), ',',
+              static_cast<float>(row.rate), ',', rounded(row.images_per_second, 10), ',',
+              rounded(row.seconds, 1000), '\n');
+}
+
+/// One line without its end; false when it is none.
+inline bool parse_metrics_line(std::string_view line, MetricsRow& row) {
+  const char* at = line.data();
+  const char* const end = at + line.size();
+  const auto number = [&](auto& value, bool last) {
+    const auto [stop, error] = std::from_chars(at, end, value);
+    at = stop;
+    if (error != std::errc()) return false;
+    if (last) return at == end;
+    return at != end && *at++ == ',';
+  };
+  return number(row.step, false) && number(row.loss, false) && number(row.grad_norm, false) &&
+         number(row.rate, false) && number(row.images_per_second, false) && number(row.seconds, true);
+}
+
+}  // namespace detail
+
+/// The rows of a file, in order. Throws FileError when it cannot be read or is something else.
+inline std::vector<MetricsRow> read_metrics(const std::string& path) {
+  const auto bytes = read_file(path, std::uint64_t{1} << 32);
+  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const auto wrong = [&](std::string_view got) {
+    raise<FileError>("metrics", text("rows of six numbers below the header in '", path, "'"), got);
+  };
+  if (!rest.starts_with(detail::metrics_header)) wrong("another first line");
+  rest.remove_prefix(detail::metrics_header.size());
+  std::vector<MetricsRow> rows;
+  while (!rest.empty()) {
+    const auto end = rest.find('\n');
+    MetricsRow row;
+    if (end == rest.npos || !detail::parse_metrics_line(rest.substr(0, end), row)) {
+      wrong(text("line ", rows.size() + 2));
+    }
+    rows.push_back(row);
+    rest.remove_prefix(end + 1);
+  }
+  return rows;
+}
+
+/// Appends rows to metrics.csv. The file always ends with a whole row.
+class MetricsWriter {
+ public:
+  /// Begins the file, or goes on behind step `resumed_step`: later rows, of steps whose work was lost, are
+  /// removed. Throws FileError.
+  MetricsWriter(const std::string& path, std::int64_t resumed_step) : path_(path) {
+    if (resumed_step > 0 && std::filesystem::exists(path)) {
+      for (const auto& row : read_metrics(path)) {
+        if (row.step <= resumed_step) rows_.push_back(row);
+      }
+    }
+    std::string content(detail::metrics_header);
+    for (const auto& row : rows_) content += detail::metrics_line(row);
+    write_file_atomic(path, content);
+    size_ = static_cast<off_t>(content.size());
+    descriptor_ = pixnerd::detail::FileDescriptor(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+    if (descriptor_.get() < 0) {
+      const int number = errno;
+      raise<FileError>("metrics", text("a writable file '", path, "'"), errno_text(number));
+    }
+  }
+
+  /// Every row of the run, those before it was resumed included.
+  const std::vector<MetricsRow>& rows() const { return rows_; }
+
+  double seconds() const { return rows_.empty() ? 0 : rows_.back().seconds; }
+
+  /// The row reaches the file with the next flush().
+  void add(const MetricsRow& row) {
+    rows_.push_back(row);
+    pending_ += detail::metrics_line(row);
+  }
+
+  /// Writes what was added. Throws FileError when the disk is full; the file then ends where it did before.
+  void flush() {
+    std::string_view rest = pending_;
+    while (!rest.empty()) {
+      const auto put = ::write(descriptor_.get(), rest.data(), rest.size());
+      if (put < 0 && errno == EINTR) continue;
+      if (put <= 0) {
+        const int number = put < 0 ? errno : ENOSPC;
+        [[maybe_unused]] const int cut = ::ftruncate(descriptor_.get(), size_);
+        raise<FileError>("metrics", text("room for ", pending_.size(), " more bytes in '", path_, "'"),
+                         errno_text(number));
+      }
+      rest.remove_prefix(static_cast<std::size_t>(put));
+    }
+    size_ += static_cast<off_t>(pending_.size());
+    pending_.clear();
+  }
+
+ private:
+  std::string path_;
+  std::vector<MetricsRow> rows_;
+  std::string pending_;
+  off_t size_ = 0;
+  pixnerd::detail::FileDescriptor descriptor_;
+};
+
+}  // namespace pixnerd::program

@@ -1,0 +1,128 @@
+/// \file
+/// Building a model from nothing but a file of its parameters: their shapes tell its sizes.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <pixnerd/io/parameters.hpp>
+#include <pixnerd/models/pixnerd_c2i.hpp>
+
+namespace pixnerd::program {
+
+namespace detail {
+
+/// Reads shapes of parameters below a prefix.
+class ShapeReader {
+ public:
+  ShapeReader(const SafetensorsFile& file, const std::string& prefix)
+      : file_(file), prefix_(prefix.empty() ? "" : prefix + ".") {}
+
+  bool contains(const std::string& name) const { return file_.contains(prefix_ + name); }
+
+  /// The shape of a parameter, which must have `rank` axes, none of them empty.
+  Shape operator()(const std::string& name, int rank) const {
+    if (!contains(name)) refuse(text("no tensor \"", prefix_, name, "\""));
+    const Shape& shape = file_.entry(prefix_ + name).shape;
+    if (shape.rank() != rank || shape.count() == 0) refuse(text("\"", prefix_, name, "\" ", shape));
+    return shape;
+  }
+
+  [[noreturn]] void refuse(std::string_view got) const {
+    raise<FileError>("load model", text("a class-conditional PixNerd in '", file_.path(), "'"), got);
+  }
+
+ private:
+  const SafetensorsFile& file_;
+  std::string prefix_;
+};
+
+}  // namespace detail
+
+/// The sizes of the model whose parameters a file holds under `prefix`.
+/// Throws FileError when the file holds another model.
+inline PixnerdC2iConfig config_of(const SafetensorsFile& file, const std::string& prefix) {
+  const detail::ShapeReader shape(file, prefix);
+  PixnerdC2iConfig config;
+  const Shape tokens = shape("s_embedder.proj.weight", 2);        // (D, C P^2)
+  const Shape pixels = shape("x_embedder.embedder.0.weight", 2);  // (F, C + 64)
+  config.width = tokens[0];
+  config.field_features = pixels[0];
+  config.channels = pixels[1] - DctBasis::count;
+  if (config.channels < 1 || tokens[1] % config.channels != 0)
+    shape.refuse("sizes that do not fit each other");
+  config.patch = std::llround(std::sqrt(static_cast<double>(tokens[1] / config.channels)));
+  if (config.channels * config.patch * config.patch != tokens[1]) {
+    shape.refuse("sizes that do not fit each other");
+  }
+  config.classes = shape("y_embedder.embedding_table.weight", 2)[0] - 1;
+
+  const auto block = [](std::int64_t i, std::string_view name) { return text("blocks.", i, ".", name); };
+  config.depth = 0;
+  while (shape.contains(block(config.depth, "attn.qkv.weight"))) ++config.depth;
+  config.heads = config.depth == 0 ? 1 : config.width / shape(block(0, "attn.q_norm.weight"), 1)[0];
+  config.field_depth = 0;
+  const std::string generator = "param_generator1.0.weight";
+  while (shape.contains(block(config.depth + config.field_depth, generator))) ++config.field_depth;
+  if (config.field_depth > 0) {
+    const std::int64_t square = config.field_features * config.field_features;
+    config.field_ratio = shape(block(config.depth, generator), 2)[0] / (2 * square);
+  }
+  if (config.heads < 1 || config.field_ratio < 1) shape.refuse("sizes that do not fit each other");
+  return config;
+}
+
+/// Throws NonFiniteError when a parameter of the model holds NaN or infinity.
+template <class Model>
+void check_finite_parameters(const Model& model, const std::string& path) {
+  for_each_parameter(model, [&](const std::string& name, const auto& parameter) {
+    for (const float value : parameter.to_host()) {
+      if (!std::isfinite(value)) {
+        raise<NonFiniteError>("load model", text("finite numbers in '", path, "'"),
+                              text(value, " in ", name));
+      }
+    }
+  });
+}
+
+/// The model whose parameters a file holds under `prefix`. Throws FileError for anything but all parameters
+/// of one model, NonFiniteError for NaN and infinity among them.
+template <class Device>
+PixnerdC2i<Device> load_model(const SafetensorsFile& file, const std::string& prefix = "") {
+  const PixnerdC2iConfig config = config_of(file, prefix);
+  // Sizes that the file cannot fill must not be allocated.
+  auto shapes = Initializer::shapes_only();
+  const std::int64_t wanted = parameter_count(PixnerdC2i<Device>(config, shapes));
+  std::int64_t held = 0;
+  for (const auto& entry : file.entries()) held += entry.shape.count();
+  if (wanted > held) {
+    raise<FileError>("load model",
+                     text("the ", wanted, " parameters of the whole model in '", file.path(), "'"),
+                     text(held));
+  }
+  Initializer init(0);
+  PixnerdC2i<Device> model(config, init);
+  load_parameters(file, model, prefix);
+  check_finite_parameters(model, file.path());
+  return model;
+}
+
+/// Under which prefixes a file holds models, in order; "" is none. Gradients have the names of a model, too.
+inline std::vector<std::string> model_prefixes(const SafetensorsFile& file) {
+  constexpr std::string_view first = "s_embedder.proj.weight";
+  std::vector<std::string> prefixes;
+  for (const auto& entry : file.entries()) {
+    if (entry.name == first) prefixes.push_back("");
+    if (entry.name.starts_with("grad")) continue;
+    if (entry.name.ends_with(first) && entry.name.size() > first.size() + 1 &&
+        entry.name[entry.name.size() - first.size() - 1] == '.') {
+      prefixes.push_back(entry.name.substr(0, entry.name.size() - first.size() - 1));
+    }
+  }
+  return prefixes;
+}
+
+}  // namespace pixnerd::program

@@ -1,0 +1,87 @@
+/// \file
+/// One line that says how far a command is and how long it will still take.
+#pragma once
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include <pixnerd/core/text.hpp>
+
+namespace pixnerd::program {
+
+/// Seconds since it was made.
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start_ = Clock::now();
+};
+
+/// "8 s", "4 min 05 s", "2 h 07 min", "3 d 4 h".
+inline std::string duration_text(double seconds) {
+  const auto whole = static_cast<std::int64_t>(std::llround(std::max(0.0, std::min(seconds, 1e12))));
+  const auto two = [](std::int64_t value) { return text(value < 10 ? "0" : "", value); };
+  if (whole < 60) return text(whole, " s");
+  if (whole < 3600) return text(whole / 60, " min ", two(whole % 60), " s");
+  if (whole < 86'400) return text(whole / 3600, " h ", two(whole / 60 % 60), " min");
+  return text(whole / 86'400, " d ", whole / 3600 % 24, " h");
+}
+
+/// A number with a few digits, for people: "0.213", "84.1".
+inline std::string number_text(double value, int digits = 3) {
+  char out[48];
+  std::snprintf(out, sizeof out, "%.*g", digits, value);
+  return out;
+}
+
+/// Keeps one line of stderr up to date when it is a terminal; writes a line every few seconds when it is a
+/// file or a pipe.
+class Progress {
+ public:
+  Progress() : terminal_(isatty(STDERR_FILENO) == 1) {}
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress() { end_line(); }
+
+  /// Whether it is time to say something again; asking costs nothing.
+  bool due() const { return since_.seconds() >= (terminal_ ? 0.1 : said_something_ ? 5.0 : 1.0); }
+
+  void show(const std::string& line) {
+    if (terminal_) {
+      std::fprintf(stderr, "\r\033[K%s", line.c_str());
+      open_ = true;
+    } else {
+      std::fprintf(stderr, "%s\n", line.c_str());
+    }
+    std::fflush(stderr);
+    said_something_ = true;
+    since_ = {};
+  }
+
+  /// A line of its own, above the one that changes.
+  void note(const std::string& line) {
+    end_line();
+    std::fprintf(stderr, "%s\n", line.c_str());
+    std::fflush(stderr);
+  }
+
+  void end_line() {
+    if (open_) std::fputc('\n', stderr);
+    open_ = false;
+  }
+
+ private:
+  bool terminal_;
+  bool open_ = false;
+  bool said_something_ = false;
+  Stopwatch since_;
+};
+
+}  // namespace pixnerd::program

@@ -1,0 +1,111 @@
+/// \file
+/// Reference files: inputs, weights and results of another implementation, with its configuration as JSON.
+#pragma once
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include <pixnerd/io/safetensors.hpp>
+
+#include "comparison.hpp"
+
+namespace pixnerd::program {
+
+/// What a file lets the library be compared on.
+enum class ReferenceKind { model, samplers, training };
+
+/// An open reference file.
+class ReferenceFile {
+ public:
+  /// Throws FileError when the file is no safetensors file, or of no known kind.
+  explicit ReferenceFile(const std::string& path) : file_(path) {
+    const auto& metadata = file_.metadata();
+    const auto config = metadata.find("config");
+    if (config != metadata.end()) {
+      config_ = nlohmann::json::parse(config->second, nullptr, /*allow_exceptions=*/false);
+    }
+    if (config_.is_object() && config_.contains("runs")) {
+      kind_ = ReferenceKind::samplers;
+    } else if (config_.is_object() && config_.contains("feat_loss_weight")) {
+      kind_ = ReferenceKind::training;
+    } else if ((config_.is_object() && config_.value("model", nlohmann::json()) == "pixnerd_c2i") ||
+               (file_.contains("in.target") && file_.contains("param.y_embedder.embedding_table.weight"))) {
+      kind_ = ReferenceKind::model;
+    } else {
+      raise<FileError>("verify",
+                       text("one of the kinds c2i (config \"model\": \"pixnerd_c2i\"), samplers (config "
+                            "\"runs\") and training_repa (config \"feat_loss_weight\") in '",
+                            path, "'"),
+                       "another file");
+    }
+  }
+
+  const std::string& path() const { return file_.path(); }
+  const SafetensorsFile& file() const { return file_; }
+  const nlohmann::json& config() const { return config_; }
+  ReferenceKind kind() const { return kind_; }
+
+  /// A tensor of finite numbers. Throws FileError when it is missing, NonFiniteError when it is not finite.
+  template <class T = float>
+  Tensor<T, Cpu> tensor(const std::string& name) const {
+    auto out = file_.tensor<T>(name);
+    for (std::int64_t i = 0; i < out.count(); ++i) {
+      if (!std::isfinite(static_cast<double>(out.data()[i]))) {
+        raise<NonFiniteError>("verify", text("finite numbers in '", path(), "'"),
+                              text(out.data()[i], " in ", name));
+      }
+    }
+    return out;
+  }
+
+  /// Adds the error of a tensor that the file holds under `name`.
+  template <class T, class Device>
+  void compare(Comparison& comparison, const std::string& name, const Tensor<T, Device>& ours,
+               double tolerance) const {
+    const auto theirs = file_.tensor<T>(name);
+    if (!(ours.shape() == theirs.shape())) {
+      raise<FileError>("verify", text(name, " of shape ", ours.shape(), " in '", path(), "'"),
+                       text(theirs.shape()));
+    }
+    const auto values = ours.to_host();
+    const auto count = static_cast<std::size_t>(theirs.count());
+    comparison.add(name,
+                   relative_error(std::span<const T>(values), std::span<const T>(theirs.data(), count), name),
+                   tolerance);
+  }
+
+ private:
+  SafetensorsFile file_;
+  nlohmann::json config_;
+  ReferenceKind kind_ = ReferenceKind::model;
+};
+
+/// A number of a configuration, from `least` to `most`; `fallback`, where given, stands for a missing one.
+/// Throws FileError.
+inline double config_number(const ReferenceFile& reference, const nlohmann::json& object, const char* key,
+                            double least, double most, const double* fallback = nullptr) {
+  const auto found = object.find(key);
+  if (found == object.end() && fallback != nullptr) return *fallback;
+  const bool fits = found != object.end() && found->is_number();
+  const double value = fits ? found->template get<double>() : 0;
+  if (!fits || !(value >= least && value <= most)) {
+    raise<FileError>("verify",
+                     text("a number \"", key, "\" from ", least, " to ", most, " in the config of '",
+                          reference.path(), "'"),
+                     found == object.end() ? "none" : found->dump());
+  }
+  return value;
+}
+
+inline double config_number(const ReferenceFile& reference, const nlohmann::json& object, const char* key,
+                            double least, double most, double fallback) {
+  return config_number(reference, object, key, least, most, &fallback);
+}
+
+/// Tolerances of float32 against float32, as relative errors.
+inline constexpr double forward_tolerance = 1e-5;
+inline constexpr double gradient_tolerance = 1e-4;
+
+}  // namespace pixnerd::program

@@ -1,0 +1,105 @@
+/// \file
+/// What a training run will do, decided and checked before its first file is written.
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "commands.hpp"
+#include "datasets.hpp"
+#include "trained_model.hpp"
+#include "training.hpp"
+
+namespace pixnerd::program {
+
+/// A run that can be started.
+struct RunPlan {
+  std::string folder;
+  std::string checkpoint;          ///< where to go on; empty for a new run
+  RunConfiguration configuration;  ///< its number of steps is 0 while it must be measured
+  OpenedData data;
+  std::int64_t parameters = 0;
+};
+
+namespace detail {
+
+/// Whether a folder is missing or empty.
+inline bool is_free(const std::string& folder) {
+  std::error_code error;
+  const auto status = std::filesystem::status(folder, error);
+  if (status.type() == std::filesystem::file_type::not_found) return true;
+  return std::filesystem::is_directory(status) && std::filesystem::is_empty(folder, error) && !error;
+}
+
+/// The settings of the run that is resumed. Throws ValueError when the command line contradicts them; only
+/// the place of the data and the number of steps may change.
+inline TrainSettings resumed_settings(const TrainCommand& command, const TrainSettings& stored,
+                                      const std::string& folder) {
+  const auto asked = settings_to_json(command.settings), before = settings_to_json(stored);
+  for (const auto& name : command.given) {
+    if (name == "data" || name == "steps" || asked.at(name) == before.at(name)) continue;
+    raise<ValueError>(
+        "resume", text("--", name, " ", before.at(name).dump(), " as at the start of the run '", folder, "'"),
+        asked.at(name).dump());
+  }
+  TrainSettings settings = stored;
+  if (command.given.contains("data")) settings.data = command.settings.data;
+  if (command.given.contains("steps")) settings.steps = command.settings.steps;
+  check_settings(settings);
+  return settings;
+}
+
+/// Throws ValueError when the images are not those that the run was started with.
+inline void check_same_data(const RunConfiguration& now, const RunConfiguration& before) {
+  if (now.images == before.images && now.classes == before.classes) return;
+  const auto count = [](const RunConfiguration& run) {
+    return text(run.images, " images of ", run.classes.size(), " classes");
+  };
+  raise<ValueError>("resume", text(count(before), " in '", now.settings.data, "' as at the start of the run"),
+                    now.images == before.images ? "as many of other classes" : count(now));
+}
+
+}  // namespace detail
+
+/// Decides on everything but the number of steps of a run that is given minutes. Throws FileError or
+/// ValueError for whatever would keep the run from starting; nothing was changed then.
+inline RunPlan plan_run(const TrainCommand& command) {
+  TrainSettings settings = command.settings;
+  std::string folder = command.run;
+  if (folder.empty()) {
+    if (settings.data.empty()) raise<ValueError>("resume", "--run DIR or --data NAME", "neither");
+    folder = "runs/" + data_name(settings.data);
+  }
+  std::string checkpoint;
+  RunConfiguration before;
+  if (command.resume) {
+    std::vector<std::string> damaged;
+    checkpoint = find_checkpoint(folder, damaged);
+    for (const auto& problem : damaged)
+      std::fprintf(stderr, "passed over a damaged checkpoint: %s\n", problem.c_str());
+    const std::string path = checkpoint + "/state.json";
+    before = configuration_from_json(read_train_state(path).configuration, path);
+    settings = detail::resumed_settings(command, before.settings, folder);
+  } else {
+    if (!detail::is_free(folder)) {
+      raise<FileError>("train", text("a new folder '", folder, "'"),
+                       "one that is in use (--resume goes on with its run, --run names another)");
+    }
+    const bool is_given = command.given.contains("steps");
+    TrainSettings checked = settings;
+    if (!is_given) checked.steps = 1;
+    check_settings(checked);
+    if (!is_given) settings.steps = 0;
+  }
+
+  OpenedData data = open_data(settings);
+  RunConfiguration configuration{settings, class_names(data.images), data.images.size()};
+  if (command.resume) detail::check_same_data(configuration, before);
+  const std::int64_t parameters = check_model_fits(model_config(settings, data.images.class_count()));
+  return {std::move(folder), std::move(checkpoint), std::move(configuration), std::move(data), parameters};
+}
+
+}  // namespace pixnerd::program

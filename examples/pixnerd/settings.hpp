@@ -1,0 +1,131 @@
+/// \file
+/// What decides the outcome of a training run. Each setting is named once, in `visit`: its option on the
+/// command line, its line in a checkpoint and its check all come from there.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include <pixnerd/core/error.hpp>
+
+namespace pixnerd::program {
+
+/// The settings of `pixnerd train` that a run keeps, with their defaults.
+struct TrainSettings {
+  std::string data;
+  std::string groups = "Smileys & Emotion,Animals & Nature,Food & Drink";
+  std::string corrupt = "fatal";
+  std::int64_t size = 32;
+  bool flip = true;
+
+  std::int64_t patch = 8;
+  std::int64_t width = 192;
+  std::int64_t heads = 6;
+  std::int64_t depth = 6;
+  std::int64_t field_depth = 2;
+  std::int64_t field_features = 32;
+  std::int64_t field_ratio = 2;
+
+  std::int64_t steps = 0;
+  std::int64_t batch = 32;
+  std::int64_t accumulate = 1;
+  double lr = 1e-3;
+  std::string schedule = "cosine";
+  std::int64_t warmup = 50;
+  double weight_decay = 0;
+  double clip = 1;
+  double ema = 0.999;
+  double dropout = 0.1;
+  std::string time = "lognormal";
+  double shift = 1;
+  std::int64_t seed = 0;
+
+  /// Calls visitor.section(title) and visitor(name, member, help, range or choices ...) in the order of help
+  /// texts.
+  static void visit(auto& self, auto&& visitor) {
+    visitor.section("Data");
+    visitor("data", self.data,
+            "emoji, fashion-mnist, or a folder with a folder of PNG or JPEG images per class");
+    visitor("groups", self.groups, "of emoji, separated by commas, or all");
+    visitor("corrupt", self.corrupt, "at an image that cannot be read: fatal stops, skip leaves it out",
+            "fatal", "skip");
+    visitor("size", self.size, "side of the square images, pixels; a multiple of the patch", 1, 8192);
+    visitor("flip", self.flip, "mirror half of the images left to right");
+
+    visitor.section("Model");
+    visitor("patch", self.patch, "side of a patch, pixels", 1, 256);
+    visitor("width", self.width, "numbers in a patch's token; heads must divide it", 4, 65'536);
+    visitor("heads", self.heads, "attention heads; width / heads must be a multiple of 4", 1, 1024);
+    visitor("depth", self.depth, "transformer blocks", 0, 1000);
+    visitor("field-depth", self.field_depth, "neural-field blocks that turn tokens into pixels", 0, 1000);
+    visitor("field-features", self.field_features, "numbers a pixel has in the field", 1, 4096);
+    visitor("field-ratio", self.field_ratio, "width of a field block's MLP, in field features", 1, 64);
+
+    visitor.section("Training");
+    visitor("steps", self.steps, "training steps", 1, 1'000'000'000);
+    visitor("batch", self.batch, "images in a batch", 1, 1'000'000);
+    visitor("accumulate", self.accumulate, "batches in a step", 1, 10'000);
+    visitor("lr", self.lr, "learning rate at its highest", 0, 1000);
+    visitor("schedule", self.schedule, "how the learning rate goes on after the warm-up", "cosine",
+            "constant");
+    visitor("warmup", self.warmup, "steps over which the learning rate rises", 0, 1'000'000'000);
+    visitor("weight-decay", self.weight_decay, "of AdamW, on every weight", 0, 1);
+    visitor("clip", self.clip, "largest global norm of the gradient; 0 clips nothing", 0, 1'000'000'000);
+    visitor("ema", self.ema,
+            "decay of the averaged weights; less in the first steps, (1 + step) / (10 + step)", 0, 1);
+    visitor("dropout", self.dropout, "share of images shown without their class, for guidance", 0, 1);
+    visitor("time", self.time, "distribution of the noise levels", "lognormal", "uniform");
+    visitor("shift", self.shift, "moves noise levels toward noise where above 1", 1e-3, 1000);
+    visitor("seed", self.seed, "of everything random", 0, 9'000'000'000'000'000'000);
+  }
+};
+
+namespace detail {
+
+/// Throws a ValueError about one setting. `where` is empty on the command line, else the file it comes from.
+[[noreturn]] inline void refuse_setting(std::string_view where, std::string_view name,
+                                        std::string_view expected, std::string_view got) {
+  raise<ValueError>(where.empty() ? "settings" : where, text("--", name, " ", expected), got);
+}
+
+/// Checks ranges and choices.
+struct SettingChecker {
+  std::string_view where;
+
+  void section(const char*) {}
+  template <class T>
+  void operator()(const char*, const T&, const char*) {}
+  template <class T, class Low, class High>
+    requires std::is_arithmetic_v<T>
+  void operator()(const char* name, const T& value, const char*, Low low, High high) {
+    // Written so that NaN fails, too.
+    if (!(value >= static_cast<T>(low) && value <= static_cast<T>(high))) {
+      refuse_setting(where, name, text("from ", low, " to ", high), text(value));
+    }
+  }
+  void operator()(const char* name, const std::string& value, const char*, const char* first,
+                  const char* second) {
+    if (value != first && value != second) refuse_setting(where, name, text(first, " or ", second), value);
+  }
+};
+
+}  // namespace detail
+
+/// Throws ValueError, naming the option, for a setting out of its range, alone or beside the others. `where`
+/// is the file that the settings come from, empty when they come from the command line.
+inline void check_settings(const TrainSettings& settings, std::string_view where = "") {
+  TrainSettings::visit(settings, detail::SettingChecker{where});
+  const auto need = [&](bool good, std::string_view name, std::string_view expected, std::int64_t got) {
+    if (!good) detail::refuse_setting(where, name, expected, text(got));
+  };
+  need(settings.size % settings.patch == 0, "size", text("that is a multiple of the patch, ", settings.patch),
+       settings.size);
+  need(settings.width % settings.heads == 0, "heads", text("that divides the width, ", settings.width),
+       settings.heads);
+  need(settings.width / settings.heads % 4 == 0, "heads",
+       text("with which width / heads is a multiple of 4 for the width ", settings.width), settings.heads);
+}
+
+}  // namespace pixnerd::program

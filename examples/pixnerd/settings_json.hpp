@@ -1,0 +1,61 @@
+/// \file
+/// Settings in a checkpoint's configuration.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "settings.hpp"
+
+namespace pixnerd::program {
+
+namespace detail {
+
+struct SettingWriter {
+  nlohmann::json& out;
+
+  void section(const char*) {}
+  template <class T, class... Rest>
+  void operator()(const char* name, const T& value, const Rest&...) {
+    out[name] = value;
+  }
+};
+
+struct SettingReader {
+  const nlohmann::json& in;
+  std::string_view where;
+
+  void section(const char*) {}
+  template <class T, class... Rest>
+  void operator()(const char* name, T& value, const Rest&...) {
+    const auto found = in.find(name);
+    if (found == in.end()) refuse_setting(where, name, "among the settings", "none");
+    const bool fits = std::is_same_v<T, std::string> ? found->is_string()
+                      : std::is_same_v<T, bool>      ? found->is_boolean()
+                      : std::is_integral_v<T>        ? found->is_number_integer()
+                                                     : found->is_number();
+    if (!fits) refuse_setting(where, name, "with a value of its kind", found->dump());
+    value = found->template get<T>();
+  }
+};
+
+}  // namespace detail
+
+inline nlohmann::json settings_to_json(const TrainSettings& settings) {
+  nlohmann::json out = nlohmann::json::object();
+  TrainSettings::visit(settings, detail::SettingWriter{out});
+  return out;
+}
+
+/// What settings_to_json() wrote. Throws ValueError, naming the file `where`, when a setting is missing or
+/// bad.
+inline TrainSettings settings_from_json(const nlohmann::json& in, std::string_view where) {
+  if (!in.is_object()) raise<ValueError>(where, "settings", "something else");
+  TrainSettings settings;
+  TrainSettings::visit(settings, detail::SettingReader{in, where});
+  check_settings(settings, where);
+  return settings;
+}
+
+}  // namespace pixnerd::program

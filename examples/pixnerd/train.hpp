@@ -1,0 +1,202 @@
+/// \file
+/// `pixnerd train`: a run from its data to its pictures.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "commands.hpp"
+#include "interrupt.hpp"
+#include "loss_curve.hpp"
+#include "metrics.hpp"
+#include "progress.hpp"
+#include "run_plan.hpp"
+#include "samples_picture.hpp"
+
+namespace pixnerd::program {
+
+namespace detail {
+
+/// Removes all checkpoints of a run but the newest ones.
+inline void remove_old_checkpoints(const std::string& folder, std::int64_t keep) {
+  const auto steps = checkpoint_steps(folder);
+  for (std::size_t i = static_cast<std::size_t>(keep); i < steps.size(); ++i) {
+    // Under a name that marks it as left over, should the removal be interrupted.
+    const std::string leftover = text(folder, "/", pixnerd::detail::temporary_prefix, steps[i], "-old");
+    std::error_code ignored;
+    std::filesystem::rename(checkpoint_path(folder, steps[i]), leftover, ignored);
+    std::filesystem::remove_all(leftover, ignored);
+  }
+}
+
+/// How many steps fit into the minutes of the command, pictures included, found by doing 20 with a model that
+/// is thrown away; 0 when interrupted. `elapsed` runs since the program began.
+template <class Device>
+std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan, const Stopwatch& elapsed,
+                           const InterruptGuard& interrupt) {
+  constexpr std::int64_t measured = 20, warm = 3;
+  TrainSettings settings = plan.configuration.settings;
+  settings.steps = measured;
+  const auto batch = static_cast<double>(settings.batch * settings.accumulate);
+  double seconds = 0;
+  Training<Device> training(settings, plan.data.images.class_count());
+  const bool finished = training.run(plan.data.images, [&](const StepReport& report) {
+    if (report.step > warm) seconds += batch / report.samples_per_second;
+    return !interrupt.requested();
+  });
+  if (!finished) return 0;
+  const double step = seconds / static_cast<double>(measured - warm);
+  // Drawing only runs the model forward, which is about a third of a training step's work.
+  const double image = step / batch / 3;
+  const double drawing = command.sample_every == 0
+                             ? 0
+                             : image * picture_between.work() / static_cast<double>(command.sample_every);
+  const double left = 60 * command.minutes - elapsed.seconds() - image * picture_at_end.work();
+  // A little is kept back for checkpoints and for steps that take longer.
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(0.97 * left / (step + drawing)));
+}
+
+inline void print_plan(const RunPlan& plan, const char* device) {
+  const TrainSettings& settings = plan.configuration.settings;
+  for (const auto& sentence : plan.data.left_out) std::printf("left out   %s\n", sentence.c_str());
+  const auto fact = [](const char* name, const std::string& value) {
+    std::printf("%-10s %s\n", name, value.c_str());
+  };
+  fact("data",
+       text(settings.data, ", ", plan.configuration.images, " images of ", plan.configuration.classes.size(),
+            " classes, as ", settings.size, " x ", settings.size, " pixels"));
+  fact("model", text(plan.parameters, " parameters"));
+  fact("device", text(device, ", ", thread_count(), thread_count() == 1 ? " thread" : " threads"));
+  fact("run", plan.folder);
+  if (!plan.checkpoint.empty()) fact("resume", plan.checkpoint);
+  std::fflush(stdout);
+}
+
+}  // namespace detail
+
+/// Takes the steps of a run and writes what it leaves behind: metrics.csv, checkpoints, pictures.
+template <class Device>
+class TrainingRun {
+ public:
+  /// Throws FileError when the checkpoint that the plan starts from, or the metrics beside it, cannot be
+  /// read.
+  TrainingRun(const TrainCommand& command, const RunPlan& plan)
+      : command_(command),
+        plan_(plan),
+        settings_(plan.configuration.settings),
+        training_(settings_, plan.data.images.class_count()) {
+    if (!plan.checkpoint.empty()) training_.resume(plan.checkpoint);
+    training_.state.configuration = configuration_to_json(plan.configuration);
+    training_.options().run = plan.folder;
+    training_.options().checkpoint_every = command.checkpoint_every;
+  }
+
+  /// Returns false when it was interrupted. Throws what training and writing throw.
+  bool run(const InterruptGuard& interrupt) {
+    open_run_folder(plan_.folder);
+    MetricsWriter metrics(in_folder("metrics.csv"), training_.state.step);
+    Progress progress;
+    Smoothed loss, rate;
+    Stopwatch since_flush;
+    double seconds = metrics.seconds();
+    const auto batch = static_cast<double>(settings_.batch * settings_.accumulate);
+    const bool finished = training_.run(plan_.data.images, [&](const StepReport& report) {
+      seconds += batch / report.samples_per_second;
+      metrics.add(
+          {report.step, report.loss, report.grad_norm, report.rate, report.samples_per_second, seconds});
+      // The average of times, not of rates, tells how long the rest takes.
+      const double step_seconds = rate.add(batch / report.samples_per_second);
+      loss.add(report.loss);
+      if (progress.due()) {
+        progress.show(text("step ", report.step, " of ", settings_.steps, ", loss ",
+                           number_text(loss.value()), ", ", number_text(batch / step_seconds), " images/s, ",
+                           duration_text(step_seconds * static_cast<double>(settings_.steps - report.step)),
+                           " left"));
+      }
+      const bool saves = report.step == settings_.steps || interrupt.requested() ||
+                         (command_.checkpoint_every > 0 && report.step % command_.checkpoint_every == 0);
+      if (saves || since_flush.seconds() > 5) {
+        metrics.flush();
+        since_flush = {};
+      }
+      detail::remove_old_checkpoints(plan_.folder, command_.keep);
+      const bool draws = command_.sample_every > 0 && report.step % command_.sample_every == 0;
+      if (draws && report.step < settings_.steps) draw_between(report.step, metrics, interrupt);
+      return !interrupt.requested();
+    });
+    progress.end_line();
+    detail::remove_old_checkpoints(plan_.folder, command_.keep);
+    write_png(in_folder("loss.png"), draw_loss_curve(metrics.rows()));
+    if (!finished) return false;
+    std::printf("trained    %lld steps in %s, loss %s\n", static_cast<long long>(settings_.steps),
+                duration_text(seconds).c_str(), number_text(loss.value()).c_str());
+    std::fflush(stdout);
+    return write_samples(in_folder("samples.png"), training_.averaged(), settings_, picture_at_end,
+                         interrupt);
+  }
+
+  std::int64_t step() const { return training_.state.step; }
+
+ private:
+  std::string in_folder(const std::string& name) const { return plan_.folder + "/" + name; }
+
+  void draw_between(std::int64_t step, const MetricsWriter& metrics, const InterruptGuard& interrupt) {
+    char name[40];
+    std::snprintf(name, sizeof name, "samples-%06lld.png", static_cast<long long>(step));
+    write_samples(in_folder(name), training_.averaged(), settings_, picture_between, interrupt);
+    write_png(in_folder("loss.png"), draw_loss_curve(metrics.rows()));
+  }
+
+  const TrainCommand& command_;
+  const RunPlan& plan_;
+  const TrainSettings& settings_;
+  Training<Device> training_;
+};
+
+/// Trains as the command says. A new run that fails before its first checkpoint leaves nothing behind.
+template <class Device>
+int train_command(TrainCommand command) {
+  const Stopwatch elapsed;
+  RunPlan plan = plan_run(command);
+  detail::print_plan(plan, Device::name);
+  const InterruptGuard interrupt;
+  TrainSettings& settings = plan.configuration.settings;
+  if (settings.steps == 0) {
+    if (command.minutes == 0) command.minutes = 5;
+    settings.steps = detail::measure_steps<Device>(command, plan, elapsed, interrupt);
+    if (settings.steps == 0) return 0;  // interrupted; nothing has begun
+    std::printf("steps      %lld, as many as fit into %s (--steps %lld repeats this run)\n",
+                static_cast<long long>(settings.steps), duration_text(60 * command.minutes).c_str(),
+                static_cast<long long>(settings.steps));
+  } else {
+    std::printf("steps      %lld\n", static_cast<long long>(settings.steps));
+  }
+  std::fflush(stdout);
+
+  TrainingRun<Device> run(command, plan);
+  bool finished = false;
+  try {
+    finished = run.run(interrupt);
+  } catch (...) {
+    std::error_code ignored;
+    if (plan.checkpoint.empty() && checkpoint_steps(plan.folder).empty()) {
+      std::filesystem::remove_all(plan.folder, ignored);
+    }
+    throw;
+  }
+  if (!finished) {
+    std::printf("stopped    after step %lld; go on with: pixnerd train --resume --run %s\n",
+                static_cast<long long>(run.step()), plan.folder.c_str());
+    return 0;
+  }
+  std::printf("samples    %s/samples.png\n", plan.folder.c_str());
+  std::printf("more       pixnerd sample --run %s\n", plan.folder.c_str());
+  return 0;
+}
+
+}  // namespace pixnerd::program

@@ -1,0 +1,57 @@
+/// \file
+/// `pixnerd verify`: the library against files that another implementation wrote.
+#pragma once
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+#include "commands.hpp"
+#include "verify_model.hpp"
+#include "verify_samplers.hpp"
+#include "verify_training.hpp"
+
+namespace pixnerd::program {
+
+/// Compares everything that a reference file holds results for. Throws FileError for a file that is damaged
+/// or of no known kind, NonFiniteError for one with NaN or infinity in its inputs.
+template <class Device>
+Comparison verify_file(const std::string& path) {
+  const ReferenceFile reference(path);
+  switch (reference.kind()) {
+    case ReferenceKind::samplers:
+      return verify_samplers<Device>(reference);
+    case ReferenceKind::training:
+      return verify_training<Device>(reference);
+    case ReferenceKind::model:
+      break;
+  }
+  return verify_model<Device>(reference);
+}
+
+/// Prints a row for each file; the exit status is 1 when one fails.
+template <class Device>
+int verify(const VerifyCommand& command) {
+  std::size_t width = 4;
+  for (const auto& file : command.files) width = std::max(width, file.size());
+  const auto row = [&](const std::string& file, const char* tensors, const char* error, const char* tolerance,
+                       const std::string& rest) {
+    std::printf("%-*s  %7s  %9s  %9s  %s\n", static_cast<int>(width), file.c_str(), tensors, error, tolerance,
+                rest.c_str());
+    std::fflush(stdout);
+  };
+  row("file", "tensors", "error", "tolerance", "      worst tensor");
+  bool all_passed = true;
+  for (const auto& file : command.files) {
+    const Comparison found = verify_file<Device>(file);
+    char tensors[24], error[24], tolerance[24];
+    std::snprintf(tensors, sizeof tensors, "%lld", static_cast<long long>(found.count()));
+    std::snprintf(error, sizeof error, "%.2e", found.worst_error());
+    std::snprintf(tolerance, sizeof tolerance, "%.0e", found.worst_tolerance());
+    row(file, tensors, error, tolerance, (found.passed() ? "pass  " : "FAIL  ") + found.worst_name());
+    all_passed = all_passed && found.passed();
+  }
+  return all_passed ? 0 : 1;
+}
+
+}  // namespace pixnerd::program
