@@ -37,7 +37,7 @@ inline bool is_free(const std::string& folder) {
 /// The settings of the run that is resumed. Throws ValueError when the command line contradicts them; only
 /// the place of the data and the number of steps may change.
 inline TrainSettings resumed_settings(const TrainCommand& command, const TrainSettings& stored,
-                                      const std::string& folder) {
+                                      std::int64_t step, const std::string& folder) {
   const auto asked = settings_to_json(command.settings), before = settings_to_json(stored);
   for (const auto& name : command.given) {
     if (name == "data" || name == "steps" || asked.at(name) == before.at(name)) continue;
@@ -48,6 +48,11 @@ inline TrainSettings resumed_settings(const TrainCommand& command, const TrainSe
   TrainSettings settings = stored;
   if (command.given.contains("data")) settings.data = command.settings.data;
   if (command.given.contains("steps")) settings.steps = command.settings.steps;
+  if (settings.steps < step) {
+    raise<ValueError>("resume",
+                      text("--steps of at least the ", step, " that the run '", folder, "' has done"),
+                      text(settings.steps));
+  }
   check_settings(settings);
   return settings;
 }
@@ -81,8 +86,9 @@ inline RunPlan plan_run(const TrainCommand& command) {
     for (const auto& problem : damaged)
       std::fprintf(stderr, "passed over a damaged checkpoint: %s\n", problem.c_str());
     const std::string path = checkpoint + "/state.json";
-    before = configuration_from_json(read_train_state(path).configuration, path);
-    settings = detail::resumed_settings(command, before.settings, folder);
+    const TrainState state = read_train_state(path);
+    before = configuration_from_json(state.configuration, path);
+    settings = detail::resumed_settings(command, before.settings, state.step, folder);
   } else {
     if (!detail::is_free(folder)) {
       raise<FileError>("train", text("a new folder '", folder, "'"),

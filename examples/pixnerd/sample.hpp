@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -64,6 +65,9 @@ template <class Device>
 int sample(const SampleCommand& command) {
   if (command.run.empty() == command.weights.empty()) {
     raise<ValueError>("sample", "--run DIR or --weights FILE", "neither");
+  }
+  if (command.interval.size() != 2) {
+    raise<ValueError>("--interval", "two times", text(command.interval.size()));
   }
   std::vector<std::string> damaged;
   const TrainedModel<Device> trained = command.run.empty()

@@ -64,7 +64,8 @@ struct TrainSettings {
     visitor("field-ratio", self.field_ratio, "width of a field block's MLP, in field features", 1, 64);
 
     visitor.section("Training");
-    visitor("steps", self.steps, "training steps", 1, 1'000'000'000);
+    visitor("steps", self.steps, "training steps; default: as many as fit into the minutes", 1,
+            1'000'000'000);
     visitor("batch", self.batch, "images in a batch", 1, 1'000'000);
     visitor("accumulate", self.accumulate, "batches in a step", 1, 10'000);
     visitor("lr", self.lr, "learning rate at its highest", 0, 1000);

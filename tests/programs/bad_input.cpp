@@ -1,0 +1,276 @@
+/// \file
+/// Whatever is wrong with the input: one sentence, a status that is not zero, nothing half-written.
+#include <bit>
+#include <limits>
+#include <map>
+#include <memory>
+
+#include <pixnerd/io/safetensors.hpp>
+#include <pixnerd/io/safetensors_writer.hpp>
+#include <pixnerd/train/manifest.hpp>
+
+#include "program.hpp"
+
+using namespace pixnerd;
+using namespace pixnerd::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Training on `images` must fail with these words, and leave nothing behind.
+void check_untrainable(const ImageData& data, const Words& words, const Words& options = {}) {
+  const auto before = listing(data.path);
+  check_refused(data.train(data / "run", Words{"--steps", "20"} + options), words);
+  BOOST_TEST((listing(data.path) == before));
+}
+
+/// A trained run, made once.
+struct TrainedRun {
+  ImageData data;
+  std::string run = data / "run";
+  std::string checkpoint = run + "/step-8";
+
+  TrainedRun() { run_well(data.train(run, {"--steps", "8", "--sample-every", "0"})); }
+
+  static const TrainedRun& instance() {
+    static const auto run = std::make_unique<TrainedRun>();
+    return *run;
+  }
+};
+
+/// Copies a safetensors file, each tensor of float32 changed by `change(name, values)`.
+template <class Change>
+void copy_changed(const std::string& from, const std::string& to, Change change) {
+  const SafetensorsFile file(from);
+  SafetensorsWriter writer(to, file.entries(), file.metadata());
+  for (const auto& entry : writer.entries()) {
+    std::vector<std::uint8_t> bytes(entry.bytes);
+    file.read_bytes(file.entry(entry.name), bytes);
+    if (entry.type == SafetensorsType::f32) {
+      change(entry.name, std::span(reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)));
+    }
+    writer.write(entry.name, bytes);
+  }
+  writer.commit();
+}
+
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(bad_input)
+
+BOOST_AUTO_TEST_CASE(missing_and_unreadable_folders) {
+  const ImageData data;
+  const auto refuse = [&](const std::string& folder, const Words& words) {
+    check_refused({"train", "--data", folder, "--run", data / "run", "--steps", "9"}, words);
+    BOOST_TEST(!fs::exists(data / "run"));
+  };
+  refuse(data / "none", {"'" + data / "none" + "'", "No such file or directory"});
+  fs::create_symlink(data.path / "circle", data.path / "circle");
+  refuse(data / "circle", {data / "circle", "symbolic links"});
+  write_file_atomic(data / "file", "text");
+  refuse(data / "file", {data / "file", "Not a directory"});
+  fs::create_directory(data.path / "empty");
+  refuse(data / "empty", {data / "empty", "no folders"});
+  fs::create_directory(data.path / "empty/class");
+  refuse(data / "empty", {data / "empty/class", "none"});
+  if (::geteuid() != 0) {
+    fs::permissions(data.path / "empty", fs::perms::none);
+    refuse(data / "empty", {data / "empty", "Permission denied"});
+    fs::permissions(data.path / "empty", fs::perms::owner_all);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(image_of_zero_bytes) {
+  const ImageData data;
+  write_file_atomic(data / "images/rings/bad.png", "");
+  check_untrainable(data, {data / "images/rings/bad.png", "an empty file"});
+}
+
+BOOST_AUTO_TEST_CASE(text_named_png) {
+  const ImageData data;
+  write_file_atomic(data / "images/rings/bad.png", "Once upon a time");
+  check_untrainable(data, {data / "images/rings/bad.png", "got text"});
+}
+
+BOOST_AUTO_TEST_CASE(image_of_one_pixel) {
+  const ImageData data;
+  write_png(data / "images/stripes/dot.png", Image(1, 1));
+  check_untrainable(data, {data / "images/stripes/dot.png", "at least 8 x 8", "1 x 1"});
+}
+
+BOOST_AUTO_TEST_CASE(damaged_images_can_be_left_out) {
+  const ImageData data;
+  write_file_atomic(data / "images/rings/bad.png", "Once upon a time");
+  write_png(data / "images/stripes/dot.png", Image(1, 1));
+  const auto outcome =
+      run_well(data.train(data / "run", {"--steps", "6", "--corrupt", "skip", "--sample-every", "0"}));
+  for (const auto* name : {"bad.png", "dot.png", "12 images of 2 classes"}) {
+    BOOST_TEST(outcome.out.find(name) != std::string::npos, outcome.out << " lacks " << name);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(size_that_the_patch_does_not_divide) {
+  const ImageData data;
+  check_untrainable(data, {"--size", "multiple of the patch, 8", "got 20"}, {"--size", "20"});
+  const auto& trained = TrainedRun::instance();
+  for (const std::string size : {"20", "16x20", "0", "x", "16x", "-8", "16x16x16", "99999999999999999999"}) {
+    check_refused({"sample", "--run", trained.run, "--size", size, "--out", data / "s.png"},
+                  {"--size", "8", size});
+  }
+  BOOST_TEST(!fs::exists(data / "s.png"));
+}
+
+BOOST_AUTO_TEST_CASE(class_out_of_range) {
+  const auto& trained = TrainedRun::instance();
+  const std::string out = trained.data / "s.png";
+  for (const std::string name : {"2", "-1", "spots", "1e0"}) {
+    check_refused({"sample", "--run", trained.run, "--classes", "rings," + name + ",1", "--out", out},
+                  {"--classes", "0 to 1", "rings, stripes", "got " + name});
+  }
+  check_refused({"sample", "--weights", trained.checkpoint + "/ema.safetensors", "--size", "16", "--classes",
+                 "rings", "--out", out},
+                {"--classes", "0 to 1", "got rings"});
+  BOOST_TEST(!fs::exists(out));
+}
+
+BOOST_AUTO_TEST_CASE(run_without_a_checkpoint) {
+  const ImageData data;
+  for (const Words& command : {Words{"sample"}, Words{"info"}, data.train("x") + Words{"--resume"}}) {
+    check_refused(command + Words{"--run", data / "none"}, {data / "none"});
+  }
+  check_refused({"train", "--resume", "--run", data / "none"}, {data / "none"});
+  fs::create_directory(data.path / "empty");
+  check_refused({"sample", "--run", data / "empty"}, {"a checkpoint in", data / "empty"});
+  check_refused({"train", "--resume", "--run", data / "empty"}, {"a checkpoint in", data / "empty"});
+}
+
+BOOST_AUTO_TEST_CASE(run_folder_in_use) {
+  const auto& trained = TrainedRun::instance();
+  const auto before = listing(trained.run);
+  check_refused(trained.data.train(trained.run, {"--steps", "30"}), {trained.run, "--resume", "--run"});
+  BOOST_TEST((listing(trained.run) == before));
+  // A file is no folder for a run either.
+  check_refused(trained.data.train(trained.data / "images/rings/0.png", {"--steps", "3"}), {"rings/0.png"});
+}
+
+BOOST_AUTO_TEST_CASE(damaged_checkpoint) {
+  const auto& trained = TrainedRun::instance();
+  const Folder folder;
+  fs::copy(trained.run, folder.path / "run", fs::copy_options::recursive);
+  const std::string model = folder / "run/step-8/model.safetensors";
+  fs::resize_file(model, fs::file_size(model) - 5);
+  check_refused({"sample", "--run", folder / "run", "--out", folder / "s.png"},
+                {"step-8", "model.safetensors"});
+  check_refused({"train", "--resume", "--run", folder / "run"}, {"step-8", "model.safetensors"});
+  check_refused({"info", model}, {model});
+  BOOST_TEST(!fs::exists(folder / "s.png"));
+}
+
+BOOST_AUTO_TEST_CASE(checkpoint_of_another_model) {
+  const auto& trained = TrainedRun::instance();
+  const Folder folder;
+  // Weights of something that is no PixNerd.
+  const std::vector<float> values(12, 1.0f);
+  write_safetensors(folder / "other.safetensors",
+                    {safetensors_view("conv1.weight", {3, 4}, std::span<const float>(values))});
+  check_refused({"sample", "--weights", folder / "other.safetensors", "--size", "16"},
+                {"a class-conditional PixNerd in", "other.safetensors", "s_embedder.proj.weight"});
+  // A model that lacks a tensor.
+  const SafetensorsFile whole(trained.checkpoint + "/ema.safetensors");
+  std::vector<SafetensorsView> tensors;
+  std::vector<std::vector<float>> memory;
+  for (const auto& entry : whole.entries()) {
+    if (entry.name == "blocks.0.mlp.w2.weight") continue;
+    memory.push_back(whole.read<float>(entry.name));
+    tensors.push_back(safetensors_view(entry.name, entry.shape, std::span<const float>(memory.back())));
+  }
+  write_safetensors(folder / "part.safetensors", tensors);
+  check_refused({"sample", "--weights", folder / "part.safetensors", "--size", "16"}, {"part.safetensors"});
+
+  // A run whose checkpoint was replaced by that of a wider model.
+  run_well(
+      trained.data.train(folder / "wide", {"--steps", "8", "--sample-every", "0", "--field-features", "8"}));
+  fs::copy(trained.run, folder.path / "run", fs::copy_options::recursive);
+  const Words files{"model.safetensors", "ema.safetensors", "optimizer.safetensors"};
+  for (const auto& file : files) {
+    fs::copy_file(folder.path / "wide/step-8" / file, folder.path / "run/step-8" / file,
+                  fs::copy_options::overwrite_existing);
+  }
+  write_manifest(folder / "run/step-8", files + Words{"state.json"});
+  check_refused({"train", "--resume", "--run", folder / "run", "--steps", "10"},
+                {"x_embedder.embedder.0.weight", "(8, 67) instead of (4, 67)"});
+  BOOST_TEST(!fs::exists(folder / "run/step-10"));
+}
+
+BOOST_AUTO_TEST_CASE(contradictions_when_resuming) {
+  const auto& trained = TrainedRun::instance();
+  const auto before = listing(trained.run);
+  const auto refuse = [&](const Words& options, const Words& words) {
+    check_refused(Words{"train", "--resume", "--run", trained.run} + options, words);
+    BOOST_TEST((listing(trained.run) == before));
+  };
+  refuse({"--width", "32"}, {"--width 16", "got 32"});
+  refuse({"--no-flip"}, {"--flip true", "got false"});
+  refuse({"--schedule", "constant"}, {"--schedule \"cosine\"", "constant"});
+  const ImageData other;
+  fs::remove(other.path / "images/rings/0.png");
+  refuse({"--data", other.images()}, {"12 images of 2 classes", "got 11 images of 2 classes"});
+}
+
+BOOST_AUTO_TEST_CASE(nan_in_weights_and_data) {
+  const auto& trained = TrainedRun::instance();
+  const Folder folder;
+  copy_changed(trained.checkpoint + "/ema.safetensors", folder / "nan.safetensors",
+               [](const std::string& name, std::span<float> values) {
+                 if (name == "blocks.0.attn.proj.weight") values[3] = not_a_number;
+               });
+  check_refused(
+      {"sample", "--weights", folder / "nan.safetensors", "--size", "16", "--out", folder / "s.png"},
+      {"finite", "nan.safetensors", "nan in blocks.0.attn.proj.weight"});
+  BOOST_TEST(!fs::exists(folder / "s.png"));
+
+  copy_changed(PIXNERD_TEST_DATA "/c2i_square.safetensors", folder / "data.safetensors",
+               [](const std::string& name, std::span<float> values) {
+                 if (name == "in.x") values[0] = not_a_number;
+               });
+  check_refused({"verify", folder / "data.safetensors"}, {"finite", "data.safetensors", "nan in in.x"});
+
+  // A checkpoint whose weights went bad: training names the step and the parameter, and saves nothing.
+  fs::copy(trained.run, folder.path / "run", fs::copy_options::recursive);
+  fs::rename(folder / "run/step-8/model.safetensors", folder / "good.safetensors");
+  copy_changed(folder / "good.safetensors", folder / "run/step-8/model.safetensors",
+               [](const std::string& name, std::span<float> values) {
+                 if (name == "final_layer.linear.bias") values[0] = not_a_number;
+               });
+  write_manifest(folder / "run/step-8",
+                 {"model.safetensors", "ema.safetensors", "optimizer.safetensors", "state.json"});
+  check_refused({"train", "--resume", "--run", folder / "run", "--steps", "20"},
+                {"step 9", "final_layer.linear.bias", "nan"});
+  BOOST_TEST(!fs::exists(folder / "run/step-9"));
+  BOOST_TEST(!fs::exists(folder / "run/step-20"));
+}
+
+BOOST_AUTO_TEST_CASE(training_that_diverges) {
+  const ImageData data;
+  check_untrainable(data, {"step ", "finite"},
+                    {"--lr", "1000", "--clip", "0", "--warmup", "0", "--steps", "400"});
+}
+
+BOOST_AUTO_TEST_CASE(places_that_cannot_be_written) {
+  const auto& trained = TrainedRun::instance();
+  const Folder folder;
+  check_refused({"sample", "--run", trained.run, "--out", folder / "none/s.png"},
+                {folder / "none/s.png", "No such file or directory"});
+  check_refused({"sample", "--run", trained.run, "--out", folder.path.string()},
+                {folder.path.string(), "a folder"});
+  check_refused(
+      {"sample", "--run", trained.run, "--out", folder / "s.png", "--trajectory", folder / "none/w.png"},
+      {folder / "none/w.png"});
+  write_file_atomic(folder / "file", "text");
+  check_refused(trained.data.train(folder / "file/run", {"--steps", "3"}), {folder / "file/run"});
+  BOOST_TEST(folder.entries() == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

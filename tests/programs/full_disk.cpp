@@ -1,0 +1,100 @@
+/// \file
+/// A disk that has no room: what was whole stays whole, nothing else stays.
+#include <sys/mount.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include <pixnerd/io/read_image.hpp>
+#include <pixnerd/train/manifest.hpp>
+
+#include "program.hpp"
+
+using namespace pixnerd;
+using namespace pixnerd::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A small disk of its own, where mounting one is allowed.
+struct SmallDisk {
+  Folder folder;
+  bool mounted = false;
+
+  explicit SmallDisk(std::uint64_t bytes) {
+    mounted = ::mount("tmpfs", folder.path.c_str(), "tmpfs", 0, text("size=", bytes).c_str()) == 0;
+    if (!mounted) BOOST_TEST_MESSAGE("skipped: no small disk can be mounted here: " << std::strerror(errno));
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  ~SmallDisk() {
+    if (mounted) ::umount(folder.path.c_str());
+  }
+};
+
+std::uint64_t checkpoint_bytes(const std::string& checkpoint) {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(checkpoint)) bytes += entry.file_size();
+  return bytes;
+}
+
+const Words three_checkpoints{"--steps", "30", "--checkpoint-every", "10", "--sample-every", "0",
+                              "--keep",  "9"};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(full_disk)
+
+BOOST_AUTO_TEST_CASE(no_room_for_the_first_checkpoint) {
+  const ImageData data;
+  check_refusal(run(data.train(data / "run", three_checkpoints), 20'000),
+                {"room for", "step-10", "File too large"});
+  BOOST_TEST(!fs::exists(data / "run"));
+}
+
+BOOST_AUTO_TEST_CASE(no_room_for_the_picture) {
+  const ImageData data;
+  run_well(data.train(data / "run", {"--steps", "5", "--sample-every", "0"}));
+  const auto before = listing(data.path);
+  check_refusal(run({"sample", "--run", data / "run", "--out", data / "s.png", "--steps", "2"}, 1000),
+                {"room for", "s.png", "File too large"});
+  BOOST_TEST((listing(data.path) == before));
+}
+
+BOOST_AUTO_TEST_CASE(small_disks) {
+  const ImageData data;
+  run_well(data.train(data / "whole", three_checkpoints));
+  const std::uint64_t one = checkpoint_bytes(data / "whole/step-10");
+  for (const double room : {0.7, 1.6, 2.6}) {
+    const SmallDisk disk(static_cast<std::uint64_t>(room * static_cast<double>(one)) + 16'384);
+    if (!disk.mounted) return;
+    const std::string run = disk.folder / "run";
+    check_refused(data.train(run, three_checkpoints), {"room for",
+                                                       text("step-", room < 1   ? 10
+                                                                     : room < 2 ? 20
+                                                                                : 30),
+                                                       "No space left on device"});
+    if (room < 1) {
+      BOOST_TEST(disk.folder.entries() == 0);
+      continue;
+    }
+    // Earlier checkpoints are whole, nothing is half-written.
+    for (const auto& entry : fs::directory_iterator(run)) {
+      const std::string name = entry.path().filename();
+      BOOST_TEST((name == "step-10" || name == "step-20" || name == "metrics.csv"), name);
+      if (entry.is_directory()) BOOST_TEST(manifest_problem(entry.path()) == "");
+    }
+    BOOST_TEST(fs::exists(run + (room < 2 ? "/step-10" : "/step-20")));
+    BOOST_TEST(content(run + "/metrics.csv").ends_with('\n'));
+
+    // With room again, the run goes on as if nothing had happened.
+    fs::copy(run, data.path / text("freed", room), fs::copy_options::recursive);
+    const std::string freed = data / text("freed", room);
+    run_well({"train", "--resume", "--run", freed});
+    for (const auto* file : {"model.safetensors", "ema.safetensors", "optimizer.safetensors"}) {
+      BOOST_TEST((content(text(freed, "/step-30/", file)) == content(text(data / "whole/step-30/", file))));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,122 @@
+/// \file
+/// A run that was interrupted and goes on ends with the same bits as one that was not.
+#include <csignal>
+
+#include "program.hpp"
+
+using namespace pixnerd;
+using namespace pixnerd::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* files[] = {"model.safetensors", "ema.safetensors", "optimizer.safetensors",
+                                 "state.json", "manifest.json"};
+
+void check_same_checkpoint(const std::string& a, const std::string& b) {
+  for (const auto* file : files) {
+    BOOST_TEST((content(text(a, "/", file)) == content(text(b, "/", file))),
+               a << " and " << b << ": " << file);
+  }
+}
+
+/// The steps of metrics.csv, which must be 1 ... n.
+std::int64_t metrics_steps(const std::string& run) {
+  const std::string all = content(run + "/metrics.csv");
+  std::int64_t steps = 0;
+  for (std::size_t at = all.find('\n') + 1; at < all.size(); at = all.find('\n', at) + 1) {
+    BOOST_TEST(all.substr(at).starts_with(text(++steps, ",")));
+  }
+  return steps;
+}
+
+bool has_leftovers(const std::string& run) {
+  for (const auto& name : listing(run)) {
+    if (name.find(".tmp") != name.npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(resume)
+
+BOOST_AUTO_TEST_CASE(threads_change_nothing) {
+  const ImageData data;
+  for (const std::string threads : {"1", "2", "5"}) {
+    run_well(data.train(data / threads, {"--steps", "30", "--threads", threads, "--accumulate", "2"}));
+    check_same_checkpoint(data / threads + "/step-30", data / "1/step-30");
+    BOOST_TEST((content(data / threads + "/samples.png") == content(data / "1/samples.png")));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(interrupted_by_a_signal) {
+  const ImageData data;
+  const Words options{"--steps", "1500", "--checkpoint-every", "100", "--sample-every", "0"};
+  run_well(data.train(data / "whole", options));
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const std::string run = data / text("part", signal);
+    Program program(data.train(run, options));
+    program.wait_until([&] { return fs::exists(run + "/step-100"); });
+    program.send(signal);
+    const auto outcome = program.finish();
+    BOOST_TEST(outcome.status == 0, outcome.err);
+    BOOST_TEST_REQUIRE(!fs::exists(run + "/step-1500"), "the run was too quick to be interrupted");
+    BOOST_TEST(outcome.out.find("pixnerd train --resume --run " + run) != std::string::npos, outcome.out);
+    BOOST_TEST(fs::exists(run + "/loss.png"));
+    BOOST_TEST(!has_leftovers(run));
+    const auto stopped = metrics_steps(run);
+    BOOST_TEST(fs::exists(text(run, "/step-", stopped)));
+
+    // With the options of the start, or none.
+    run_well(signal == SIGINT ? data.train(run, options + Words{"--resume"})
+                              : Words{"train", "--resume", "--run", run, "--sample-every", "0"});
+    check_same_checkpoint(run + "/step-1500", data / "whole/step-1500");
+    BOOST_TEST((content(run + "/samples.png") == content(data / "whole/samples.png")));
+    BOOST_TEST(metrics_steps(run) == 1500);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(killed) {
+  const ImageData data;
+  const std::string run = data / "run";
+  const Words options{"--steps", "1500", "--checkpoint-every", "150", "--sample-every", "0"};
+  Program program(data.train(run, options));
+  program.wait_until([&] { return fs::exists(run + "/step-300"); });
+  program.send(SIGKILL);
+  BOOST_TEST(program.finish().status == 128 + SIGKILL);
+  BOOST_TEST_REQUIRE(!fs::exists(run + "/step-1500"), "the run was too quick to be killed");
+  run_well({"train", "--resume", "--run", run, "--sample-every", "0"});
+  run_well(data.train(data / "whole", options));
+  check_same_checkpoint(run + "/step-1500", data / "whole/step-1500");
+  BOOST_TEST(metrics_steps(run) == 1500);
+  BOOST_TEST(!has_leftovers(run));
+}
+
+BOOST_AUTO_TEST_CASE(finished_runs_can_be_made_longer) {
+  const ImageData data;
+  const Words constant{"--schedule", "constant", "--sample-every", "0"};
+  run_well(data.train(data / "run", constant + Words{"--steps", "10"}));
+  // Nothing is left to do; the pictures are drawn again.
+  fs::remove(data.path / "run/samples.png");
+  run_well({"train", "--resume", "--run", data / "run"});
+  BOOST_TEST(fs::exists(data / "run/samples.png"));
+  run_well({"train", "--resume", "--run", data / "run", "--steps", "25"});
+  run_well(data.train(data / "whole", constant + Words{"--steps", "25"}));
+  check_same_checkpoint(data / "run/step-25", data / "whole/step-25");
+  check_refused({"train", "--resume", "--run", data / "run", "--steps", "20"}, {"--steps", "25", "got 20"});
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_checkpoint_is_passed_over) {
+  const ImageData data;
+  const std::string run = data / "run";
+  const Words options{"--steps", "40", "--checkpoint-every", "20", "--sample-every", "0"};
+  run_well(data.train(run, options));
+  fs::copy(run, data.path / "whole", fs::copy_options::recursive);
+  fs::resize_file(run + "/step-40/ema.safetensors", 100);
+  const auto outcome = run_well({"train", "--resume", "--run", run});
+  BOOST_TEST(outcome.err.find("step-40") != std::string::npos, outcome.err);
+  check_same_checkpoint(run + "/step-40", data / "whole/step-40");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,163 @@
+/// \file
+/// From images to samples, end to end, with a very small model.
+#include <pixnerd/io/read_image.hpp>
+
+#include "program.hpp"
+
+using namespace pixnerd;
+using namespace pixnerd::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The lines of metrics.csv behind its header, split at commas.
+std::vector<std::vector<double>> metrics_of(const std::string& run) {
+  std::vector<std::vector<double>> rows;
+  std::string all = content(run + "/metrics.csv");
+  BOOST_TEST(all.starts_with("step,loss,grad_norm,lr,images_per_second,seconds\n"));
+  BOOST_TEST(all.ends_with('\n'));
+  for (std::size_t at = all.find('\n') + 1; at < all.size();) {
+    const auto end = all.find('\n', at);
+    auto& row = rows.emplace_back();
+    while (at < end) {
+      std::size_t used = 0;
+      row.push_back(std::stod(all.substr(at, end - at), &used));
+      at += used + 1;
+    }
+    at = end + 1;
+  }
+  return rows;
+}
+
+/// The images of a picture with `columns` columns, side by side with two pixels between them.
+std::vector<Image> images_of(const std::string& path, int count, int columns, int height, int width) {
+  const Image picture = read_image(path);
+  std::vector<Image> images;
+  for (int i = 0; i < count; ++i) {
+    Image& image = images.emplace_back(height, width);
+    for (int y = 0; y < height; ++y) {
+      std::copy_n(picture.pixel(2 + i / columns * (height + 2) + y, 2 + i % columns * (width + 2)), 3 * width,
+                  image.pixel(y, 0));
+    }
+  }
+  return images;
+}
+
+struct Trained {
+  ImageData data;
+  std::string run = data / "run";
+  Outcome outcome = run_well(data.train(
+      run, {"--steps", "120", "--checkpoint-every", "50", "--sample-every", "60", "--lr", "0.01"}));
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(training)
+
+BOOST_FIXTURE_TEST_CASE(end_to_end, Trained) {
+  for (const auto* word :
+       {"12 images of 2 classes", "parameters", "120 steps", "samples.png", "pixnerd sample --run"}) {
+    BOOST_TEST(outcome.out.find(word) != std::string::npos, outcome.out << " lacks " << word);
+  }
+  // Two checkpoints are kept; nothing else is left behind.
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(run)) names.insert(entry.path().filename().string());
+  BOOST_TEST((names == std::set<std::string>{"metrics.csv", "loss.png", "samples-000060.png", "samples.png",
+                                             "step-100", "step-120"}));
+  const auto rows = metrics_of(run);
+  BOOST_TEST_REQUIRE(rows.size() == 120u);
+  double first = 0, last = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    BOOST_TEST_REQUIRE(rows[i].size() == 6u);
+    BOOST_TEST(rows[i][0] == static_cast<double>(i + 1));
+    BOOST_TEST(rows[i][2] > 0);
+    BOOST_TEST(rows[i][4] > 0);
+    (i < 20 ? first : last) += i < 20 || i >= 100 ? rows[i][1] : 0;
+  }
+  BOOST_TEST(last < 0.8 * first, "the loss went from " << first / 20 << " to " << last / 20);
+  BOOST_TEST(std::abs(rows[1][3] - 1e-2 * 2 / 5) < 1e-9);  // the warm-up
+
+  const Image curve = read_image(run + "/loss.png");
+  BOOST_TEST(curve.width == 800);
+  BOOST_TEST(curve.height == 500);
+  // 32 samples in 8 columns, 16 x 16 pixels shown six times as large.
+  const Image samples = read_image(run + "/samples.png");
+  BOOST_TEST(samples.width == 8 * 98 + 2);
+  BOOST_TEST(samples.height == 4 * 98 + 2);
+  BOOST_TEST(read_image(run + "/samples-000060.png").width == 4 * 98 + 2);
+
+  const auto about = run_well({"info", "--run", run}).out;
+  for (const auto* word : {"120 of 120", "rings", "stripes", "480 images seen", "blocks.0.attn.qkv.weight"}) {
+    BOOST_TEST(about.find(word) != std::string::npos, about << " lacks " << word);
+  }
+}
+
+BOOST_FIXTURE_TEST_CASE(samples, Trained) {
+  const auto draw = [&](const std::string& name, const Words& options) {
+    run_well(Words{"sample", "--run", run, "--out", data / name, "--zoom", "1", "--steps", "6"} + options);
+    return data / name;
+  };
+  // The same again, and another seed.
+  const auto once = content(draw("a.png", {}));
+  BOOST_TEST((once == content(draw("b.png", {}))));
+  BOOST_TEST((read_image(data / "a.png") != read_image(draw("c.png", {"--seed", "1"}))));
+  BOOST_TEST((read_image(data / "a.png") != read_image(draw("d.png", {"--no-ema"}))));
+  for (const std::string threads : {"1", "5"}) {
+    BOOST_TEST((once == content(draw("e.png", {"--threads", threads}))));
+  }
+
+  // An image depends on the seed, its number and its class, not on how many are drawn.
+  const Words classes{"--classes", "stripes,0,0", "--columns", "4"};
+  const auto few = images_of(draw("few.png", classes + Words{"--count", "5"}), 5, 4, 16, 16);
+  const auto many = images_of(draw("many.png", classes + Words{"--count", "150"}), 150, 4, 16, 16);
+  for (std::size_t i = 0; i < few.size(); ++i) BOOST_TEST((few[i] == many[i]), "image " << i << " differs");
+  BOOST_TEST((few[0] != few[1]));
+
+  // Every solver, other sizes, trajectories.
+  for (const std::string solver : {"heun", "heun-reuse", "adams2", "adams3", "adams4", "sde"}) {
+    BOOST_TEST((read_image(draw("solver.png", {"--solver", solver})) != read_image(data / "a.png")));
+  }
+  const Image wide = read_image(draw(
+      "wide.png", {"--size", "16x24", "--count", "2", "--columns", "2", "--trajectory", data / "way.png"}));
+  BOOST_TEST(wide.height == 16 + 4);
+  BOOST_TEST(wide.width == 2 * 24 + 6);
+  const Image way = read_image(data / "way.png");  // 2 rows of 7 points, shown four times as large
+  BOOST_TEST(way.height == 2 * (4 * 16 + 2) + 2);
+  BOOST_TEST(way.width == 7 * (4 * 24 + 2) + 2);
+
+  // Weights alone are enough when the size is told.
+  run_well({"sample", "--weights", run + "/step-120/ema.safetensors", "--size", "16", "--out", data / "f.png",
+            "--zoom", "1", "--steps", "6"});
+  BOOST_TEST((read_image(data / "f.png") == read_image(data / "a.png")));
+}
+
+BOOST_AUTO_TEST_CASE(minutes_become_steps) {
+  const ImageData data;
+  const auto outcome = run_well(data.train(data / "timed", {"--minutes", "0.05", "--sample-every", "0"}));
+  const std::string before = "--steps ", after = " repeats this run";
+  const auto begin = outcome.out.find(before), end = outcome.out.find(after);
+  BOOST_TEST_REQUIRE((begin != std::string::npos && end != std::string::npos && begin < end), outcome.out);
+  const auto steps = outcome.out.substr(begin + before.size(), end - begin - before.size());
+  BOOST_TEST(run_well({"info", "--run", data / "timed"}).out.find(steps + " of " + steps) !=
+             std::string::npos);
+  run_well(data.train(data / "counted", {"--steps", steps, "--sample-every", "0"}));
+  for (const auto* file : {"model.safetensors", "ema.safetensors", "optimizer.safetensors", "state.json"}) {
+    const std::string name = text("/step-", steps, "/", file);
+    BOOST_TEST((content(data / "timed" + name) == content(data / "counted" + name)), file << " differs");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(emoji_and_fashion) {
+  if (!fs::exists("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf") ||
+      !fs::exists("/usr/share/unicode/emoji/emoji-test.txt")) {
+    BOOST_TEST_MESSAGE("skipped: no fonts-noto-color-emoji or no unicode-data");
+    return;
+  }
+  const ImageData data;
+  auto words =
+      data.train(data / "emoji", {"--steps", "2", "--groups", "Food & Drink", "--sample-every", "0"});
+  words[2] = "emoji";
+  BOOST_TEST(run_well(words).out.find(" images of 8 classes") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
