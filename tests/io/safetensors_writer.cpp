@@ -142,11 +142,8 @@ BOOST_AUTO_TEST_CASE(what_python_wrote_is_written_the_same) {
     writer.write(entry.name, bytes);
   }
   writer.commit();
-  // They escape a line feed as \n, we as \u000a.
   std::string header(test::python_header);
   header.replace(header.find("\"},\"long\""), 2, "\",\"format\":\"pt\"}");
-  const auto name = header.find(R"(ä\"\n)");
-  header.replace(name + std::string(R"(ä\")").size(), 2, R"(\u000a)");
   header.resize((header.size() + 8 + 63) / 64 * 64 - 8, ' ');
   const auto data = test::from_hex(test::python_data);
   BOOST_TEST(test::read_text(ours) == test::safetensors_text(header, std::string(data.begin(), data.end())));

@@ -15,6 +15,7 @@
 #include <pixnerd/io/file.hpp>
 #include <pixnerd/io/safetensors_convert.hpp>
 #include <pixnerd/io/safetensors_header.hpp>
+#include <pixnerd/io/safetensors_json.hpp>
 #include <pixnerd/tensor/tensor.hpp>
 
 namespace pixnerd {

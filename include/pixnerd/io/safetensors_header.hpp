@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,7 +24,6 @@
 
 #include <pixnerd/core/error.hpp>
 #include <pixnerd/core/shape.hpp>
-#include <pixnerd/io/safetensors_text.hpp>
 
 namespace pixnerd {
 
@@ -79,6 +79,16 @@ constexpr std::uint64_t element_bytes(SafetensorsType type) {
 
 namespace detail {
 
+/// A name from a file for a message: escaped as in JSON, and cut where it is absurdly long.
+inline std::string quoted_name(std::string_view name) {
+  // Cuts between characters, not inside one.
+  std::size_t end = std::min<std::size_t>(name.size(), 200);
+  while (end > 0 && end < name.size() && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;
+  const nlohmann::json start = std::string(name.substr(0, end));
+  return start.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+         (end < name.size() ? "..." : "");
+}
+
 /// `"name" (F32 (2, 3))`, for messages.
 inline std::string describe(const SafetensorsEntry& entry) {
   return text(quoted_name(entry.name), " (", type_name(entry.type), " ", entry.shape, ")");
@@ -111,39 +121,6 @@ struct SafetensorsFields {
 [[noreturn]] inline void refuse_tensor(std::string_view name, const std::string& path,
                                        std::string_view expected, std::string_view got) {
   raise<FileError>("safetensors", text(expected, " for tensor ", quoted_name(name), " of '", path, "'"), got);
-}
-
-inline SafetensorsFields parse_safetensors_fields(JsonCursor& json, const std::string& name,
-                                                  const std::string& path) {
-  SafetensorsFields fields;
-  const auto integers = [&](std::size_t limit, const std::string& key) {
-    std::vector<std::int64_t> out;
-    json.array([&] {
-      if (out.size() == limit) {
-        refuse_tensor(name, path, text("at most ", limit, " numbers in \"", key, "\""), "more");
-      }
-      out.push_back(json.integer());
-    });
-    return out;
-  };
-  json.object([&](const std::string& key) {
-    const auto once = [&](const auto& field) {
-      if (field) refuse_tensor(name, path, text("one \"", key, "\""), "two");
-    };
-    if (key == "dtype") {
-      once(fields.type);
-      fields.type = json.string();
-    } else if (key == "shape") {
-      once(fields.sizes);
-      fields.sizes = integers(Shape::max_rank, key);
-    } else if (key == "data_offsets") {
-      once(fields.offsets);
-      fields.offsets = integers(2, key);
-    } else {
-      refuse_tensor(name, path, "only \"dtype\", \"shape\" and \"data_offsets\"", quoted_name(key));
-    }
-  });
-  return fields;
 }
 
 /// Makes an entry of what the header says of a tensor, if that makes sense on its own.
@@ -205,62 +182,6 @@ inline void check_safetensors_layout(SafetensorsHeader& header, std::uint64_t da
     raise<FileError>("safetensors", text(end, " bytes of tensor data in '", path, "', as its header says"),
                      text(data_bytes));
   }
-}
-
-/// Reads a header's JSON. `data_bytes` is what follows it in the file. Throws FileError, naming `path` and
-/// the tensor, for anything that is not exactly the format.
-inline SafetensorsHeader parse_safetensors_header(std::string_view json_text, std::uint64_t data_bytes,
-                                                  const std::string& path) {
-  if (!is_utf8(json_text))
-    raise<FileError>("safetensors", text("a header in UTF-8 in '", path, "'"), "other bytes");
-  if (json_text.substr(0, 1) != "{") {
-    raise<FileError>("safetensors", text("a header that begins with '{' in '", path, "'"),
-                     json_text.empty() ? "an empty one" : "another byte");
-  }
-  SafetensorsHeader header;
-  bool has_metadata = false;
-  JsonCursor json(json_text, path);
-  json.object([&](std::string name) {
-    if (name != "__metadata__") {
-      const SafetensorsFields fields = parse_safetensors_fields(json, name, path);
-      header.entries.push_back(make_safetensors_entry(std::move(name), fields, path));
-      return;
-    }
-    if (std::exchange(has_metadata, true)) {
-      raise<FileError>("safetensors", text("one \"__metadata__\" in '", path, "'"), "two");
-    }
-    json.object([&](std::string key) {
-      const auto [place, is_new] = header.metadata.emplace(std::move(key), std::string());
-      if (!is_new) {
-        raise<FileError>("safetensors", text("one metadata value of each key in '", path, "'"),
-                         text("two ", quoted_name(place->first)));
-      }
-      place->second = json.string();
-    });
-  });
-  json.end();
-  check_safetensors_layout(header, data_bytes, path);
-  return header;
-}
-
-/// The bytes before the tensors: length and JSON, padded with blanks to a multiple of 64 bytes.
-inline std::string format_safetensors_header(const std::vector<SafetensorsEntry>& entries,
-                                             const SafetensorsMetadata& metadata) {
-  std::string json = "{\"__metadata__\":{";
-  for (const auto& [key, value] : metadata) {
-    json += text(json.back() == '{' ? "" : ",", json_string(key), ":", json_string(value));
-  }
-  json += '}';
-  for (const auto& entry : entries) {
-    json += text(",", json_string(entry.name), ":{\"dtype\":\"", type_name(entry.type), "\",\"shape\":[");
-    for (const auto size : entry.shape) json += text(json.back() == '[' ? "" : ",", size);
-    json += text("],\"data_offsets\":[", entry.begin, ",", entry.begin + entry.bytes, "]}");
-  }
-  json += '}';
-  json.resize((json.size() + 8 + 63) / 64 * 64 - 8, ' ');
-  std::string out(8, '\0');
-  for (int k = 0; k < 8; ++k) out[k] = static_cast<char>(json.size() >> 8 * k & 0xff);
-  return out + json;
 }
 
 }  // namespace detail

@@ -15,6 +15,7 @@
 #include <pixnerd/io/file.hpp>
 #include <pixnerd/io/safetensors_convert.hpp>
 #include <pixnerd/io/safetensors_header.hpp>
+#include <pixnerd/io/safetensors_json.hpp>
 #include <pixnerd/tensor/tensor.hpp>
 
 namespace pixnerd {
@@ -32,7 +33,6 @@ inline std::vector<SafetensorsEntry> lay_out_safetensors(std::vector<Safetensors
     const auto wrong = [&](std::string_view expected, std::string_view got) {
       raise<ValueError>("write safetensors", text(expected, " for '", path, "'"), got);
     };
-    if (!is_utf8(entry.name)) wrong("names in UTF-8", "other bytes");
     if (entry.name == "__metadata__") wrong("a name other than \"__metadata__\"", "that name");
     if (!names.insert(entry.name).second) {
       wrong("one tensor of each name", text("two ", quoted_name(entry.name)));
@@ -121,12 +121,7 @@ class SafetensorsWriter {
 
   std::string make_header(const std::string& path, SafetensorsMetadata metadata) const {
     metadata.emplace("format", "pt");
-    for (const auto& [key, value] : metadata) {
-      if (!detail::is_utf8(key) || !detail::is_utf8(value)) {
-        raise<ValueError>("write safetensors", text("metadata in UTF-8 for '", path, "'"), "other bytes");
-      }
-    }
-    std::string header = detail::format_safetensors_header(entries_, metadata);
+    std::string header = detail::format_safetensors_header(entries_, metadata, path);
     if (header.size() - 8 > detail::safetensors_header_limit) {
       raise<ValueError>(
           "write safetensors",
