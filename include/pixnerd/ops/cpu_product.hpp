@@ -91,7 +91,8 @@ PIXNERD_NOINLINE void product_tile(std::int64_t rows, std::int64_t columns, std:
     for (std::int64_t i = 0; i < rows; ++i) std::fill_n(c + i * stride_c, columns, T(0));
   }
   if (rows == 0 || columns == 0 || inner == 0) return;
-  using Eigen::ColMajor, Eigen::RowMajor;
+  using Eigen::ColMajor;
+  using Eigen::RowMajor;
   if (a.transposed) {
     b.transposed ? detail::eigen_product<T, ColMajor, ColMajor>(rows, columns, inner, a, b, c, stride_c)
                  : detail::eigen_product<T, ColMajor, RowMajor>(rows, columns, inner, a, b, c, stride_c);

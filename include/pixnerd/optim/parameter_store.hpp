@@ -147,9 +147,9 @@ class ParameterStore {
   };
 
   template <class Module>
-  static Collected collect(Module& module, const std::string& prefix, bool averaged, Collected found) {
+  static Collected collect(Module& from, const std::string& prefix, bool averaged, Collected found) {
     for_each_parameter(
-        module,
+        from,
         [&](const std::string& name, Slab& parameter) {
           if (!found.names.insert(name).second) {
             raise<ValueError>("parameter store", "one parameter of each name", text("two ", name));

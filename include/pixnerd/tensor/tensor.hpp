@@ -54,7 +54,8 @@ class Tensor {
 
   /// All elements equal to `value`.
   static Tensor full(const Shape& shape, T value) {
-    return from_host(shape, std::vector<T>(static_cast<std::size_t>(shape.count()), value));
+    const std::vector<T> values(static_cast<std::size_t>(shape.count()), value);
+    return from_host(shape, values);
   }
 
   static Tensor zeros(const Shape& shape) {
