@@ -115,9 +115,13 @@ inline Image enlarged(const Image& image, int zoom) {
   return out;
 }
 
-/// Images in a grid, small ones enlarged so that they can be looked at; `zoom` 0 chooses.
+/// How often small images are enlarged, so that they can be looked at.
+inline int zoom_of(std::int64_t height, std::int64_t width) {
+  return static_cast<int>(std::max<std::int64_t>(1, 96 / std::max(height, width)));
+}
+
+/// Images in a grid, each enlarged.
 inline Image picture_of(std::vector<Image> images, int columns, int zoom) {
-  if (zoom == 0) zoom = std::max(1, 96 / std::max(images.front().height, images.front().width));
   for (auto& image : images) image = enlarged(image, zoom);
   return image_grid(images, columns, 2);
 }

@@ -104,7 +104,8 @@ inline RunPlan plan_run(const TrainCommand& command) {
   OpenedData data = open_data(settings);
   RunConfiguration configuration{settings, class_names(data.images), data.images.size()};
   if (command.resume) detail::check_same_data(configuration, before);
-  const std::int64_t parameters = check_model_fits(model_config(settings, data.images.class_count()));
+  const std::int64_t parameters =
+      check_fits_into_memory(model_config(settings, data.images.class_count()), settings);
   return {std::move(folder), std::move(checkpoint), std::move(configuration), std::move(data), parameters};
 }
 

@@ -42,6 +42,31 @@ inline std::pair<std::int64_t, std::int64_t> parse_size(const std::string& word,
   return {height, width};
 }
 
+/// How the images are arranged.
+struct Layout {
+  std::int64_t columns, zoom;
+
+  /// Throws ValueError when the picture would be larger than those that are read.
+  Layout(const SampleCommand& command, const DrawOptions& options)
+      : columns(command.columns),
+        zoom(command.zoom > 0 ? command.zoom : zoom_of(options.height, options.width)) {
+    const auto classes = static_cast<std::int64_t>(command.classes.size());
+    const auto side = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(command.count))));
+    if (columns == 0) columns = classes > 1 && classes <= 16 ? classes : side;
+    columns = std::min(columns, command.count);
+    const std::int64_t rows = (command.count + columns - 1) / columns;
+    const std::int64_t height = rows * (options.height * zoom + 2),
+                       width = columns * (options.width * zoom + 2);
+    if (std::max(height, width) > max_image_side ||
+        static_cast<std::uint64_t>(height * width) > max_image_pixels) {
+      raise<ValueError>(
+          "--count",
+          text("a picture of at most ", max_image_side, " pixels a side and ", max_image_pixels, " in all"),
+          text(width, " x ", height));
+    }
+  }
+};
+
 /// Throws FileError now, not after the work, when a file cannot be written.
 inline void check_writable(const std::string& path) {
   if (!path.empty()) const AtomicFile probe(path);
@@ -55,41 +80,75 @@ inline Image trajectory_picture(const std::vector<std::vector<Image>>& trajector
   for (const auto& way : trajectories) {
     for (std::size_t i = 0; i < columns; ++i) shown.push_back(way[i * (points - 1) / (columns - 1)]);
   }
-  return picture_of(std::move(shown), static_cast<int>(columns), 0);
+  const int zoom = zoom_of(shown.front().height, shown.front().width);
+  return picture_of(std::move(shown), static_cast<int>(columns), zoom);
+}
+
+/// The model that the command names.
+template <class Device>
+TrainedModel<Device> find_model(const SampleCommand& command) {
+  if (command.run.empty() == command.weights.empty()) {
+    raise<ValueError>("sample", "--run DIR or --weights FILE", "neither");
+  }
+  if (command.run.empty()) return model_of_file<Device>(command.weights, command.ema);
+  std::vector<std::string> damaged;
+  auto trained = model_of_run<Device>(command.run, command.ema, damaged);
+  for (const auto& problem : damaged)
+    std::fprintf(stderr, "passed over a damaged checkpoint: %s\n", problem.c_str());
+  return trained;
+}
+
+/// How to draw with a model. Throws ValueError for what it cannot draw.
+template <class Device>
+DrawOptions draw_options(const SampleCommand& command, const TrainedModel<Device>& trained) {
+  const PixnerdC2iConfig& config = trained.model.config();
+  if (config.channels != 3)
+    raise<FileError>("sample", "a model of images with 3 channels", text(config.channels));
+  if (command.interval.size() != 2)
+    raise<ValueError>("--interval", "two times", text(command.interval.size()));
+  DrawOptions options;
+  const std::string size = !command.size.empty() ? command.size : trained.size > 0 ? text(trained.size) : "";
+  if (size.empty()) raise<ValueError>("sample", "--size, which a file of weights does not tell", "none");
+  std::tie(options.height, options.width) = parse_size(size, config.patch);
+  options.seed = static_cast<std::uint64_t>(command.seed);
+  options.solver = command.solver;
+  options.grid = TimeGrid(static_cast<int>(command.steps), command.shift, command.last_step);
+  options.guidance = {command.guidance, command.interval[0], command.interval[1], GuidedChannels::all};
+  options.guidance.check();
+  if (!command.trajectory.empty()) options.trajectories = std::min<std::int64_t>(4, command.count);
+  return options;
+}
+
+inline std::string settings_text(const SampleCommand& command) {
+  return text("solver ", command.solver, ", steps ", command.steps, ", guidance ", command.guidance,
+              ", interval ", command.interval[0], " ", command.interval[1], ", shift ", command.shift,
+              ", seed ", command.seed);
+}
+
+/// The classes of the images, row by row.
+inline void print_rows(const std::vector<std::int64_t>& labels, const std::vector<std::string>& names,
+                       std::int64_t columns) {
+  std::string row;
+  const auto count = static_cast<std::int64_t>(labels.size());
+  for (std::int64_t i = 0; i < count; ++i) {
+    row += text(row.empty() ? "" : ", ", class_text(names, labels[static_cast<std::size_t>(i)]));
+    if ((i + 1) % columns != 0 && i + 1 != count) continue;
+    std::printf("row %-4lld %s\n", static_cast<long long>(i / columns + 1), row.c_str());
+    row.clear();
+  }
 }
 
 }  // namespace detail
 
-/// Draws what the command asks for and says where it is.
+/// Draws what the command asks for and says where it is. Everything that can be wrong is found before the work
+/// begins.
 template <class Device>
 int sample(const SampleCommand& command) {
-  if (command.run.empty() == command.weights.empty()) {
-    raise<ValueError>("sample", "--run DIR or --weights FILE", "neither");
-  }
-  if (command.interval.size() != 2) {
-    raise<ValueError>("--interval", "two times", text(command.interval.size()));
-  }
-  std::vector<std::string> damaged;
-  const TrainedModel<Device> trained = command.run.empty()
-                                           ? model_of_file<Device>(command.weights, command.ema)
-                                           : model_of_run<Device>(command.run, command.ema, damaged);
-  for (const auto& problem : damaged)
-    std::fprintf(stderr, "passed over a damaged checkpoint: %s\n", problem.c_str());
-  const PixnerdC2iConfig& config = trained.model.config();
-  if (config.channels != 3)
-    raise<FileError>("sample", "a model of images with 3 channels", text(config.channels));
-
-  DrawOptions options;
-  const std::string size = !command.size.empty() ? command.size : trained.size > 0 ? text(trained.size) : "";
-  if (size.empty()) raise<ValueError>("sample", "--size, which a file of weights does not tell", "none");
-  std::tie(options.height, options.width) = detail::parse_size(size, config.patch);
-  options.seed = static_cast<std::uint64_t>(command.seed);
-  options.solver = command.solver;
-  options.grid = TimeGrid(static_cast<int>(command.steps), command.shift, command.last_step);
-  options.guidance = {command.guidance, command.interval.at(0), command.interval.at(1), GuidedChannels::all};
-  options.guidance.check();
-  if (!command.trajectory.empty()) options.trajectories = std::min<std::int64_t>(4, command.count);
-  const auto labels = choose_classes(command.classes, trained.classes, config.classes, command.count);
+  const auto trained = detail::find_model<Device>(command);
+  DrawOptions options = detail::draw_options(command, trained);
+  const auto labels =
+      choose_classes(command.classes, trained.classes, trained.model.config().classes, command.count);
+  const detail::Layout layout(command, options);
   detail::check_writable(command.out);
   detail::check_writable(command.trajectory);
 
@@ -107,35 +166,20 @@ int sample(const SampleCommand& command) {
   const double seconds = watch.seconds();
   progress.end_line();
 
-  std::int64_t columns = command.columns;
-  const auto asked = static_cast<std::int64_t>(command.classes.size());
-  if (columns == 0) {
-    columns = asked > 1 && asked <= 16
-                  ? asked
-                  : static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(command.count))));
-  }
-  const std::string what = text("solver ", command.solver, ", steps ", command.steps, ", guidance ",
-                                command.guidance, ", interval ", command.interval[0], " ",
-                                command.interval[1], ", shift ", command.shift, ", seed ", command.seed);
-  write_png(command.out,
-            picture_of(std::move(drawing.images), static_cast<int>(columns), static_cast<int>(command.zoom)),
-            {{"Software", text("pixnerd ", version)}, {"pixnerd", what}});
+  const std::string settings = detail::settings_text(command);
+  write_png(
+      command.out,
+      picture_of(std::move(drawing.images), static_cast<int>(layout.columns), static_cast<int>(layout.zoom)),
+      {{"Software", text("pixnerd ", version)}, {"pixnerd", settings}});
   if (!command.trajectory.empty())
     write_png(command.trajectory, detail::trajectory_picture(drawing.trajectories));
 
-  std::printf("model    %s%s\n", trained.path.c_str(),
-              trained.step > 0 ? text(" (step ", trained.step, ")").c_str() : "");
-  std::printf("drawn    %lld images of %lld x %lld in %s, %s\n", static_cast<long long>(command.count),
+  const std::string step = trained.step > 0 ? text(" (step ", trained.step, ")") : "";
+  std::printf("model    %s%s\n", trained.path.c_str(), step.c_str());
+  std::printf("drawn    %lld images of %lld x %lld in %s s, %s\n", static_cast<long long>(command.count),
               static_cast<long long>(options.height), static_cast<long long>(options.width),
-              (seconds < 10 ? number_text(seconds, 2) + " s" : duration_text(seconds)).c_str(), what.c_str());
-  for (std::int64_t row = 0; row * columns < command.count; ++row) {
-    std::string names;
-    for (std::int64_t i = row * columns; i < std::min((row + 1) * columns, command.count); ++i) {
-      names += text(i % columns == 0 ? "" : ", ",
-                    class_text(trained.classes, labels[static_cast<std::size_t>(i)]));
-    }
-    std::printf("row %-4lld %s\n", static_cast<long long>(row + 1), names.c_str());
-  }
+              number_text(seconds, 2).c_str(), settings.c_str());
+  detail::print_rows(labels, trained.classes, layout.columns);
   std::printf("picture  %s\n", command.out.c_str());
   if (!command.trajectory.empty()) std::printf("ways     %s\n", command.trajectory.c_str());
   return 0;

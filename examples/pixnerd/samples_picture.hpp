@@ -39,7 +39,8 @@ bool write_samples(const std::string& path, const PixnerdC2i<Device>& model, con
   options.progress = [&](double) { return !interrupt.requested(); };
   auto drawing = draw(model, choose_classes({}, {}, model.config().classes, picture.count), options);
   if (drawing.images.empty()) return false;
-  write_png(path, picture_of(std::move(drawing.images), picture.columns, 0));
+  write_png(path,
+            picture_of(std::move(drawing.images), picture.columns, zoom_of(settings.size, settings.size)));
   return true;
 }
 

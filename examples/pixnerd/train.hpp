@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "info.hpp"
 #include "interrupt.hpp"
 #include "loss_curve.hpp"
 #include "metrics.hpp"
@@ -63,7 +64,12 @@ std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan, con
 
 inline void print_plan(const RunPlan& plan, const char* device) {
   const TrainSettings& settings = plan.configuration.settings;
-  for (const auto& sentence : plan.data.left_out) std::printf("left out   %s\n", sentence.c_str());
+  constexpr std::size_t shown = 5;
+  const auto& left_out = plan.data.left_out;
+  for (std::size_t i = 0; i < std::min(shown, left_out.size()); ++i) {
+    std::printf("left out   %s\n", left_out[i].c_str());
+  }
+  if (left_out.size() > shown) std::printf("left out   %zu more\n", left_out.size() - shown);
   const auto fact = [](const char* name, const std::string& value) {
     std::printf("%-10s %s\n", name, value.c_str());
   };
@@ -71,7 +77,8 @@ inline void print_plan(const RunPlan& plan, const char* device) {
        text(settings.data, ", ", plan.configuration.images, " images of ", plan.configuration.classes.size(),
             " classes, as ", settings.size, " x ", settings.size, " pixels"));
   fact("model", text(plan.parameters, " parameters"));
-  fact("device", text(device, ", ", thread_count(), thread_count() == 1 ? " thread" : " threads"));
+  fact("device",
+       text(device, " (this program has no other), threads ", thread_count(), ", ", instruction_set_text()));
   fact("run", plan.folder);
   if (!plan.checkpoint.empty()) fact("resume", plan.checkpoint);
   std::fflush(stdout);
@@ -169,7 +176,10 @@ int train_command(TrainCommand command) {
   if (settings.steps == 0) {
     if (command.minutes == 0) command.minutes = 5;
     settings.steps = detail::measure_steps<Device>(command, plan, elapsed, interrupt);
-    if (settings.steps == 0) return 0;  // interrupted; nothing has begun
+    if (settings.steps == 0) {
+      std::printf("stopped    before the run began\n");
+      return 0;
+    }
     std::printf("steps      %lld, as many as fit into %s (--steps %lld repeats this run)\n",
                 static_cast<long long>(settings.steps), duration_text(60 * command.minutes).c_str(),
                 static_cast<long long>(settings.steps));

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -32,18 +33,24 @@ inline PixnerdC2iConfig model_config(const TrainSettings& settings, std::int64_t
           .classes = classes};
 }
 
-/// Number of parameters. Throws ValueError when they, their gradients, moments and average would not fit into
-/// the memory of this machine.
-inline std::int64_t check_model_fits(const PixnerdC2iConfig& config) {
+/// Number of parameters. Throws ValueError when what training surely takes is more than the memory of this
+/// machine: parameters, gradients, moments and averages, and of each image some pixels and the tokens that
+/// backward needs.
+inline std::int64_t check_fits_into_memory(const PixnerdC2iConfig& config, const TrainSettings& settings) {
   auto shapes = Initializer::shapes_only();
   const std::int64_t parameters = parameter_count(PixnerdC2i<Cpu>(config, shapes));
-  const double needed = 5.0 * sizeof(float) * static_cast<double>(parameters);
+  const auto pixels = static_cast<double>(settings.size * settings.size);
+  const double tokens = pixels / static_cast<double>(config.patch * config.patch);
+  const double image = 6 * 3 * pixels + 10 * tokens * static_cast<double>(config.width * config.depth);
+  const double needed =
+      sizeof(float) * (5.0 * static_cast<double>(parameters) + image * static_cast<double>(settings.batch));
   const double there =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   if (needed > there) {
     raise<ValueError>(
-        "train", text("a model that fits into the ", there, " bytes of this machine's memory"),
-        text(parameters, " parameters, which take ", needed, " to train: lower --width or --depth"));
+        "train", text("a training that fits into the ", std::llround(there / 1e6), " MB of this machine"),
+        text("one of at least ", std::llround(needed / 1e6), " MB: ", parameters,
+             " parameters and batches of ", settings.batch, " images of ", settings.size, " pixels a side"));
   }
   return parameters;
 }

@@ -122,6 +122,17 @@ BOOST_AUTO_TEST_CASE(size_that_the_patch_does_not_divide) {
   BOOST_TEST(!fs::exists(data / "s.png"));
 }
 
+BOOST_AUTO_TEST_CASE(too_large_for_this_machine) {
+  const ImageData data;
+  check_untrainable(data, {"fits into the", "MB", "parameters"}, {"--width", "65536", "--depth", "1000"});
+  check_untrainable(data, {"fits into the", "MB", "batches of 1000000"},
+                    {"--batch", "1000000", "--size", "4096"});
+  const auto& trained = TrainedRun::instance();
+  check_refused({"sample", "--run", trained.run, "--size", "8192", "--count", "9", "--out", data / "s.png"},
+                {"--count", "a picture of at most", "24582 x 24582"});
+  BOOST_TEST(!fs::exists(data / "s.png"));
+}
+
 BOOST_AUTO_TEST_CASE(class_out_of_range) {
   const auto& trained = TrainedRun::instance();
   const std::string out = trained.data / "s.png";
@@ -133,6 +144,19 @@ BOOST_AUTO_TEST_CASE(class_out_of_range) {
                  "rings", "--out", out},
                 {"--classes", "0 to 1", "got rings"});
   BOOST_TEST(!fs::exists(out));
+}
+
+BOOST_AUTO_TEST_CASE(solver_settings_out_of_range) {
+  const auto& trained = TrainedRun::instance();
+  const auto refuse = [&](const Words& options, const Words& words) {
+    check_refused(Words{"sample", "--run", trained.run, "--out", trained.data / "s.png"} + options, words);
+    BOOST_TEST(!fs::exists(trained.data / "s.png"));
+  };
+  refuse({"--interval", "0.5"}, {"--interval", "two times", "got 1"});
+  refuse({"--interval", "0.9", "0.1"}, {"interval", "0.9 to 0.1"});
+  refuse({"--guidance", "inf"}, {"finite scale", "got inf"});
+  refuse({"--shift", "0"}, {"shift", "got 0"});
+  refuse({"--last-step", "1.5"}, {"last step", "got 1.5"});
 }
 
 BOOST_AUTO_TEST_CASE(run_without_a_checkpoint) {
