@@ -71,6 +71,13 @@ BOOST_AUTO_TEST_CASE(gradient) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(gradient_of_one_tensor_in_several_places) {
+  // 70 queries: more than one block of them.
+  const auto x = random_tensor({1, 70, 1, 2}, 1), y = random_tensor({1, 3, 1, 2}, 2);
+  check_gradient([](const auto& in) { return attention(in[0], in[0], in[0]); }, {x});
+  check_gradient([](const auto& in) { return attention(in[0], in[1], in[1]); }, {x, y});
+}
+
 BOOST_AUTO_TEST_CASE(scores_of_the_whole_batch_never_exist) {
   auto& pool = memory_pool<Cpu>::instance();
   const auto x = random_tensor<float>({8, 256, 4, 8}, 1);

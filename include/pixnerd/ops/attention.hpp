@@ -122,8 +122,11 @@ Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>&
   kernel::forward(sizes, q.data(), k.data(), v.data(), y.data());
   if (needs_grad(q, k, v)) {
     record(y, [=](const Tensor<T, Device>& grad_y) {
-      kernel::backward(sizes, q.data(), k.data(), v.data(), grad_y.data(), grad_target<T>(q.slot()),
-                       grad_target<T>(k.slot()), grad_target<T>(v.slot()));
+      // In the order in which the kernel contributes to them: one tensor may be two or all of the inputs.
+      const auto grad_v = grad_target<T>(v.slot());
+      const auto grad_q = grad_target<T>(q.slot());
+      const auto grad_k = grad_target<T>(k.slot());
+      kernel::backward(sizes, q.data(), k.data(), v.data(), grad_y.data(), grad_q, grad_k, grad_v);
     });
   }
   return y;
