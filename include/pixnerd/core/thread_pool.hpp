@@ -71,13 +71,20 @@ class ThreadPool {
       context_ = context;
       count_ = count;
       next_ = 0;
-      pending_ = static_cast<int>(workers_.size());
+      open_ = true;
       ++generation_;
     }
     wake_.notify_all();
     work();
+    // Workers that have not woken up by now are not waited for: nothing is left for them.
     std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return pending_ == 0; });
+    open_ = false;
+    if (working_ > 0) {
+      lock.unlock();
+      spin_until([this] { return working_ == 0; });
+      lock.lock();
+      done_.wait(lock, [this] { return working_ == 0; });
+    }
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
@@ -86,19 +93,29 @@ class ThreadPool {
 
   void start() {
     while (static_cast<int>(workers_.size()) + 1 < size()) {
-      workers_.emplace_back([this, seen = generation_]() mutable {
-        std::unique_lock lock(mutex_);
+      workers_.emplace_back([this, seen = generation_.load()]() mutable {
         for (;;) {
+          spin_until([&] { return stopping_ || generation_ != seen; });
+          std::unique_lock lock(mutex_);
           wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
           if (stopping_) return;
           seen = generation_;
+          if (!open_) continue;
+          ++working_;
           lock.unlock();
           work();
           lock.lock();
-          if (--pending_ == 0) done_.notify_one();
+          if (--working_ == 0) done_.notify_one();
         }
       });
     }
+  }
+
+  /// Loops follow each other closely, and waking a sleeping thread takes longer than many a loop: so threads look for a
+  /// while before they sleep, letting others have the processor meanwhile.
+  template <class Condition>
+  static void spin_until(Condition condition) {
+    for (int i = 0; i < 200 && !condition(); ++i) std::this_thread::yield();
   }
 
   void stop() {
@@ -131,9 +148,10 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   std::vector<std::thread> workers_;
-  bool stopping_ = false;
-  std::uint64_t generation_ = 0;
-  int pending_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<std::uint64_t> generation_ = 0;  // counts loops
+  std::atomic<int> working_ = 0;               // workers inside the present loop
+  bool open_ = false;                          // whether workers may still join it
   void (*call_)(void*, std::int64_t) = nullptr;
   void* context_ = nullptr;
   std::int64_t count_ = 0;
