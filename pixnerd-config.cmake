@@ -6,7 +6,6 @@
 #   pixnerd::image    <pixnerd/io/image.hpp>: PNG and JPEG images         + zlib, libpng, libjpeg
 #   pixnerd::data     <pixnerd/data/...>: image folders, emoji, loaders   + io, image, FreeType, HarfBuzz
 #   pixnerd::train    <pixnerd/train/...>: the training loop              + io
-#   pixnerd::eval     <pixnerd/eval/...>: measures of sample quality      + io, image
 #
 # A component whose libraries are missing has no target; pixnerd_<component>_MISSING then says in one sentence why.
 
@@ -100,12 +99,11 @@ if(NOT TARGET pixnerd::pixnerd)
   include("${CMAKE_CURRENT_LIST_DIR}/pixnerd-targets.cmake")
 endif()
 
-set(pixnerd_components io image data train eval)
+set(pixnerd_components io image data train)
 pixnerd_component(io NEEDS json zlib)
 pixnerd_component(image NEEDS zlib png jpeg)
 pixnerd_component(data USES io image NEEDS freetype harfbuzz)
 pixnerd_component(train USES io)
-pixnerd_component(eval USES io image)
 
 # What find_package was asked for; in the source tree nothing is asked for.
 foreach(component IN LISTS pixnerd_FIND_COMPONENTS)

@@ -102,4 +102,12 @@ BOOST_AUTO_TEST_CASE(a_segment_that_wants_no_gradient) {
   BOOST_TEST((grad(x).to_host() == std::vector<double>(3, 1)));
 }
 
+BOOST_AUTO_TEST_CASE(a_segment_must_compute) {
+  auto x = random_tensor({2, 3}, 1);
+  require_grad(x);
+  const Tape tape;
+  BOOST_CHECK_THROW(recompute([](const auto& in) { return in; }, x), ValueError);
+  BOOST_CHECK_THROW(recompute([](const auto& in) { return in.reshape({3, 2}); }, x), ValueError);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -50,7 +50,7 @@ class GradSlot {
   /// Contributes a gradient that nobody else needs: a first contribution takes its memory instead of copying
   /// it. Returns false, having done nothing, when the caller must add it itself.
   template <class T>
-  bool adopt(const Tensor<T, Device>& gradient) {
+  PIXNERD_NOINLINE bool adopt(const Tensor<T, Device>& gradient) {
     if (written_ || data_ != nullptr) return false;
     storage_ = gradient.storage();
     data_ = reinterpret_cast<std::byte*>(gradient.data());
@@ -107,7 +107,7 @@ class GradSlot {
 
 /// The target of an input's gradient; false when the input wants none.
 template <class T, class Device>
-GradTarget<T> grad_target(const std::shared_ptr<GradSlot<Device>>& slot) {
+PIXNERD_NOINLINE GradTarget<T> grad_target(const std::shared_ptr<GradSlot<Device>>& slot) {
   return slot ? slot->template target<T>() : GradTarget<T>{};
 }
 

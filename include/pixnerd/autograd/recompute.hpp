@@ -11,7 +11,7 @@ namespace pixnerd {
 
 /// Computes segment(inputs...) and saves only the inputs; backward runs the segment again on an inner tape.
 /// The segment must compute the same values each time. Gradients of parameters it captures are collected as
-/// usual.
+/// usual. Throws ValueError for a segment that returns an input or a view of one.
 template <class Segment, class... Tensors>
 auto recompute(Segment segment, const Tensors&... inputs) {
   auto output = [&] {
@@ -19,6 +19,9 @@ auto recompute(Segment segment, const Tensors&... inputs) {
     return segment(inputs...);
   }();
   if (Tape::current() == nullptr) return output;
+  if (output.storage() && (... || (output.storage() == inputs.storage()))) {
+    raise<ValueError>("recompute", "a segment that computes a new tensor", "one that returns its input");
+  }
   output = output.detach();
   record(output, [segment = std::move(segment), saved = std::tuple(inputs...)](const auto& grad_output) {
     // The inputs keep their slots, so the inner tape contributes directly to the outer gradients.

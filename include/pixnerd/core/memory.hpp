@@ -13,6 +13,7 @@
 #include <new>
 #include <vector>
 
+#include <pixnerd/core/annotations.hpp>
 #include <pixnerd/core/device.hpp>
 #include <pixnerd/core/error.hpp>
 
@@ -141,7 +142,7 @@ struct memory_transfer<Cpu> {
 
 /// Shared, untyped, uninitialized device memory.
 template <class Device>
-std::shared_ptr<std::byte> allocate_bytes(std::size_t bytes) {
+PIXNERD_NOINLINE std::shared_ptr<std::byte> allocate_bytes(std::size_t bytes) {
   if (bytes == 0) return {};
   auto& pool = memory_pool<Device>::instance();
   auto* block = static_cast<std::byte*>(pool.allocate(bytes));

@@ -8,6 +8,7 @@
 #include <limits>
 #include <string>
 
+#include <pixnerd/core/annotations.hpp>
 #include <pixnerd/core/error.hpp>
 
 namespace pixnerd {
@@ -18,7 +19,7 @@ class Shape {
   static constexpr int max_rank = 8;
 
   Shape() = default;
-  Shape(std::initializer_list<std::int64_t> sizes) {
+  PIXNERD_NOINLINE Shape(std::initializer_list<std::int64_t> sizes) {
     for (const auto size : sizes) push_back(size);
   }
 
@@ -32,7 +33,7 @@ class Shape {
 
   /// Appends an innermost axis. Throws ShapeError for a negative size, a ninth axis or 2^63 elements and
   /// more.
-  void push_back(std::int64_t size) {
+  PIXNERD_NOINLINE void push_back(std::int64_t size) {
     if (size < 0) raise<ShapeError>("shape", "sizes of at least 0", std::to_string(size));
     if (rank_ == max_rank) raise<ShapeError>("shape", text("at most ", max_rank, " axes"), "more");
     sizes_[rank_++] = size;
@@ -40,7 +41,7 @@ class Shape {
   }
 
   /// Number of elements.
-  std::int64_t count() const {
+  PIXNERD_NOINLINE std::int64_t count() const {
     // A zero anywhere makes the product zero, however large the rest.
     for (const auto size : *this) {
       if (size == 0) return 0;
@@ -65,7 +66,7 @@ class Shape {
   /// Everything but the innermost axis folded together: the number of rows of length shape[-1].
   std::int64_t rows() const { return rank_ == 0 ? 1 : count(0, rank_ - 1); }
 
-  bool operator==(const Shape& other) const {
+  PIXNERD_NOINLINE bool operator==(const Shape& other) const {
     if (rank_ != other.rank_) return false;
     for (int axis = 0; axis < rank_; ++axis) {
       if (sizes_[axis] != other.sizes_[axis]) return false;
@@ -74,14 +75,14 @@ class Shape {
   }
 
   /// "(2, 3, 16)".
-  std::string string() const {
+  PIXNERD_COLD std::string string() const {
     std::string out = "(";
     for (int axis = 0; axis < rank_; ++axis) out += text(axis == 0 ? "" : ", ", sizes_[axis]);
     return out + ")";
   }
 
  private:
-  int checked(int axis) const {
+  PIXNERD_NOINLINE int checked(int axis) const {
     const int index = axis < 0 ? axis + rank_ : axis;
     if (index < 0 || index >= rank_) {
       raise<ShapeError>("shape", text("an axis of a tensor of rank ", rank_),

@@ -32,7 +32,7 @@ class Tensor {
   Tensor() = default;
 
   /// Uninitialized elements. Throws ShapeError for 2^63 bytes and more, OutOfMemory when there is too little.
-  explicit Tensor(const Shape& shape)
+  PIXNERD_NOINLINE explicit Tensor(const Shape& shape)
       : storage_(allocate_bytes<Device>(bytes_of(shape))),
         data_(reinterpret_cast<T*>(storage_.get())),
         shape_(shape),
@@ -43,7 +43,7 @@ class Tensor {
       : storage_(std::move(storage)), data_(data), shape_(shape), defined_(true) {}
 
   /// Copies host values. Throws ShapeError when their number is not shape.count().
-  static Tensor from_host(const Shape& shape, std::span<const T> values) {
+  PIXNERD_NOINLINE static Tensor from_host(const Shape& shape, std::span<const T> values) {
     if (static_cast<std::int64_t>(values.size()) != shape.count()) {
       raise<ShapeError>("tensor", text(shape.count(), " values for the shape ", shape), text(values.size()));
     }
@@ -90,7 +90,7 @@ class Tensor {
   }
 
   /// The same elements in the same order under another shape. Shares memory and gradient.
-  Tensor reshape(const Shape& shape) const {
+  PIXNERD_NOINLINE Tensor reshape(const Shape& shape) const {
     if (shape.count() != count()) {
       raise<ShapeError>("reshape", text("a shape of ", count(), " elements to view ", shape_), text(shape));
     }
@@ -101,7 +101,7 @@ class Tensor {
 
   /// Rows [begin, end) of the outermost axis, sharing memory. The view has no gradient: see split() for one
   /// that has.
-  Tensor rows(std::int64_t begin, std::int64_t end) const {
+  PIXNERD_NOINLINE Tensor rows(std::int64_t begin, std::int64_t end) const {
     if (rank() == 0 || begin < 0 || end < begin || end > size(0)) {
       raise<ShapeError>("rows", text("a range within the outermost axis of ", shape_),
                         text(begin, " to ", end));
@@ -113,7 +113,7 @@ class Tensor {
   }
 
   /// The same memory without a gradient slot.
-  Tensor detach() const {
+  PIXNERD_NOINLINE Tensor detach() const {
     Tensor out = *this;
     out.slot_ = nullptr;
     return out;
