@@ -40,8 +40,8 @@ struct SampleCommand {
   std::int64_t steps = 50;
   std::string solver = "euler";
   double guidance = 2.5;
-  std::vector<double> interval = {0.1, 1};
-  double shift = 1;
+  std::vector<double> interval;  ///< two times; empty: 0.1 and 1, or all times where the solver demands it
+  std::optional<double> shift;   ///< none: the run's, or 1
   std::optional<double> last_step;
   std::int64_t seed = 0;
   std::string size;  ///< "64" or "48x64", height first; empty: as trained

@@ -57,7 +57,29 @@ inline AnyStepper make_stepper(const std::string& name, std::uint64_t seed,
   raise<ValueError>("--solver", "euler, heun, heun-reuse, adams2, adams3, adams4 or sde", name);
 }
 
+/// How many images are drawn at once: enough to keep the processor busy, few enough for its memory.
+inline std::int64_t images_at_once(std::int64_t patches) {
+  return std::clamp<std::int64_t>(1024 / std::max<std::int64_t>(1, patches), 1, 64);
+}
+
 }  // namespace detail
+
+/// Bytes that drawing `count` images surely takes beside the model: of each patch its token with queries,
+/// keys, values and the MLP's rows, the field's weights, 2 F F*r, and the features of its pixels before and
+/// after a field block; all of it twice where guidance shows the model each image with its class and without.
+inline double memory_to_draw(const PixnerdC2iConfig& config, const DrawOptions& options, std::int64_t count) {
+  const std::int64_t patches = options.height / config.patch * (options.width / config.patch);
+  const auto images = static_cast<double>(std::min(count, detail::images_at_once(patches)));
+  const auto features = static_cast<double>(config.field_features);
+  const auto pixels = static_cast<double>(config.patch * config.patch);
+  const double token = 6 * static_cast<double>(config.width);
+  const double field =
+      config.field_depth == 0
+          ? 0
+          : 2 * features * features * static_cast<double>(config.field_ratio) + 2 * pixels * features;
+  const double sides = options.guidance.scale == 1 ? 1 : 2;
+  return sizeof(float) * sides * images * static_cast<double>(patches) * std::max(token, field);
+}
 
 /// Draws an image of each class in `labels`. Image i depends on the seed, i and its class, not on the others.
 /// Throws NonFiniteError when pixels come out as NaN or infinity.
@@ -66,8 +88,7 @@ Drawing draw(const PixnerdC2i<Device>& model, const std::vector<std::int64_t>& l
              const DrawOptions& options) {
   const auto count = static_cast<std::int64_t>(labels.size());
   const std::int64_t patches = options.height / model.config().patch * (options.width / model.config().patch);
-  // Enough images at once to keep the processor busy, few enough for its memory.
-  const std::int64_t most = std::clamp<std::int64_t>(1024 / std::max<std::int64_t>(1, patches), 1, 64);
+  const std::int64_t most = detail::images_at_once(patches);
 
   Drawing drawing;
   std::int64_t batch = 0;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <pixnerd/io/parameters.hpp>
@@ -110,17 +111,22 @@ PixnerdC2i<Device> load_model(const SafetensorsFile& file, const std::string& pr
   return model;
 }
 
-/// Under which prefixes a file holds models, in order; "" is none. Gradients have the names of a model, too.
+/// Whether what stands below a prefix is a model: gradients and moments have the names of parameters, too.
+inline bool is_model_prefix(std::string_view prefix) {
+  return prefix.empty() || prefix == "param" || prefix == "param0" || prefix == "denoiser" ||
+         prefix.starts_with("ema");
+}
+
+/// Under which prefixes a file holds models, in order; "" is none.
 inline std::vector<std::string> model_prefixes(const SafetensorsFile& file) {
   constexpr std::string_view first = "s_embedder.proj.weight";
   std::vector<std::string> prefixes;
   for (const auto& entry : file.entries()) {
-    if (entry.name == first) prefixes.push_back("");
-    if (entry.name.starts_with("grad")) continue;
-    if (entry.name.ends_with(first) && entry.name.size() > first.size() + 1 &&
-        entry.name[entry.name.size() - first.size() - 1] == '.') {
-      prefixes.push_back(entry.name.substr(0, entry.name.size() - first.size() - 1));
-    }
+    if (!entry.name.ends_with(first)) continue;
+    std::string prefix = entry.name.substr(0, entry.name.size() - first.size());
+    if (!prefix.empty() && prefix.back() != '.') continue;
+    if (!prefix.empty()) prefix.pop_back();
+    if (is_model_prefix(prefix)) prefixes.push_back(std::move(prefix));
   }
   return prefixes;
 }

@@ -2,10 +2,13 @@
 /// `pixnerd sample`: images from a trained model.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -67,9 +70,40 @@ struct Layout {
   }
 };
 
-/// Throws FileError now, not after the work, when a file cannot be written.
-inline void check_writable(const std::string& path) {
-  if (!path.empty()) const AtomicFile probe(path);
+/// Throws ValueError when drawing surely takes more than the memory of this machine.
+inline void check_drawing_fits(const PixnerdC2iConfig& config, const DrawOptions& options,
+                               std::int64_t count) {
+  const double needed = memory_to_draw(config, options, count);
+  const double there =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  if (needed > there) {
+    raise<ValueError>(
+        "--size", text("images that fit into the ", std::llround(there / 1e6), " MB of this machine"),
+        text("at least ", std::llround(needed / 1e6), " MB for ", options.height, " x ", options.width));
+  }
+}
+
+/// Throws now, not after the work: ValueError when a picture is no .png, FileError when it cannot be written.
+inline void check_picture_path(const char* option, const std::string& path) {
+  if (!path.ends_with(".png")) raise<ValueError>(option, "a name that ends in .png", text("'", path, "'"));
+  const AtomicFile probe(path);
+}
+
+inline void check_picture_paths(const SampleCommand& command) {
+  check_picture_path("--out", command.out);
+  if (command.trajectory.empty()) return;
+  check_picture_path("--trajectory", command.trajectory);
+  const auto place = [](const std::string& path) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(path, ignored);
+  };
+  if (place(command.out) == place(command.trajectory))
+    raise<ValueError>("--trajectory", "another file than --out", text("'", command.trajectory, "'"));
+}
+
+/// Whether a solver guides at all times, whatever the interval.
+inline bool heeds_no_interval(const std::string& solver) {
+  return solver.starts_with("heun");
 }
 
 /// Rows of images, one for each trajectory: noise on the left, the image on the right.
@@ -104,25 +138,37 @@ DrawOptions draw_options(const SampleCommand& command, const TrainedModel<Device
   const PixnerdC2iConfig& config = trained.model.config();
   if (config.channels != 3)
     raise<FileError>("sample", "a model of images with 3 channels", text(config.channels));
-  if (command.interval.size() != 2)
-    raise<ValueError>("--interval", "two times", text(command.interval.size()));
   DrawOptions options;
+  options.guidance.scale = command.guidance;
+  if (!command.interval.empty()) {
+    if (command.interval.size() != 2)
+      raise<ValueError>("--interval", "two times", text(command.interval.size()));
+    if (heeds_no_interval(command.solver)) {
+      raise<ValueError>("--interval", "a solver other than heun and heun-reuse, which guide at all times",
+                        command.solver);
+    }
+    options.guidance.lower = command.interval[0];
+    options.guidance.upper = command.interval[1];
+  }
+  options.guidance.check();
   const std::string size = !command.size.empty() ? command.size : trained.size > 0 ? text(trained.size) : "";
   if (size.empty()) raise<ValueError>("sample", "--size, which a file of weights does not tell", "none");
   std::tie(options.height, options.width) = parse_size(size, config.patch);
   options.seed = static_cast<std::uint64_t>(command.seed);
   options.solver = command.solver;
-  options.grid = TimeGrid(static_cast<int>(command.steps), command.shift, command.last_step);
-  options.guidance = {command.guidance, command.interval[0], command.interval[1], GuidedChannels::all};
-  options.guidance.check();
+  options.grid =
+      TimeGrid(static_cast<int>(command.steps), command.shift.value_or(trained.shift), command.last_step);
   if (!command.trajectory.empty()) options.trajectories = std::min<std::int64_t>(4, command.count);
   return options;
 }
 
-inline std::string settings_text(const SampleCommand& command) {
-  return text("solver ", command.solver, ", steps ", command.steps, ", guidance ", command.guidance,
-              ", interval ", command.interval[0], " ", command.interval[1], ", shift ", command.shift,
-              ", seed ", command.seed);
+inline std::string settings_text(const SampleCommand& command, const DrawOptions& options, double shift) {
+  const Guidance& guidance = options.guidance;
+  const std::string interval = heeds_no_interval(options.solver)
+                                   ? std::string()
+                                   : text(", interval ", guidance.lower, " ", guidance.upper);
+  return text("solver ", options.solver, ", steps ", command.steps, ", guidance ", guidance.scale, interval,
+              ", shift ", shift, ", seed ", command.seed);
 }
 
 /// The classes of the images, row by row.
@@ -149,8 +195,8 @@ int sample(const SampleCommand& command) {
   const auto labels =
       choose_classes(command.classes, trained.classes, trained.model.config().classes, command.count);
   const detail::Layout layout(command, options);
-  detail::check_writable(command.out);
-  detail::check_writable(command.trajectory);
+  detail::check_drawing_fits(trained.model.config(), options, command.count);
+  detail::check_picture_paths(command);
 
   Progress progress;
   const Stopwatch watch;
@@ -166,7 +212,7 @@ int sample(const SampleCommand& command) {
   const double seconds = watch.seconds();
   progress.end_line();
 
-  const std::string settings = detail::settings_text(command);
+  const std::string settings = detail::settings_text(command, options, command.shift.value_or(trained.shift));
   write_png(
       command.out,
       picture_of(std::move(drawing.images), static_cast<int>(layout.columns), static_cast<int>(layout.zoom)),

@@ -12,6 +12,9 @@
 
 namespace pixnerd::program {
 
+/// The largest seed that is accepted.
+inline constexpr std::int64_t most_seed = 9'000'000'000'000'000'000;
+
 /// The settings of `pixnerd train` that a run keeps, with their defaults.
 struct TrainSettings {
   std::string data;
@@ -57,7 +60,8 @@ struct TrainSettings {
     visitor.section("Model");
     visitor("patch", self.patch, "side of a patch, pixels", 1, 256);
     visitor("width", self.width, "numbers in a patch's token; heads must divide it", 4, 65'536);
-    visitor("heads", self.heads, "attention heads; width / heads must be a multiple of 4", 1, 1024);
+    visitor("heads", self.heads, "attention heads; width / heads must be a multiple of 4, at most 512", 1,
+            1024);
     visitor("depth", self.depth, "transformer blocks", 0, 1000);
     visitor("field-depth", self.field_depth, "neural-field blocks that turn tokens into pixels", 0, 1000);
     visitor("field-features", self.field_features, "numbers a pixel has in the field", 1, 4096);
@@ -79,7 +83,7 @@ struct TrainSettings {
     visitor("dropout", self.dropout, "share of images shown without their class, for guidance", 0, 1);
     visitor("time", self.time, "distribution of the noise levels", "lognormal", "uniform");
     visitor("shift", self.shift, "moves noise levels toward noise where above 1", 1e-3, 1000);
-    visitor("seed", self.seed, "of everything random", 0, 9'000'000'000'000'000'000);
+    visitor("seed", self.seed, "of everything random", 0, most_seed);
   }
 };
 
@@ -127,6 +131,8 @@ inline void check_settings(const TrainSettings& settings, std::string_view where
        settings.heads);
   need(settings.width / settings.heads % 4 == 0, "heads",
        text("with which width / heads is a multiple of 4 for the width ", settings.width), settings.heads);
+  need(settings.width / settings.heads <= 512, "heads",
+       text("with which width / heads is at most 512 for the width ", settings.width), settings.heads);
 }
 
 }  // namespace pixnerd::program

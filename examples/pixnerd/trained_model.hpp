@@ -69,6 +69,7 @@ struct TrainedModel {
   std::vector<std::string> classes;  ///< their names; empty when unknown
   std::int64_t size = 0;             ///< side of the images that it was trained on; 0 when unknown
   std::int64_t step = 0;             ///< 0 when unknown
+  double shift = 1;                  ///< of the noise levels that it was trained on
 };
 
 /// The model of a run. Throws FileError when the checkpoint does not hold what was asked for.
@@ -84,7 +85,12 @@ TrainedModel<Device> model_of_run(const std::string& run, bool average, std::vec
                      text("names of the ", model.config().classes, " classes of the model in '", folder, "'"),
                      text(configuration.classes.size()));
   }
-  return {std::move(model), path, configuration.classes, configuration.settings.size, state.step};
+  return {std::move(model),
+          path,
+          configuration.classes,
+          configuration.settings.size,
+          state.step,
+          configuration.settings.shift};
 }
 
 /// The model of a file. Where it holds several, `average` prefers those whose prefix speaks of an average
@@ -95,13 +101,13 @@ TrainedModel<Device> model_of_file(const std::string& path, bool average) {
   const auto prefixes = model_prefixes(file);
   if (prefixes.empty()) {
     raise<FileError>("load model", text("a class-conditional PixNerd in '", path, "'"),
-                     "no tensor \"s_embedder.proj.weight\"");
+                     "no tensor \"s_embedder.proj.weight\", bare or below param, denoiser or ema");
   }
   const auto is_average = [](const std::string& prefix) { return prefix.find("ema") != prefix.npos; };
   auto chosen = std::find_if(prefixes.begin(), prefixes.end(),
                              [&](const std::string& prefix) { return is_average(prefix) == average; });
   if (chosen == prefixes.end()) chosen = prefixes.begin();
-  return {load_model<Device>(file, *chosen), path, {}, 0, 0};
+  return {load_model<Device>(file, *chosen), path, {}};
 }
 
 }  // namespace pixnerd::program

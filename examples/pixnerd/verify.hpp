@@ -29,7 +29,7 @@ Comparison verify_file(const std::string& path) {
   return verify_model<Device>(reference);
 }
 
-/// Prints a row for each file; the exit status is 1 when one fails.
+/// Prints a row for each file, also for one that cannot be read; the exit status is 1 when one fails.
 template <class Device>
 int verify(const VerifyCommand& command) {
   std::size_t width = 4;
@@ -43,7 +43,14 @@ int verify(const VerifyCommand& command) {
   row("file", "tensors", "error", "tolerance", "      worst tensor");
   bool all_passed = true;
   for (const auto& file : command.files) {
-    const Comparison found = verify_file<Device>(file);
+    Comparison found;
+    try {
+      found = verify_file<Device>(file);
+    } catch (const Error& error) {
+      row(file, "-", "-", "-", text("FAIL  ", error.what()));
+      all_passed = false;
+      continue;
+    }
     char tensors[24], error[24], tolerance[24];
     std::snprintf(tensors, sizeof tensors, "%lld", static_cast<long long>(found.count()));
     std::snprintf(error, sizeof error, "%.2e", found.worst_error());

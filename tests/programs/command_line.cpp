@@ -47,6 +47,9 @@ BOOST_AUTO_TEST_CASE(values_out_of_range) {
   check_refused(train({"--size", "36"}), {"--size", "multiple of the patch, 8", "got 36"});
   check_refused(train({"--width", "190"}), {"--heads", "divides the width, 190", "got 6"});
   check_refused(train({"--width", "36"}), {"--heads", "multiple of 4", "got 6"});
+  check_refused(train({"--width", "2064", "--heads", "4"}), {"--heads", "at most 512", "got 4"});
+  check_refused(train({"--groups", "all"}), {"--groups", "--data emoji"}, 2);
+  check_refused(train({"--seed", "-1"}), {"--seed", "from 0 to", "got -1"});
   check_refused(train({"--steps", "0"}), {"--steps", "from 1 to", "got 0"});
   check_refused(train({"--lr", "nan"}), {"--lr", "got nan"});
   check_refused(train({"--ema", "1.5"}), {"--ema", "from 0 to 1", "got 1.5"});
@@ -57,7 +60,23 @@ BOOST_AUTO_TEST_CASE(values_out_of_range) {
   check_refused({"train", "--data", "emoji", "--groups", "Dinosaurs", "--run", run},
                 {"Animals & Nature", "got 'Dinosaurs'"});
   check_refused({"sample", "--run", run, "--solver", "newton"}, {"--solver", "newton"}, 2);
+  for (const std::string seed : {"-1", "9223372036854775807", "99999999999999999999"})
+    check_refused({"sample", "--run", run, "--seed", seed}, {"--seed", seed}, 2);
   BOOST_TEST(data.entries() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(sample_takes_the_shift_of_its_run) {
+  const ImageData data;
+  run_well(data.train(data / "run", {"--steps", "2", "--sample-every", "0", "--shift", "3"}));
+  const Words sample{"sample",  "--run", data / "run", "--count",     "2",
+                     "--steps", "2",     "--out",      data / "s.png"};
+  const auto says = [&](const Words& options, const std::string& word) {
+    const auto outcome = run_well(sample + options);
+    BOOST_TEST(outcome.out.find(word) != std::string::npos, outcome.out << " lacks " << word);
+  };
+  says({}, "interval 0.1 1, shift 3, seed 0");
+  says({"--shift", "2"}, "shift 2, seed 0");
+  says({"--solver", "heun"}, "guidance 2.5, shift 3");
 }
 
 BOOST_AUTO_TEST_CASE(info_about_the_program) {

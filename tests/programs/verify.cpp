@@ -1,5 +1,7 @@
 /// \file
 /// The library against the reference files, through the program, and files that must fail.
+#include <limits>
+
 #include <pixnerd/io/safetensors.hpp>
 #include <pixnerd/io/safetensors_writer.hpp>
 
@@ -29,6 +31,16 @@ void copy_scaled(const std::string& from, const std::string& to, const std::stri
     writer.write(entry.name, bytes);
   }
   writer.commit();
+}
+
+/// `verify` must give a file a row that says FAIL and why, and exit with status 1.
+void check_failed(const std::string& file, const Words& words) {
+  const auto outcome = run({"verify", file});
+  BOOST_TEST(outcome.status == 1);
+  BOOST_TEST(outcome.err == "");
+  for (const auto& word : Words{file, "FAIL  ["} + words) {
+    BOOST_TEST(outcome.out.find(word) != std::string::npos, "'" << outcome.out << "' lacks '" << word << "'");
+  }
 }
 
 }  // namespace
@@ -81,10 +93,20 @@ BOOST_AUTO_TEST_CASE(wrong_results_fail) {
 }
 
 BOOST_AUTO_TEST_CASE(files_of_other_kinds) {
-  check_refused({"verify", reference("schedules")},
-                {"c2i", "samplers", "training_repa", "schedules.safetensors"});
-  check_refused({"verify", text(PIXNERD_TEST_DATA, "/crops/00.png")}, {"safetensors", "00.png"});
-  check_refused({"verify", "/nonexistent"}, {"/nonexistent", "No such file"});
+  check_failed(reference("schedules"), {"c2i", "samplers", "training_repa", "schedules.safetensors"});
+  check_failed(text(PIXNERD_TEST_DATA, "/crops/00.png"), {"safetensors", "00.png"});
+  check_failed("/nonexistent", {"/nonexistent", "No such file"});
+  const Folder folder;
+  copy_scaled(reference("c2i_square"), folder / "nan.safetensors", "in.x",
+              std::numeric_limits<float>::quiet_NaN());
+  check_failed(folder / "nan.safetensors", {"finite", "nan in in.x"});
+}
+
+BOOST_AUTO_TEST_CASE(goes_on_after_a_bad_file) {
+  const auto outcome = run({"verify", "/nonexistent", reference("samplers")});
+  BOOST_TEST(outcome.status == 1);
+  BOOST_TEST(outcome.out.find("FAIL  [") < outcome.out.find("pass  "), outcome.out);
+  BOOST_TEST(outcome.out.find("pass  ") != std::string::npos, outcome.out);
 }
 
 BOOST_AUTO_TEST_CASE(damaged_configurations) {
@@ -103,7 +125,7 @@ BOOST_AUTO_TEST_CASE(damaged_configurations) {
       writer.write(entry.name, bytes);
     }
     writer.commit();
-    check_refused({"verify", folder / "bad.safetensors"}, words);
+    check_failed(folder / "bad.safetensors", words);
   };
   refuse(samplers, "\"num_steps\": 6", "\"num_steps\": -6", {"num_steps", "-6"});
   refuse(samplers, "\"sampler\": \"heun\"", "\"sampler\": \"dance\"", {"sampler", "dance"});
