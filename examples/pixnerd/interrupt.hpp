@@ -9,7 +9,8 @@
 
 namespace pixnerd::program {
 
-/// While it lives, the first SIGINT or SIGTERM only sets a flag, and the second ends the process at once.
+/// While it lives, the first SIGINT, SIGTERM or SIGHUP only sets a flag, and the second ends the process at
+/// once. A SIGHUP that is ignored, as under nohup, stays ignored.
 class InterruptGuard {
  public:
   InterruptGuard() {
@@ -17,28 +18,32 @@ class InterruptGuard {
     struct sigaction action {};
     action.sa_handler = handle;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, &previous_[0]);
-    sigaction(SIGTERM, &action, &previous_[1]);
+    for (int i = 0; i < 3; ++i) sigaction(signals[i], &action, &previous_[i]);
+    if (previous_[2].sa_handler == SIG_IGN) sigaction(SIGHUP, &previous_[2], nullptr);
   }
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
   ~InterruptGuard() {
-    sigaction(SIGINT, &previous_[0], nullptr);
-    sigaction(SIGTERM, &previous_[1], nullptr);
+    for (int i = 0; i < 3; ++i) sigaction(signals[i], &previous_[i], nullptr);
   }
 
   bool requested() const { return requested_ != 0; }
 
+  /// What a shell says of a process that the signal ended; only once it was requested.
+  int exit_status() const { return 128 + requested_; }
+
  private:
+  static constexpr int signals[3] = {SIGINT, SIGTERM, SIGHUP};
+
   static void handle(int signal) {
     if (requested_ != 0) _exit(128 + signal);
-    requested_ = 1;
+    requested_ = signal;
     constexpr const char* note = "\nstopping after this step; once more stops at once\n";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, note, std::strlen(note));
   }
 
   static inline volatile std::sig_atomic_t requested_ = 0;
-  struct sigaction previous_[2]{};
+  struct sigaction previous_[3]{};
 };
 
 }  // namespace pixnerd::program

@@ -117,6 +117,17 @@ class MetricsWriter {
     }
   }
 
+  MetricsWriter(const MetricsWriter&) = delete;
+  MetricsWriter& operator=(const MetricsWriter&) = delete;
+
+  /// Writes what is left when an error ends the training; a disk that is full is then no further error.
+  ~MetricsWriter() {
+    try {
+      flush();
+    } catch (const FileError&) {
+    }
+  }
+
   /// Every row of the run, those before it was resumed included.
   const std::vector<MetricsRow>& rows() const { return rows_; }
 

@@ -81,6 +81,14 @@ inline RunPlan plan_run(const TrainCommand& command) {
   std::string checkpoint;
   RunConfiguration before;
   if (command.resume) {
+    if (command.minutes > 0) {
+      raise<ValueError>("resume", "--steps N to change how long the run is",
+                        "--minutes, which new runs take");
+    }
+    if (std::filesystem::exists(folder + "/manifest.json")) {
+      raise<ValueError>("resume", "--run with the folder of a run",
+                        text("'", folder, "', which is that of a checkpoint"));
+    }
     std::vector<std::string> damaged;
     checkpoint = find_checkpoint(folder, damaged);
     for (const auto& problem : damaged)

@@ -23,14 +23,19 @@ namespace pixnerd::program {
 
 namespace detail {
 
-/// Removes all checkpoints of a run but the newest ones.
+/// Removes the checkpoints of a run that are older than the newest `keep` whole ones.
 inline void remove_old_checkpoints(const std::string& folder, std::int64_t keep) {
-  const auto steps = checkpoint_steps(folder);
-  for (std::size_t i = static_cast<std::size_t>(keep); i < steps.size(); ++i) {
+  std::int64_t whole = 0;
+  for (const std::int64_t step : checkpoint_steps(folder)) {
+    const std::string path = checkpoint_path(folder, step);
+    if (whole < keep) {
+      whole += manifest_problem(path).empty() ? 1 : 0;
+      continue;
+    }
     // Under a name that marks it as left over, should the removal be interrupted.
-    const std::string leftover = text(folder, "/", pixnerd::detail::temporary_prefix, steps[i], "-old");
+    const std::string leftover = text(folder, "/", pixnerd::detail::temporary_prefix, step, "-old");
     std::error_code ignored;
-    std::filesystem::rename(checkpoint_path(folder, steps[i]), leftover, ignored);
+    std::filesystem::rename(path, leftover, ignored);
     std::filesystem::remove_all(leftover, ignored);
   }
 }
@@ -111,6 +116,8 @@ class TrainingRun {
     Smoothed loss, rate;
     Stopwatch since_flush;
     double seconds = metrics.seconds();
+    const bool was_finished = step() == settings_.steps;
+    bool saved = false;  // behind the step before
     const auto batch = static_cast<double>(settings_.batch * settings_.accumulate);
     const bool finished = training_.run(plan_.data.images, [&](const StepReport& report) {
       seconds += batch / report.samples_per_second;
@@ -125,23 +132,29 @@ class TrainingRun {
                            duration_text(step_seconds * static_cast<double>(settings_.steps - report.step)),
                            " left"));
       }
-      const bool saves = report.step == settings_.steps || interrupt.requested() ||
-                         (command_.checkpoint_every > 0 && report.step % command_.checkpoint_every == 0);
-      if (saves || since_flush.seconds() > 5) {
+      if (saved) detail::remove_old_checkpoints(plan_.folder, command_.keep);
+      const bool draws = command_.sample_every > 0 && report.step % command_.sample_every == 0;
+      if (draws && report.step < settings_.steps) draw_between(report.step, metrics, interrupt);
+      // Asked once, behind the drawing: a checkpoint must not be ahead of the metrics.
+      const bool stops = interrupt.requested();
+      saved = stops || report.step == settings_.steps ||
+              (command_.checkpoint_every > 0 && report.step % command_.checkpoint_every == 0);
+      if (saved || since_flush.seconds() > 5) {
         metrics.flush();
         since_flush = {};
       }
-      detail::remove_old_checkpoints(plan_.folder, command_.keep);
-      const bool draws = command_.sample_every > 0 && report.step % command_.sample_every == 0;
-      if (draws && report.step < settings_.steps) draw_between(report.step, metrics, interrupt);
-      return !interrupt.requested();
+      return !stops;
     });
     progress.end_line();
-    detail::remove_old_checkpoints(plan_.folder, command_.keep);
+    if (saved) detail::remove_old_checkpoints(plan_.folder, command_.keep);
     write_png(in_folder("loss.png"), draw_loss_curve(metrics.rows()));
     if (!finished) return false;
-    std::printf("trained    %lld steps in %s, loss %s\n", static_cast<long long>(settings_.steps),
-                duration_text(seconds).c_str(), number_text(loss.value()).c_str());
+    if (was_finished) {
+      std::printf("trained    nothing: all steps were done before (more with --steps N)\n");
+    } else {
+      std::printf("trained    %lld steps in %s, loss %s\n", static_cast<long long>(settings_.steps),
+                  duration_text(seconds).c_str(), number_text(loss.value()).c_str());
+    }
     std::fflush(stdout);
     return write_samples(in_folder("samples.png"), training_.averaged(), settings_, picture_at_end,
                          interrupt);
@@ -165,7 +178,8 @@ class TrainingRun {
   Training<Device> training_;
 };
 
-/// Trains as the command says. A new run that fails before its first checkpoint leaves nothing behind.
+/// Trains as the command says. A new run that fails before its first step is done leaves nothing behind.
+/// Returns the exit status: not 0 when it was interrupted before there was anything to go on with.
 template <class Device>
 int train_command(TrainCommand command) {
   const Stopwatch elapsed;
@@ -177,8 +191,8 @@ int train_command(TrainCommand command) {
     if (command.minutes == 0) command.minutes = 5;
     settings.steps = detail::measure_steps<Device>(command, plan, elapsed, interrupt);
     if (settings.steps == 0) {
-      std::printf("stopped    before the run began\n");
-      return 0;
+      std::printf("stopped    before the run began: nothing was saved\n");
+      return interrupt.exit_status();
     }
     std::printf("steps      %lld, as many as fit into %s (--steps %lld repeats this run)\n",
                 static_cast<long long>(settings.steps), duration_text(60 * command.minutes).c_str(),
@@ -194,9 +208,7 @@ int train_command(TrainCommand command) {
     finished = run.run(interrupt);
   } catch (...) {
     std::error_code ignored;
-    if (plan.checkpoint.empty() && checkpoint_steps(plan.folder).empty()) {
-      std::filesystem::remove_all(plan.folder, ignored);
-    }
+    if (plan.checkpoint.empty() && run.step() == 0) std::filesystem::remove_all(plan.folder, ignored);
     throw;
   }
   if (!finished) {

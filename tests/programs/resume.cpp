@@ -2,6 +2,8 @@
 /// A run that was interrupted and goes on ends with the same bits as one that was not.
 #include <csignal>
 
+#include <pixnerd/train/manifest.hpp>
+
 #include "program.hpp"
 
 using namespace pixnerd;
@@ -54,7 +56,8 @@ BOOST_AUTO_TEST_CASE(interrupted_by_a_signal) {
   const ImageData data;
   const Words options{"--steps", "1500", "--checkpoint-every", "100", "--sample-every", "0"};
   run_well(data.train(data / "whole", options));
-  for (const int signal : {SIGINT, SIGTERM}) {
+  std::signal(SIGHUP, SIG_DFL);  // the program would inherit that it is ignored
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const std::string run = data / text("part", signal);
     Program program(data.train(run, options));
     program.wait_until([&] { return fs::exists(run + "/step-100"); });
@@ -75,6 +78,28 @@ BOOST_AUTO_TEST_CASE(interrupted_by_a_signal) {
     BOOST_TEST((content(run + "/samples.png") == content(data / "whole/samples.png")));
     BOOST_TEST(metrics_steps(run) == 1500);
   }
+}
+
+BOOST_AUTO_TEST_CASE(interrupted_while_it_draws) {
+  const ImageData data;
+  const std::string run = data / "run";
+  Program program(data.train(run, {"--steps", "1500", "--sample-every", "1"}));
+  program.wait_until([&] { return fs::exists(run + "/samples-000003.png"); });
+  program.send(SIGINT);
+  BOOST_TEST(program.finish().status == 0);
+  const auto stopped = metrics_steps(run);
+  BOOST_TEST(stopped < 1500);
+  BOOST_TEST(fs::exists(text(run, "/step-", stopped)), "no step-" << stopped);
+}
+
+BOOST_AUTO_TEST_CASE(interrupted_before_it_begins) {
+  const ImageData data;
+  // Large enough for the measured steps to take a while.
+  Program program(data.train(data / "run", {"--width", "256", "--depth", "8", "--minutes", "1"}));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  program.send(SIGINT);
+  BOOST_TEST(program.finish().status == 128 + SIGINT);
+  BOOST_TEST(!fs::exists(data / "run"));
 }
 
 BOOST_AUTO_TEST_CASE(killed) {
@@ -99,7 +124,8 @@ BOOST_AUTO_TEST_CASE(finished_runs_can_be_made_longer) {
   run_well(data.train(data / "run", constant + Words{"--steps", "10"}));
   // Nothing is left to do; the pictures are drawn again.
   fs::remove(data.path / "run/samples.png");
-  run_well({"train", "--resume", "--run", data / "run"});
+  const auto outcome = run_well({"train", "--resume", "--run", data / "run"});
+  BOOST_TEST(outcome.out.find("trained    nothing") != std::string::npos, outcome.out);
   BOOST_TEST(fs::exists(data / "run/samples.png"));
   run_well({"train", "--resume", "--run", data / "run", "--steps", "25"});
   run_well(data.train(data / "whole", constant + Words{"--steps", "25"}));
@@ -117,6 +143,31 @@ BOOST_AUTO_TEST_CASE(a_damaged_checkpoint_is_passed_over) {
   const auto outcome = run_well({"train", "--resume", "--run", run});
   BOOST_TEST(outcome.err.find("step-40") != std::string::npos, outcome.err);
   check_same_checkpoint(run + "/step-40", data / "whole/step-40");
+}
+
+BOOST_AUTO_TEST_CASE(the_last_whole_checkpoint_is_kept) {
+  const ImageData data;
+  const std::string run = data / "run";
+  run_well(data.train(run, {"--steps", "40", "--checkpoint-every", "20", "--sample-every", "0"}));
+  fs::resize_file(run + "/step-40/ema.safetensors", 100);
+  const Words resume{"train", "--resume", "--run", run, "--keep", "1", "--sample-every", "0"};
+  // Without room for another, and then as one that has a damaged one behind it.
+  check_refusal(pixnerd::test::run(resume, 20'000), {"room for", "step-40"});
+  BOOST_TEST(manifest_problem(run + "/step-20") == "");
+  run_well(resume + Words{"--steps", "30"});
+  BOOST_TEST(manifest_problem(run + "/step-30") == "");
+  BOOST_TEST(!fs::exists(run + "/step-20"));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_resumed) {
+  const ImageData data;
+  run_well(data.train(data / "run", {"--steps", "4", "--sample-every", "0"}));
+  const auto before = listing(data.path);
+  check_refused({"train", "--resume", "--run", data / "run/step-4", "--steps", "8"},
+                {"the folder of a run", "step-4", "a checkpoint"});
+  check_refused({"train", "--resume", "--run", data / "run", "--minutes", "1"},
+                {"--steps N", "got --minutes"});
+  BOOST_TEST((listing(data.path) == before));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
