@@ -94,11 +94,13 @@ BOOST_AUTO_TEST_CASE(interrupted_while_it_draws) {
 
 BOOST_AUTO_TEST_CASE(interrupted_before_it_begins) {
   const ImageData data;
-  // Large enough for the measured steps to take a while.
-  Program program(data.train(data / "run", {"--width", "256", "--depth", "8", "--minutes", "1"}));
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  // Steps that take so long that it is still measuring them.
+  Program program(data.train(data / "run", {"--accumulate", "500", "--minutes", "1"}));
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
   program.send(SIGINT);
-  BOOST_TEST(program.finish().status == 128 + SIGINT);
+  const auto outcome = program.finish();
+  BOOST_TEST(outcome.status == 128 + SIGINT);
+  BOOST_TEST(outcome.out.find("nothing was saved") != std::string::npos, outcome.out);
   BOOST_TEST(!fs::exists(data / "run"));
 }
 
