@@ -2,10 +2,9 @@
 /// bfloat16: the upper half of a float32. A storage type; arithmetic happens in float.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 
-#include <pixnerd/core/annotations.hpp>
+#include <pixnerd/core/bit_cast.hpp>
 
 namespace pixnerd {
 
@@ -17,7 +16,7 @@ struct bfloat16 {
 
   /// Rounds to nearest, ties to even; NaN stays NaN.
   PIXNERD_HOST_DEVICE explicit bfloat16(float value) {
-    const auto word = std::bit_cast<std::uint32_t>(value);
+    const auto word = bit_cast<std::uint32_t>(value);
     const bool is_nan = (word & 0x7fffffffu) > 0x7f800000u;
     // Adding just under half of the last kept bit, plus that bit, carries exactly when rounding up is right.
     const std::uint32_t rounded = word + 0x7fffu + ((word >> 16) & 1u);
@@ -25,7 +24,7 @@ struct bfloat16 {
   }
 
   PIXNERD_HOST_DEVICE explicit operator float() const {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+    return bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
   }
 
   bool operator==(const bfloat16& other) const { return float(*this) == float(other); }

@@ -3,11 +3,10 @@
 /// vectorize.
 #pragma once
 
-#include <bit>
 #include <cmath>
 #include <cstdint>
 
-#include <pixnerd/core/annotations.hpp>
+#include <pixnerd/core/bit_cast.hpp>
 
 namespace pixnerd {
 
@@ -33,7 +32,7 @@ PIXNERD_HOST_DEVICE inline float fast_exp(float x) {
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  return p * std::bit_cast<float>(std::bit_cast<std::uint32_t>(shifted) << 23);
+  return p * bit_cast<float>(bit_cast<std::uint32_t>(shifted) << 23);
 }
 
 /// 1 / (1 + e^-x).

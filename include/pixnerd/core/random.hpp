@@ -8,12 +8,11 @@
 /// division and square root.
 #pragma once
 
-#include <array>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 
 #include <pixnerd/core/annotations.hpp>
+#include <pixnerd/core/bit_cast.hpp>
 
 namespace pixnerd {
 
@@ -38,7 +37,17 @@ struct RandomKey {
   std::uint32_t step = 0;    ///< training step, epoch or solver step
 };
 
-using RandomWords = std::array<std::uint32_t, 4>;
+/// Four numbers; std::array is not for device code.
+template <class T>
+struct FourOf {
+  T values[4];
+
+  PIXNERD_HOST_DEVICE T& operator[](std::uint64_t i) { return values[i]; }
+  PIXNERD_HOST_DEVICE const T& operator[](std::uint64_t i) const { return values[i]; }
+  bool operator==(const FourOf&) const = default;
+};
+
+using RandomWords = FourOf<std::uint32_t>;
 
 /// The Philox 4x32-10 bijection of a counter under a key.
 PIXNERD_HOST_DEVICE inline RandomWords philox(RandomWords counter, std::uint32_t key_low,
@@ -73,9 +82,9 @@ namespace detail {
 /// place.
 PIXNERD_HOST_DEVICE inline float portable_log(float x) {
   // Split x = m * 2^exponent with m in [sqrt(1/2), sqrt(2)).
-  const std::uint32_t offset = std::bit_cast<std::uint32_t>(x) - 0x3f3504f3u;
+  const std::uint32_t offset = bit_cast<std::uint32_t>(x) - 0x3f3504f3u;
   const int exponent = static_cast<int>(offset) >> 23;
-  const float m = std::bit_cast<float>((offset & 0x007fffffu) + 0x3f3504f3u);
+  const float m = bit_cast<float>((offset & 0x007fffffu) + 0x3f3504f3u);
   const float s = (m - 1.0f) / (m + 1.0f);
   const float s2 = s * s;
   float series = std::fma(s2, 1.0f / 9, 1.0f / 7);
@@ -125,9 +134,9 @@ PIXNERD_HOST_DEVICE inline void normal_pair(std::uint32_t word0, std::uint32_t w
 }  // namespace detail
 
 /// Standard normals of elements [4 * block, 4 * block + 4) of a stream.
-PIXNERD_HOST_DEVICE inline std::array<float, 4> random_normals(const RandomKey& key, std::uint32_t block) {
+PIXNERD_HOST_DEVICE inline FourOf<float> random_normals(const RandomKey& key, std::uint32_t block) {
   const RandomWords words = random_words(key, block);
-  std::array<float, 4> out{};
+  FourOf<float> out{};
   detail::normal_pair(words[0], words[1], out[0], out[1]);
   detail::normal_pair(words[2], words[3], out[2], out[3]);
   return out;

@@ -41,7 +41,7 @@ class Initializer {
   template <class T, class Device>
   Tensor<T, Device> normal(const Shape& shape, double deviation) {
     return make<T, Device>(shape, [deviation](const RandomKey& key, std::uint32_t block, T* out, int count) {
-      const std::array<float, 4> normals = random_normals(key, block);
+      const FourOf<float> normals = random_normals(key, block);
       for (int i = 0; i < count; ++i) out[i] = static_cast<T>(static_cast<float>(deviation) * normals[i]);
     });
   }

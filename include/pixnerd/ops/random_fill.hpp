@@ -31,8 +31,8 @@ struct random_fill_kernel<Cpu> {
   static void uniform(std::int64_t count, const RandomKey& key, T* y) {
     fill(count, y, [=](std::uint32_t block) {
       const RandomWords words = random_words(key, block);
-      return std::array{uniform_from_word(words[0]), uniform_from_word(words[1]), uniform_from_word(words[2]),
-                        uniform_from_word(words[3])};
+      return FourOf<float>{uniform_from_word(words[0]), uniform_from_word(words[1]),
+                           uniform_from_word(words[2]), uniform_from_word(words[3])};
     });
   }
 

@@ -1,0 +1,15 @@
+/// \file
+/// std::bit_cast for both devices: nvcc does not let device code call the standard one.
+#pragma once
+
+#include <pixnerd/core/annotations.hpp>
+
+namespace pixnerd {
+
+/// The same bits as a value of another type of the same size.
+template <class To, class From>
+PIXNERD_HOST_DEVICE constexpr To bit_cast(const From& from) {
+  return __builtin_bit_cast(To, from);
+}
+
+}  // namespace pixnerd
