@@ -44,6 +44,8 @@ struct FourOf {
 
   PIXNERD_HOST_DEVICE T& operator[](std::uint64_t i) { return values[i]; }
   PIXNERD_HOST_DEVICE const T& operator[](std::uint64_t i) const { return values[i]; }
+  const T* begin() const { return values; }
+  const T* end() const { return values + 4; }
   bool operator==(const FourOf&) const = default;
 };
 
