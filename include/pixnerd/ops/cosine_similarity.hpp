@@ -26,7 +26,7 @@ struct cosine_similarity_kernel<Cpu> {
   /// inverse_norms (rows, 2): of x and of y.
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, double epsilon, const T* x, const T* y,
-                      T* cosine, T* inverse_norms) {
+                      T* cosine, wide_t<T>* inverse_norms) {
     parallel_ranges(rows, grain(width), [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         const T* a = x + row * width;
@@ -46,8 +46,8 @@ struct cosine_similarity_kernel<Cpu> {
   /// Either target may be false. Both may be one tensor's: grad_x contributes first.
   template <class T>
   static void backward(std::int64_t rows, std::int64_t width, double epsilon, const T* x, const T* y,
-                       const T* cosine, const T* inverse_norms, const T* grad_cosine, GradTarget<T> grad_x,
-                       GradTarget<T> grad_y) {
+                       const T* cosine, const wide_t<T>* inverse_norms, const T* grad_cosine,
+                       GradTarget<T> grad_x, GradTarget<T> grad_y) {
     const T clamped = T(1) / T(epsilon);  // the inverse of a norm that does not depend on its vector
     parallel_ranges(rows, grain(width), [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
@@ -83,7 +83,8 @@ Tensor<T, Device> cosine_similarity(const Tensor<T, Device>& x, const Tensor<T, 
   Shape shape;
   for (int axis = 0; axis + 1 < x.rank(); ++axis) shape.push_back(x.size(axis));
   const std::int64_t rows = x.shape().rows(), width = x.size(-1);
-  Tensor<T, Device> cosine(shape), inverse_norms({rows, 2});
+  Tensor<T, Device> cosine(shape);
+  Tensor<wide_t<T>, Device> inverse_norms({rows, 2});
   kernel::forward(rows, width, epsilon, x.data(), y.data(), cosine.data(), inverse_norms.data());
   if (needs_grad(x, y)) {
     record(cosine, [=](const Tensor<T, Device>& grad_cosine) {

@@ -32,8 +32,8 @@ struct field_mlp_kernel<Cpu> {
   static constexpr double smallest_norm = 1e-12;
 
   template <class T>
-  static void forward(const FieldSizes& s, T epsilon, const T* x, const T* theta, const T* norm_weight,
-                      T* y) {
+  static void forward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
+                      const T* norm_weight, T* y) {
     parallel_for(s.patches, [=](std::int64_t patch) {
       Scratch<T> scratch(Patch<T>::count(s), Patch<T>::pieces);
       Patch<T> p(s, scratch);
@@ -48,9 +48,9 @@ struct field_mlp_kernel<Cpu> {
 
   /// grad_x may lie in the memory of grad_y, provided it is written, not added to.
   template <class T>
-  static void backward(const FieldSizes& s, T epsilon, const T* x, const T* theta, const T* norm_weight,
-                       const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_theta,
-                       GradTarget<T> grad_norm_weight) {
+  static void backward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
+                       const T* norm_weight, const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_theta,
+                       GradTarget<wide_t<T>> grad_norm_weight) {
     const std::int64_t features = s.pixels * s.width, hiddens = s.pixels * s.hidden,
                        matrix = s.width * s.hidden;
     const auto put = [=](std::int64_t i, T sum) {

@@ -31,12 +31,13 @@ struct linear_kernel<Cpu> {
 
   template <class T>
   static void backward_weight(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x,
-                              const T* grad_y, GradTarget<T> grad_weight) {
+                              const T* grad_y, GradTarget<wide_t<T>> grad_weight) {
     parallel_product<T>(out, in, rows, {grad_y, out, true}, {x, in}, grad_weight.data, in, grad_weight.add);
   }
 
   template <class T>
-  static void backward_bias(std::int64_t rows, std::int64_t out, const T* grad_y, GradTarget<T> grad_bias) {
+  static void backward_bias(std::int64_t rows, std::int64_t out, const T* grad_y,
+                            GradTarget<wide_t<T>> grad_bias) {
     parallel_column_sums<T>(rows, out, 256, grad_bias, [=](std::int64_t begin, std::int64_t end, T* sums) {
       for (std::int64_t i = begin; i < end; ++i) {
         for (std::int64_t j = 0; j < out; ++j) sums[j] += grad_y[i * out + j];

@@ -24,7 +24,7 @@ struct normalize_columns_kernel<Cpu> {
 
   template <class T>
   static void forward(std::int64_t count, std::int64_t rows, std::int64_t columns, double epsilon, const T* x,
-                      T* y, T* inverse_norm) {
+                      T* y, wide_t<T>* inverse_norm) {
     for_each_tile(count, columns, [=](std::int64_t matrix, std::int64_t column, std::int64_t n) {
       const T* from = x + matrix * rows * columns + column;
       T* to = y + matrix * rows * columns + column;
@@ -42,10 +42,10 @@ struct normalize_columns_kernel<Cpu> {
 
   template <class T>
   static void backward(std::int64_t count, std::int64_t rows, std::int64_t columns, double epsilon,
-                       const T* y, const T* inverse_norm, const T* grad_y, GradTarget<T> grad_x) {
+                       const T* y, const wide_t<T>* inverse_norm, const T* grad_y, GradTarget<T> grad_x) {
     for_each_tile(count, columns, [=](std::int64_t matrix, std::int64_t column, std::int64_t n) {
       const std::int64_t start = matrix * rows * columns + column;
-      const T* inverse = inverse_norm + matrix * columns + column;
+      const wide_t<T>* inverse = inverse_norm + matrix * columns + column;
       std::array<T, tile> dot{};
       for (std::int64_t i = 0; i < rows; ++i) {
         const std::int64_t row = start + i * columns;
@@ -82,7 +82,8 @@ Tensor<T, Device> normalize_columns(const Tensor<T, Device>& x, double epsilon =
   if (x.rank() != 3) raise<ShapeError>("normalize_columns", "x (N, rows, columns)", text(x.shape()));
   using kernel = normalize_columns_kernel<Device>;
   const std::int64_t count = x.size(0), rows = x.size(1), columns = x.size(2);
-  Tensor<T, Device> y(x.shape()), inverse_norm({count, columns});
+  Tensor<T, Device> y(x.shape());
+  Tensor<wide_t<T>, Device> inverse_norm({count, columns});
   kernel::forward(count, rows, columns, epsilon, x.data(), y.data(), inverse_norm.data());
   if (needs_grad(x)) {
     record(y, [=, slot = x.slot()](const Tensor<T, Device>& grad_y) {

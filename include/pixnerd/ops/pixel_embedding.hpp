@@ -56,8 +56,8 @@ struct pixel_embedding_kernel<Cpu> {
 
   template <class T>
   static void backward(const PixelEmbeddingSizes& s, const T* x, const T* coordinates, const T* weight,
-                       const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_weight,
-                       GradTarget<T> grad_bias) {
+                       const T* grad_y, GradTarget<T> grad_x, GradTarget<wide_t<T>> grad_weight,
+                       GradTarget<wide_t<T>> grad_bias) {
     const std::int64_t in = s.values + s.coordinates, features = s.features, rows = s.patches * s.pixels;
     if (grad_x) {
       parallel_ranges(rows, grain, [=](std::int64_t begin, std::int64_t end) {

@@ -31,12 +31,12 @@ struct qk_norm_rotary_kernel<Cpu> {
 
   template <class T>
   static void forward(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
-                      T epsilon, const T* qkv, const std::array<const T*, 2>& weights, const T* rotary,
-                      const std::array<T*, 3>& out, T* inverse_rms) {
+                      wide_t<T> epsilon, const T* qkv, const std::array<const T*, 2>& weights,
+                      const wide_t<T>* rotary, const std::array<T*, 3>& out, wide_t<T>* inverse_rms) {
     const std::int64_t all = heads * width;
     parallel_ranges(tokens, grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t token = begin; token < end; ++token) {
-        const T* turn = rotary == nullptr ? nullptr : rotary + token % positions * width;
+        const wide_t<T>* turn = rotary == nullptr ? nullptr : rotary + token % positions * width;
         for (int part = 0; part < 2; ++part) {
           for (std::int64_t head = 0; head < heads; ++head) {
             const T* x = qkv + (token * 3 + part) * all + head * width;
@@ -63,9 +63,9 @@ struct qk_norm_rotary_kernel<Cpu> {
 
   template <class T>
   static void backward(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
-                       const T* qkv, const std::array<const T*, 2>& weights, const T* rotary,
-                       const T* inverse_rms, const std::array<const T*, 3>& grad_out, GradTarget<T> grad_qkv,
-                       const std::array<GradTarget<T>, 2>& grad_weights) {
+                       const T* qkv, const std::array<const T*, 2>& weights, const wide_t<T>* rotary,
+                       const wide_t<T>* inverse_rms, const std::array<const T*, 3>& grad_out,
+                       GradTarget<T> grad_qkv, const std::array<GradTarget<wide_t<T>>, 2>& grad_weights) {
     const std::int64_t all = heads * width;
     const auto put = [=](std::int64_t i, T sum) {
       if (const auto& target = grad_weights[i / width]) target.put(i % width, sum);
@@ -74,7 +74,7 @@ struct qk_norm_rotary_kernel<Cpu> {
         tokens, 2 * width, grain, put, [=](std::int64_t begin, std::int64_t end, T* sums) {
           std::array<T, max_width> unturned, scaled;
           for (std::int64_t token = begin; token < end; ++token) {
-            const T* turn = rotary == nullptr ? nullptr : rotary + token % positions * width;
+            const wide_t<T>* turn = rotary == nullptr ? nullptr : rotary + token % positions * width;
             for (int part = 0; part < 2; ++part) {
               for (std::int64_t head = 0; head < heads; ++head) {
                 const std::int64_t at = (token * 3 + part) * all + head * width;
@@ -122,7 +122,8 @@ template <class T, class Device>
 std::array<Tensor<T, Device>, 3> qk_norm_rotary(const Tensor<T, Device>& qkv,
                                                 const Tensor<T, Device>& q_weight,
                                                 const Tensor<T, Device>& k_weight,
-                                                const Tensor<T, Device>& rotary, double epsilon = 1e-6) {
+                                                const Tensor<wide_t<T>, Device>& rotary,
+                                                double epsilon = 1e-6) {
   if (qkv.rank() != 3 || q_weight.rank() != 1 || !(q_weight.shape() == k_weight.shape()) ||
       q_weight.size(0) < 1 || qkv.size(2) % (3 * q_weight.size(0)) != 0) {
     raise<ShapeError>(
@@ -146,13 +147,13 @@ std::array<Tensor<T, Device>, 3> qk_norm_rotary(const Tensor<T, Device>& qkv,
   Tensor<wide_t<T>, Device> inverse_rms({batch, positions, 2, heads});
   const std::array<const T*, 2> weights{q_weight.data(), k_weight.data()};
   kernel::forward(batch * positions, positions, heads, width, static_cast<wide_t<T>>(epsilon), qkv.data(),
-                  weights, static_cast<const T*>(rotary.data()),
+                  weights, static_cast<const wide_t<T>*>(rotary.data()),
                   {out[0].data(), out[1].data(), out[2].data()}, inverse_rms.data());
   if (needs_grad(qkv, q_weight, k_weight)) {
     record(out, [=](const std::array<Tensor<T, Device>, 3>& grad_out) {
       using W = wide_t<T>;
       kernel::backward(batch * positions, positions, heads, width, static_cast<const T*>(qkv.data()),
-                       {q_weight.data(), k_weight.data()}, static_cast<const T*>(rotary.data()),
+                       {q_weight.data(), k_weight.data()}, static_cast<const W*>(rotary.data()),
                        static_cast<const W*>(inverse_rms.data()),
                        {grad_out[0].data(), grad_out[1].data(), grad_out[2].data()},
                        grad_target<T>(qkv.slot()),

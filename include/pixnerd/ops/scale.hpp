@@ -19,7 +19,7 @@ struct scale_kernel<Cpu> {
 
   /// y = factor * x, written or added.
   template <class T>
-  static void multiply(std::int64_t count, const T* x, T factor, GradTarget<T> y) {
+  static void multiply(std::int64_t count, const T* x, wide_t<T> factor, GradTarget<T> y) {
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) y.put(i, factor * x[i]);
     });
@@ -27,7 +27,7 @@ struct scale_kernel<Cpu> {
 
   /// y = x + number.
   template <class T>
-  static void add(std::int64_t count, const T* x, T number, T* y) {
+  static void add(std::int64_t count, const T* x, wide_t<T> number, T* y) {
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] + number;
     });
@@ -38,7 +38,7 @@ struct scale_kernel<Cpu> {
 template <class T, class Device>
 Tensor<T, Device> scale(const Tensor<T, Device>& x, double factor) {
   using kernel = scale_kernel<Device>;
-  const T number = static_cast<T>(factor);
+  const auto number = static_cast<wide_t<T>>(factor);
   Tensor<T, Device> y(x.shape());
   kernel::multiply(x.count(), x.data(), number, GradTarget<T>{y.data()});
   if (needs_grad(x)) {
@@ -54,11 +54,11 @@ template <class T, class Device>
 Tensor<T, Device> add_scalar(const Tensor<T, Device>& x, double number) {
   using kernel = scale_kernel<Device>;
   Tensor<T, Device> y(x.shape());
-  kernel::add(x.count(), x.data(), static_cast<T>(number), y.data());
+  kernel::add(x.count(), x.data(), static_cast<wide_t<T>>(number), y.data());
   if (needs_grad(x)) {
     record(y, [slot = x.slot()](const Tensor<T, Device>& grad_y) {
       if (slot->adopt(grad_y)) return;
-      kernel::multiply(grad_y.count(), grad_y.data(), T(1), grad_target<T>(slot));
+      kernel::multiply(grad_y.count(), grad_y.data(), wide_t<T>(1), grad_target<T>(slot));
     });
   }
   return y;

@@ -23,7 +23,7 @@ template <>
 struct weighted_sum_kernel<Cpu> {
   /// y = sum of terms[k].first * terms[k].second over at least one term.
   template <class T>
-  static void forward(std::int64_t count, const std::vector<std::pair<T, const T*>>& terms, T* y) {
+  static void forward(std::int64_t count, const std::vector<std::pair<wide_t<T>, const T*>>& terms, T* y) {
     // A piece of y stays in the first-level cache while the terms pass over it.
     parallel_ranges(count, 2048, [&](std::int64_t begin, std::int64_t end) {
       const auto [first, x0] = terms[0];
@@ -42,21 +42,21 @@ template <class T, class Device>
 Tensor<T, Device> weighted_sum(const std::vector<std::pair<double, Tensor<T, Device>>>& terms) {
   if (terms.empty()) raise<ValueError>("weighted_sum", "at least one term", "none");
   const Shape& shape = terms[0].second.shape();
-  std::vector<std::pair<T, const T*>> pointers;
+  std::vector<std::pair<wide_t<T>, const T*>> pointers;
   bool wants_grad = false;
   for (const auto& [factor, x] : terms) {
     if (!(x.shape() == shape)) {
       raise<ShapeError>("weighted_sum", text("tensors of one shape, ", shape), text(x.shape()));
     }
-    pointers.emplace_back(static_cast<T>(factor), x.data());
+    pointers.emplace_back(static_cast<wide_t<T>>(factor), x.data());
     wants_grad = wants_grad || needs_grad(x);
   }
   Tensor<T, Device> y(shape);
   weighted_sum_kernel<Device>::forward(y.count(), pointers, y.data());
   if (wants_grad) {
-    std::vector<std::pair<T, std::shared_ptr<GradSlot<Device>>>> inputs;
+    std::vector<std::pair<wide_t<T>, std::shared_ptr<GradSlot<Device>>>> inputs;
     for (const auto& [factor, x] : terms) {
-      if (x.slot()) inputs.emplace_back(static_cast<T>(factor), x.slot());
+      if (x.slot()) inputs.emplace_back(static_cast<wide_t<T>>(factor), x.slot());
     }
     record(y, [inputs = std::move(inputs)](const Tensor<T, Device>& grad_y) {
       for (const auto& [factor, slot] : inputs) {

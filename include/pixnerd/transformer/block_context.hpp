@@ -6,12 +6,13 @@
 
 namespace pixnerd {
 
-/// Shared by all blocks of one forward pass. Blocks read what they need and ignore the rest.
+/// Shared by all blocks of one forward pass; T is the type of the tokens. Blocks read what they need and
+/// ignore the rest.
 template <class T, class Device>
 struct BlockContext {
-  Tensor<T, Device> condition;  ///< (B, D): one vector per image, for adaptive norms
-  Tensor<T, Device> rotary;     ///< (L, d): see rotary_table.hpp; undefined for no rotary embedding
-  Tensor<T, Device> text;       ///< (B, n, D): text tokens, for joint attention; undefined without text
+  Tensor<wide_t<T>, Device> condition;  ///< (B, D): one vector per image, for adaptive norms
+  Tensor<wide_t<T>, Device> rotary;     ///< (L, d): see rotary_table.hpp; undefined for no rotary embedding
+  Tensor<T, Device> text;               ///< (B, n, D): text tokens, for joint attention; undefined without
 };
 
 }  // namespace pixnerd
