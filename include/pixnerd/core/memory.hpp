@@ -136,6 +136,10 @@ struct memory_transfer<Cpu> {
   static void zero(void* to, std::size_t bytes) {
     if (bytes > 0) std::memset(to, 0, bytes);
   }
+  template <class T>
+  static void fill(T* to, std::int64_t count, T value) {
+    std::fill_n(to, count, value);
+  }
   static void from_host(void* to, const void* from, std::size_t bytes) { copy(to, from, bytes); }
   static void to_host(void* to, const void* from, std::size_t bytes) { copy(to, from, bytes); }
 };

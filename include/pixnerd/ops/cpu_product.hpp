@@ -12,6 +12,9 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
+#ifndef EIGEN_NO_CUDA
+#define EIGEN_NO_CUDA  // in CUDA files, Eigen would give up its vector instructions to serve device code
+#endif
 #include <Eigen/Core>
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop

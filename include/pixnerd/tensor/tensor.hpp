@@ -54,8 +54,9 @@ class Tensor {
 
   /// All elements equal to `value`.
   static Tensor full(const Shape& shape, T value) {
-    const std::vector<T> values(static_cast<std::size_t>(shape.count()), value);
-    return from_host(shape, values);
+    Tensor out(shape);
+    memory_transfer<Device>::fill(out.data(), out.count(), value);
+    return out;
   }
 
   static Tensor zeros(const Shape& shape) {

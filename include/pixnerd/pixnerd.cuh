@@ -1,0 +1,7 @@
+/// \file
+/// The GPU's code for everything that pixnerd.hpp declares; pixnerd.hpp includes it where nvcc compiles.
+#pragma once
+
+#include <pixnerd/pixnerd.hpp>
+
+#include <pixnerd/ops/silu.cuh>

@@ -1,0 +1,152 @@
+/// \file
+/// Compares an operation on the GPU with the same on the CPU: values and all gradients, written and added.
+#pragma once
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <pixnerd/pixnerd.cuh>
+
+namespace pixnerd {
+
+/// An input of an operation. Gradients of parameters are collected in wide_t<T>, those of activations in T.
+struct Input {
+  Shape shape;
+  bool is_parameter = false;
+};
+
+inline Input parameter(const Shape& shape) {
+  return {shape, true};
+}
+
+/// How far the GPU may be from the CPU, ||a - b|| / ||b||, for results of these elements.
+template <class T>
+constexpr double device_tolerance = 1e-5;
+template <>
+inline constexpr double device_tolerance<double> = 1e-12;
+template <>
+inline constexpr double device_tolerance<bfloat16> = 5e-3;
+
+namespace detail {
+
+/// Standard normal elements, the same for the same stream.
+template <class T>
+std::vector<T> random_elements(std::int64_t count, std::uint32_t stream) {
+  std::vector<T> out;
+  for (const double value : test_values(count, 11, stream)) {
+    if constexpr (std::same_as<T, bfloat16>) {
+      out.push_back(bfloat16(static_cast<float>(value)));
+    } else {
+      out.push_back(static_cast<T>(value));
+    }
+  }
+  return out;
+}
+
+template <class T, class Device>
+std::vector<double> doubles_of(const Tensor<T, Device>& x) {
+  std::vector<double> out;
+  for (const T value : x.to_host()) out.push_back(static_cast<double>(static_cast<wide_t<T>>(value)));
+  return out;
+}
+
+/// The output of an operation and the gradients of its inputs.
+struct Results {
+  std::vector<double> output;
+  std::vector<std::vector<double>> gradients;
+};
+
+template <class G, class T, class Device>
+Tensor<G, Device> bind_gradient(const Tensor<T, Device>& leaf, bool add, std::uint32_t stream) {
+  auto memory =
+      add ? Tensor<G, Device>::from_host(leaf.shape(), random_elements<G>(leaf.count(), stream))
+          : Tensor<G, Device>::full(leaf.shape(), static_cast<G>(std::numeric_limits<float>::quiet_NaN()));
+  leaf.slot()->bind(memory, add);
+  return memory;
+}
+
+template <class T, class Device, class Function>
+Results run_on(const std::vector<Input>& inputs, Function& function, bool add) {
+  using W = wide_t<T>;
+  std::vector<Tensor<T, Device>> leaves;
+  std::vector<Tensor<T, Device>> activations(inputs.size());
+  std::vector<Tensor<W, Device>> parameters(inputs.size());
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    const auto stream = static_cast<std::uint32_t>(k);
+    const Shape& shape = inputs[k].shape;
+    leaves.push_back(Tensor<T, Device>::from_host(shape, random_elements<T>(shape.count(), stream)));
+    require_grad(leaves[k]);
+    if (inputs[k].is_parameter) {
+      parameters[k] = bind_gradient<W>(leaves[k], add, 100 + stream);
+    } else {
+      activations[k] = bind_gradient<T>(leaves[k], add, 100 + stream);
+    }
+  }
+  Results results;
+  Tape tape;
+  const auto output = function(leaves);
+  using Output = std::remove_cvref_t<decltype(*output.data())>;
+  results.output = doubles_of(output);
+  if (!output.slot()) return results;
+  tape.backward(
+      output, Tensor<Output, Device>::from_host(output.shape(), random_elements<Output>(output.count(), 50)));
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    if (!leaves[k].slot()->written()) {
+      results.gradients.emplace_back();
+    } else {
+      results.gradients.push_back(inputs[k].is_parameter ? doubles_of(parameters[k])
+                                                         : doubles_of(activations[k]));
+    }
+  }
+  return results;
+}
+
+inline void check_close(const std::string& what, const std::vector<double>& gpu,
+                        const std::vector<double>& cpu, double tolerance) {
+  BOOST_TEST_REQUIRE(gpu.size() == cpu.size(),
+                     what << ": " << gpu.size() << " elements, expected " << cpu.size());
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < gpu.size(); ++i) {
+    difference += (gpu[i] - cpu[i]) * (gpu[i] - cpu[i]);
+    norm += cpu[i] * cpu[i];
+  }
+  const double error = std::sqrt(difference) / (norm > 0 ? std::sqrt(norm) : 1.0);
+  // Written so that NaN fails.
+  BOOST_TEST((error <= tolerance), what << " on the GPU is off by " << error << ", allowed " << tolerance);
+}
+
+}  // namespace detail
+
+/// Calls function(leaves) with the same random inputs on both devices and compares. `function` takes a
+/// std::vector<Tensor<T, Device>> on either device and returns one tensor.
+template <class T, class Function>
+void compare_devices(const std::string& what, const std::vector<Input>& inputs, Function function,
+                     double tolerance = device_tolerance<T>) {
+  for (const bool add : {false, true}) {
+    const auto cpu = detail::run_on<T, Cpu>(inputs, function, add);
+    const auto gpu = detail::run_on<T, Cuda>(inputs, function, add);
+    std::string shapes;
+    for (const auto& input : inputs) shapes += input.shape.string();
+    const std::string where = text(what, " ", element_name<T>, " ", shapes, add ? ", added" : "");
+    detail::check_close(where + ": output", gpu.output, cpu.output, tolerance);
+    BOOST_TEST_REQUIRE(gpu.gradients.size() == cpu.gradients.size());
+    for (std::size_t k = 0; k < cpu.gradients.size(); ++k) {
+      detail::check_close(text(where, ": gradient of input ", k), gpu.gradients[k], cpu.gradients[k],
+                          tolerance);
+    }
+  }
+}
+
+/// The same for every element type.
+template <class Function>
+void compare_devices_in_all_types(const std::string& what, const std::vector<Input>& inputs,
+                                  Function function) {
+  compare_devices<float>(what, inputs, function);
+  compare_devices<double>(what, inputs, function);
+  compare_devices<bfloat16>(what, inputs, function);
+}
+
+}  // namespace pixnerd

@@ -1,0 +1,370 @@
+/// \file
+/// As much of the CUDA runtime as the library calls, on the CPU; see emulator.hpp. The "GPU" has 4 GiB.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+#include "emulator.hpp"
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+#define __shared__ static thread_local
+#define __align__(n) alignas(n)
+
+#define threadIdx (::emulation::current_thread->index)
+#define blockIdx (::emulation::current_block->index)
+#define blockDim (::emulation::current_block->size)
+#define gridDim (::emulation::current_block->grid)
+
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+struct alignas(8) float2 {
+  float x, y;
+};
+
+inline void __syncthreads() {
+  emulation::meet(emulation::current_block->barrier, [] { return emulation::current_block->live; });
+}
+inline void __syncwarp(unsigned mask = 0xffffffffu) {
+  emulation::with_warp(mask, 0, [](auto) { return 0; });
+}
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int = 32) {
+  const unsigned lane = emulation::current_thread->linear % emulation::lanes;
+  return emulation::with_warp(mask, value,
+                              [&](auto from) { return from(lane ^ static_cast<unsigned>(lane_mask)); });
+}
+template <class T>
+T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
+  const unsigned lane = emulation::current_thread->linear % emulation::lanes;
+  const auto w = static_cast<unsigned>(width);
+  return emulation::with_warp(
+      mask, value, [&](auto from) { return from(lane / w * w + static_cast<unsigned>(source) % w); });
+}
+template <class T>
+T __shfl_down_sync(unsigned mask, T value, unsigned delta, int = 32) {
+  const unsigned lane = emulation::current_thread->linear % emulation::lanes;
+  return emulation::with_warp(mask, value,
+                              [&](auto from) { return from(lane + delta < 32 ? lane + delta : lane); });
+}
+template <class T>
+T __shfl_up_sync(unsigned mask, T value, unsigned delta, int = 32) {
+  const unsigned lane = emulation::current_thread->linear % emulation::lanes;
+  return emulation::with_warp(mask, value,
+                              [&](auto from) { return from(lane >= delta ? lane - delta : lane); });
+}
+inline unsigned __ballot_sync(unsigned mask, int predicate) {
+  return emulation::with_warp(mask, predicate, [&](auto from) {
+    unsigned out = 0;
+    for (unsigned lane = 0; lane < emulation::lanes; ++lane) {
+      if ((mask >> lane & 1u) != 0 && from(lane) != 0) out |= 1u << lane;
+    }
+    return out;
+  });
+}
+inline int __any_sync(unsigned mask, int predicate) {
+  return __ballot_sync(mask, predicate) != 0;
+}
+inline int __all_sync(unsigned mask, int predicate) {
+  return __ballot_sync(mask, predicate) == mask;
+}
+inline float __uint_as_float(unsigned bits) {
+  return __builtin_bit_cast(float, bits);
+}
+inline unsigned __float_as_uint(float value) {
+  return __builtin_bit_cast(unsigned, value);
+}
+inline void __threadfence() {}
+
+/// Blocks run on several threads: integers only, where the order does not matter.
+template <class T>
+T atomicAdd(T* at, T value) {
+  static_assert(std::is_integral_v<T>, "a sum of floating-point numbers by atomics has no fixed order");
+  return __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST);
+}
+template <class T>
+T atomicMin(T* at, T value) {
+  T before = __atomic_load_n(at, __ATOMIC_SEQ_CST);
+  while (value < before &&
+         !__atomic_compare_exchange_n(at, &before, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+  }
+  return before;
+}
+template <class T>
+T atomicMax(T* at, T value) {
+  T before = __atomic_load_n(at, __ATOMIC_SEQ_CST);
+  while (value > before &&
+         !__atomic_compare_exchange_n(at, &before, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+  }
+  return before;
+}
+
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorLaunchFailure = 719,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901,
+};
+enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive };
+enum cudaStreamCaptureMode {
+  cudaStreamCaptureModeGlobal,
+  cudaStreamCaptureModeThreadLocal,
+  cudaStreamCaptureModeRelaxed
+};
+enum cudaMemcpyKind {
+  cudaMemcpyHostToDevice,
+  cudaMemcpyDeviceToHost,
+  cudaMemcpyDeviceToDevice,
+  cudaMemcpyDefault
+};
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+inline constexpr unsigned cudaStreamNonBlocking = 1;
+
+namespace emulation {
+
+struct Graph {
+  std::vector<std::function<void()>> nodes;
+};
+struct Stream {
+  std::unique_ptr<Graph> captured;
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  bool invalid = false;
+};
+
+inline constexpr std::size_t gpu_memory = std::size_t{4} << 30;
+inline constexpr std::size_t guard = 64;
+
+struct Gpu {
+  std::mutex mutex;
+  std::map<void*, std::size_t> allocations;
+  std::size_t used = 0;
+  cudaError_t last_error = cudaSuccess;
+  std::string fault;  // of the last kernel that failed
+  int devices = 1;
+  int fail_allocation = -1;  // counts down to an allocation that fails
+  Stream stream;
+
+  static Gpu& instance() {
+    static Gpu* gpu = new Gpu;
+    return *gpu;
+  }
+  cudaError_t fail(cudaError_t error) { return last_error = error; }
+
+  /// Does work now, or keeps it for a graph.
+  cudaError_t submit(std::function<void()> work) {
+    if (stream.captured) {
+      stream.captured->nodes.push_back(std::move(work));
+      return cudaSuccess;
+    }
+    return run(work);
+  }
+  cudaError_t run(const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      fault = error.what();
+      return fail(cudaErrorLaunchFailure);
+    }
+    return cudaSuccess;
+  }
+};
+
+}  // namespace emulation
+
+using cudaStream_t = emulation::Stream*;
+using cudaGraph_t = emulation::Graph*;
+using cudaGraphExec_t = emulation::Graph*;
+using cudaEvent_t = int*;
+
+struct cudaDeviceProp {
+  char name[256] = "emulated GPU";
+  int major = 9, minor = 0, multiProcessorCount = 2;
+  std::size_t totalGlobalMem = emulation::gpu_memory;
+};
+
+inline const char* cudaGetErrorName(cudaError_t error) {
+  switch (error) {
+    case cudaSuccess:
+      return "cudaSuccess";
+    case cudaErrorMemoryAllocation:
+      return "cudaErrorMemoryAllocation";
+    case cudaErrorLaunchFailure:
+      return "cudaErrorLaunchFailure";
+    case cudaErrorStreamCaptureUnsupported:
+      return "cudaErrorStreamCaptureUnsupported";
+    case cudaErrorStreamCaptureInvalidated:
+      return "cudaErrorStreamCaptureInvalidated";
+    default:
+      return "cudaErrorInvalidValue";
+  }
+}
+inline const char* cudaGetErrorString(cudaError_t error) {
+  return error == cudaErrorLaunchFailure ? emulation::Gpu::instance().fault.c_str() : "emulated";
+}
+inline cudaError_t cudaGetLastError() {
+  return std::exchange(emulation::Gpu::instance().last_error, cudaSuccess);
+}
+inline cudaError_t cudaPeekAtLastError() {
+  return emulation::Gpu::instance().last_error;
+}
+inline cudaError_t cudaGetDeviceCount(int* count) {
+  *count = emulation::Gpu::instance().devices;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGetDevice(int* index) {
+  *index = 0;
+  return cudaSuccess;
+}
+inline cudaError_t cudaSetDevice(int) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+  *properties = {};
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  *total = emulation::gpu_memory;
+  *free = emulation::gpu_memory - emulation::Gpu::instance().used;
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaMalloc(void** out, std::size_t bytes) {
+  auto& gpu = emulation::Gpu::instance();
+  const std::lock_guard lock(gpu.mutex);
+  *out = nullptr;
+  if (gpu.stream.captured && gpu.stream.mode != cudaStreamCaptureModeRelaxed) {
+    gpu.stream.invalid = true;
+    return gpu.fail(cudaErrorStreamCaptureUnsupported);
+  }
+  const bool fails = gpu.fail_allocation >= 0 && gpu.fail_allocation-- == 0;
+  if (fails || gpu.used + bytes > emulation::gpu_memory) return gpu.fail(cudaErrorMemoryAllocation);
+  void* memory = std::aligned_alloc(256, (bytes + emulation::guard + 255) / 256 * 256);
+  if (memory == nullptr) return gpu.fail(cudaErrorMemoryAllocation);
+  std::memset(memory, 0xff, (bytes + emulation::guard + 255) / 256 * 256);
+  gpu.allocations[memory] = bytes;
+  gpu.used += bytes;
+  *out = memory;
+  return cudaSuccess;
+}
+template <class T>
+cudaError_t cudaMalloc(T** out, std::size_t bytes) {
+  return cudaMalloc(reinterpret_cast<void**>(out), bytes);
+}
+inline cudaError_t cudaFree(void* memory) {
+  auto& gpu = emulation::Gpu::instance();
+  const std::lock_guard lock(gpu.mutex);
+  if (memory == nullptr) return cudaSuccess;
+  const auto found = gpu.allocations.find(memory);
+  if (found == gpu.allocations.end()) return gpu.fail(cudaErrorInvalidValue);
+  const auto* end = static_cast<unsigned char*>(memory) + found->second;
+  for (std::size_t i = 0; i < emulation::guard; ++i) {
+    if (end[i] != 0xff) {
+      std::fprintf(stderr, "emulated GPU: memory of %zu bytes was written beyond its end\n", found->second);
+      std::abort();
+    }
+  }
+  gpu.used -= found->second;
+  gpu.allocations.erase(found);
+  std::free(memory);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMallocHost(void** out, std::size_t bytes) {
+  *out = std::malloc(bytes);
+  return *out == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
+}
+inline cudaError_t cudaFreeHost(void* memory) {
+  std::free(memory);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
+                                   cudaStream_t) {
+  return emulation::Gpu::instance().submit([=] { std::memcpy(to, from, bytes); });
+}
+inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
+  return emulation::Gpu::instance().submit([=] { std::memset(to, value, bytes); });
+}
+
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = &emulation::Gpu::instance().stream;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (!stream->captured) return cudaSuccess;
+  stream->invalid = true;
+  return emulation::Gpu::instance().fail(cudaErrorStreamCaptureUnsupported);
+}
+inline cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+  *status = stream->captured ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  return cudaSuccess;
+}
+inline cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+  std::swap(*mode, emulation::Gpu::instance().stream.mode);
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
+  if (stream->captured) return cudaErrorInvalidValue;
+  stream->captured = std::make_unique<emulation::Graph>();
+  stream->mode = mode;
+  stream->invalid = false;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  *graph = nullptr;
+  const auto captured = std::move(stream->captured);
+  if (stream->invalid) return emulation::Gpu::instance().fail(cudaErrorStreamCaptureInvalidated);
+  *graph = new emulation::Graph(*captured);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* out, cudaGraph_t graph, unsigned long long = 0) {
+  *out = new emulation::Graph(*graph);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t) {
+  for (const auto& node : graph->nodes) {
+    if (const auto error = emulation::Gpu::instance().run(node)) return error;
+  }
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  *event = new int(0);
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventElapsedTime(float* out, cudaEvent_t, cudaEvent_t) {
+  *out = 1;
+  return cudaSuccess;
+}
