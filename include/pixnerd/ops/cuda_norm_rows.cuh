@@ -2,10 +2,8 @@
 /// Root mean square normalization of rows on the GPU, with and without shift and scale: what rms_norm and norm_modulate
 /// share.
 ///
-/// A team of 8, 16 or 32 threads holds a row in registers, 16 bytes a thread and access, so that a row is read once and
-/// written once. Backward keeps the column sums of its rows in registers, too; blocks of four warps add theirs in shared
-/// memory and leave partial sums for a second launch. Rows that are wider, or not a multiple of 16 bytes, are handled by a
-/// block each that reads them twice.
+/// Forward: a team of 8, 16 or 32 threads holds a row in registers, 16 bytes a thread and access, so that a row is read once
+/// and written once. Rows that are wider, or not a multiple of 16 bytes, are handled by a block each that reads them twice.
 #pragma once
 
 #include <algorithm>
