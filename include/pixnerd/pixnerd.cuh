@@ -7,7 +7,11 @@
 #include <pixnerd/core/replay.cuh>
 #include <pixnerd/core/upload.cuh>
 #include <pixnerd/ops/flow_mix.cuh>
+#include <pixnerd/ops/gated_residual.cuh>
+#include <pixnerd/ops/modulate.cuh>
+#include <pixnerd/ops/norm_modulate.cuh>
 #include <pixnerd/ops/random_fill.cuh>
+#include <pixnerd/ops/rms_norm.cuh>
 #include <pixnerd/ops/silu.cuh>
 #include <pixnerd/ops/weighted_sum.cuh>
 #include <pixnerd/optim/adamw.cuh>
