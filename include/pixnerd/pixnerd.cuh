@@ -4,4 +4,7 @@
 
 #include <pixnerd/pixnerd.hpp>
 
+#include <pixnerd/ops/batched_product.cuh>
+#include <pixnerd/ops/linear.cuh>
+#include <pixnerd/ops/pixel_embedding.cuh>
 #include <pixnerd/ops/silu.cuh>
