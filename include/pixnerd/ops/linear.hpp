@@ -60,6 +60,15 @@ struct linear_kernel<Cpu> {
       }
     });
   }
+
+  /// Both at once, for devices that gain by it.
+  template <class T>
+  static void backward_weight_and_bias(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x,
+                                       const T* grad_y, GradTarget<wide_t<T>> grad_weight,
+                                       GradTarget<wide_t<T>> grad_bias) {
+    backward_weight(rows, in, out, x, grad_y, grad_weight);
+    backward_bias(rows, out, grad_y, grad_bias);
+  }
 };
 
 namespace detail {
@@ -86,9 +95,15 @@ Tensor<Y, Device> linear_as(const Tensor<T, Device>& x, const Tensor<T, Device>&
       const auto rounded = cast<T>(grad_y);
       const T* g = rounded.data();
       if (x.slot()) kernel::backward_x(rows, in, out, weight.data(), g, grad_target<T>(x.slot()));
-      if (weight.slot())
-        kernel::backward_weight(rows, in, out, x.data(), g, grad_target<wide_t<T>>(weight.slot()));
-      if (bias) kernel::backward_bias(rows, out, g, grad_target<wide_t<T>>(bias));
+      const auto grad_weight = grad_target<wide_t<T>>(weight.slot()),
+                 grad_bias = grad_target<wide_t<T>>(bias);
+      if (weight.slot() && bias) {
+        kernel::backward_weight_and_bias(rows, in, out, x.data(), g, grad_weight, grad_bias);
+      } else if (weight.slot()) {
+        kernel::backward_weight(rows, in, out, x.data(), g, grad_weight);
+      } else if (bias) {
+        kernel::backward_bias(rows, out, g, grad_bias);
+      }
     });
   }
   return y;
