@@ -6,15 +6,15 @@
 
 #include <pixnerd/core/replay.cuh>
 #include <pixnerd/core/upload.cuh>
+#include <pixnerd/ops/batched_product.cuh>
 #include <pixnerd/ops/flow_mix.cuh>
 #include <pixnerd/ops/gated_residual.cuh>
+#include <pixnerd/ops/linear.cuh>
 #include <pixnerd/ops/modulate.cuh>
 #include <pixnerd/ops/norm_modulate.cuh>
+#include <pixnerd/ops/pixel_embedding.cuh>
 #include <pixnerd/ops/random_fill.cuh>
 #include <pixnerd/ops/rms_norm.cuh>
-#include <pixnerd/ops/batched_product.cuh>
-#include <pixnerd/ops/linear.cuh>
-#include <pixnerd/ops/pixel_embedding.cuh>
 #include <pixnerd/ops/silu.cuh>
 #include <pixnerd/ops/weighted_sum.cuh>
 #include <pixnerd/optim/adamw.cuh>
