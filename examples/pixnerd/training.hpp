@@ -77,11 +77,12 @@ inline TrainOptions train_options(const TrainSettings& settings, std::int64_t cl
 struct AdamWithEarlyAverage {
   AdamW adamw;
 
-  template <class Store>
-  void update(Store& store, UpdateSettings settings) const {
+  /// `scale` is what an OptimizerOnDevice is given besides.
+  template <class Store, class... Scale>
+  void update(Store& store, UpdateSettings settings, const Scale&... scale) const {
     const auto step = static_cast<double>(settings.step);
     settings.average_decay = std::min(settings.average_decay, (1 + step) / (10 + step));
-    adamw.update(store, settings);
+    adamw.update(store, settings, scale...);
   }
 };
 

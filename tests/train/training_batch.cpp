@@ -16,13 +16,13 @@ BOOST_AUTO_TEST_CASE(a_sample_draws_the_same_in_any_batch) {
   BOOST_TEST(part.samples == (std::vector<std::uint32_t>{13, 14}), boost::test_tools::per_element());
   BOOST_TEST(part.noise.to_host() == whole.noise.rows(3, 5).to_host(), boost::test_tools::per_element());
   BOOST_TEST(part.labels.to_host() == whole.labels.rows(3, 5).to_host(), boost::test_tools::per_element());
-  for (std::size_t i = 0; i < 2; ++i) BOOST_TEST(part.times[i] == whole.times[i + 3]);
+  for (std::size_t i = 0; i < 2; ++i) BOOST_TEST(part.times.data()[i] == whole.times.data()[i + 3]);
   // Another step, another seed and another sample draw other numbers.
   const auto other_step = draw_training_batch<float, Cpu>(test::Noise(2, 13)(), options, 3, 8);
   const auto other_seed = draw_training_batch<float, Cpu>(test::Noise(2, 13)(), options, 4, 7);
   for (const auto& other : {other_step, other_seed}) {
     BOOST_TEST(other.noise.data()[0] != part.noise.data()[0]);
-    BOOST_TEST(other.times[0] != part.times[0]);
+    BOOST_TEST(other.times.data()[0] != part.times.data()[0]);
   }
   BOOST_TEST(part.noise.data()[0] != part.noise.rows(1, 2).data()[0]);
 }

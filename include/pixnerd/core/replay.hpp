@@ -17,7 +17,8 @@ namespace pixnerd {
 /// the host: what changes from call to call is put into fixed tensors before. What it leaves on the host, the
 /// last call that was made leaves. The CPU simply calls `work`.
 ///
-/// Constructed with false it calls `work` each time on every device.
+/// Constructed with false it calls `work` each time on every device. Two of them that never run at once, and
+/// whose work leaves nothing behind in memory of its own, may share that memory.
 template <class Device>
 class Replay {
   static_assert(sizeof(Device) == 0,
@@ -30,7 +31,9 @@ class Replay<Cpu> {
   /// Whether calls of `work` are ever left out on this device.
   static constexpr bool records = false;
 
-  explicit Replay(bool = true) {}
+  explicit Replay(bool record = true) { (void)record; }
+  /// One that shares the memory of `other`.
+  Replay(bool record, const Replay& other) { (void)record, (void)other; }
 
   template <class Work>
   void operator()(Work&& work) {

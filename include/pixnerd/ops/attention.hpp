@@ -10,12 +10,16 @@
 #include <pixnerd/ops/cpu_product.hpp>
 #include <pixnerd/ops/cpu_reduce.hpp>
 #include <pixnerd/ops/cpu_scratch.hpp>
+#include <pixnerd/ops/cpu_wide.hpp>
 
 namespace pixnerd {
 
 /// Sizes of an attention: batch, heads, number of queries and of keys, head width.
 struct AttentionSizes {
   std::int64_t batch = 0, heads = 0, queries = 0, keys = 0, width = 0;
+
+  std::int64_t query_elements() const { return batch * queries * heads * width; }
+  std::int64_t key_elements() const { return batch * keys * heads * width; }
 };
 
 template <class Device>
@@ -84,6 +88,30 @@ struct attention_kernel<Cpu> {
         }
       }
     });
+  }
+
+  /// The same for bfloat16, in float32.
+  template <class T>
+    requires(!is_wide<T>)
+  static void forward(const AttentionSizes& s, const T* q, const T* k, const T* v, T* y) {
+    const WideInput<T> wide_q(q, s.query_elements()), wide_k(k, s.key_elements()),
+        wide_v(v, s.key_elements());
+    const WideOutput<T> wide_y({y}, s.query_elements());
+    forward(s, wide_q.data(), wide_k.data(), wide_v.data(), wide_y.data());
+    wide_y.store();
+  }
+
+  template <class T>
+    requires(!is_wide<T>)
+  static void backward(const AttentionSizes& s, const T* q, const T* k, const T* v, const T* grad_y,
+                       GradTarget<T> grad_q, GradTarget<T> grad_k, GradTarget<T> grad_v) {
+    const WideInput<T> wide_q(q, s.query_elements()), wide_k(k, s.key_elements()),
+        wide_v(v, s.key_elements()), wide_grad(grad_y, s.query_elements());
+    const WideOutput<T> sum_v(grad_v, s.key_elements()), sum_q(grad_q, s.query_elements()),
+        sum_k(grad_k, s.key_elements());
+    backward(s, wide_q.data(), wide_k.data(), wide_v.data(), wide_grad.data(), sum_q.target(), sum_k.target(),
+             sum_v.target());
+    for (const auto* sum : {&sum_v, &sum_q, &sum_k}) sum->store();
   }
 
  private:

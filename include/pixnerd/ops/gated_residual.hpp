@@ -22,12 +22,14 @@ struct gated_residual_kernel<Cpu> {
   template <class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* s, const T* gate,
                       const T* h, T* y) {
+    using W = wide_t<T>;
     const std::int64_t grain = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
     parallel_ranges(batch * length, grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t token = begin; token < end; ++token) {
         const std::int64_t start = token * width;
         const T* g = gate + token / length * width;
-        for (std::int64_t j = 0; j < width; ++j) y[start + j] = s[start + j] + g[j] * h[start + j];
+        for (std::int64_t j = 0; j < width; ++j)
+          y[start + j] = static_cast<T>(W(s[start + j]) + W(g[j]) * W(h[start + j]));
       }
     });
   }
@@ -36,25 +38,27 @@ struct gated_residual_kernel<Cpu> {
   template <class T>
   static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* gate, const T* h,
                        const T* grad_y, GradTarget<T> grad_h, GradTarget<T> grad_gate) {
+    using W = wide_t<T>;
     // A piece of work is one image and as many columns as fit on the stack; it walks over all tokens.
     constexpr std::int64_t columns = 256;
     const std::int64_t tiles = (width + columns - 1) / columns;
     parallel_for(batch * tiles, [=](std::int64_t index) {
       const std::int64_t image = index / tiles, first = index % tiles * columns,
                          n = std::min(columns, width - first), at = image * width + first;
-      std::array<T, columns> sums{};
+      std::array<W, columns> sums{};
       for (std::int64_t token = image * length; token < (image + 1) * length; ++token) {
         const std::int64_t start = token * width + first;
         const T* g = grad_y + start;
         if (grad_gate) {
-          for (std::int64_t j = 0; j < n; ++j) sums[j] += g[j] * h[start + j];
+          for (std::int64_t j = 0; j < n; ++j) sums[j] += W(g[j]) * W(h[start + j]);
         }
         if (grad_h) {
-          for (std::int64_t j = 0; j < n; ++j) grad_h.put(start + j, g[j] * gate[at + j]);
+          for (std::int64_t j = 0; j < n; ++j)
+            grad_h.put(start + j, static_cast<T>(W(g[j]) * W(gate[at + j])));
         }
       }
       if (grad_gate) {
-        for (std::int64_t j = 0; j < n; ++j) grad_gate.put(at + j, sums[j]);
+        for (std::int64_t j = 0; j < n; ++j) grad_gate.put(at + j, static_cast<T>(sums[j]));
       }
     });
   }

@@ -5,6 +5,7 @@
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/ops/cpu_product.hpp>
 #include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu_wide.hpp>
 
 namespace pixnerd {
 
@@ -20,27 +21,41 @@ struct linear_kernel<Cpu> {
   template <class T>
   static void forward(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x, const T* weight,
                       const T* bias, T* y) {
-    parallel_product<T>(rows, out, in, {x, in}, {weight, in, true}, y, out, false, bias);
+    using W = wide_t<T>;
+    const WideInput<T> wide_x(x, rows * in), wide_weight(weight, out * in), wide_bias(bias, out);
+    const WideOutput<T> wide_y({y}, rows * out);
+    parallel_product<W>(rows, out, in, {wide_x.data(), in}, {wide_weight.data(), in, true}, wide_y.data(),
+                        out, false, wide_bias.data());
+    wide_y.store();
   }
 
   template <class T>
   static void backward_x(std::int64_t rows, std::int64_t in, std::int64_t out, const T* weight,
                          const T* grad_y, GradTarget<T> grad_x) {
-    parallel_product<T>(rows, in, out, {grad_y, out}, {weight, in}, grad_x.data, in, grad_x.add);
+    using W = wide_t<T>;
+    const WideInput<T> wide_grad(grad_y, rows * out), wide_weight(weight, out * in);
+    const WideOutput<T> sum(grad_x, rows * in);
+    parallel_product<W>(rows, in, out, {wide_grad.data(), out}, {wide_weight.data(), in}, sum.data(), in,
+                        sum.target().add);
+    sum.store();
   }
 
   template <class T>
   static void backward_weight(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x,
                               const T* grad_y, GradTarget<wide_t<T>> grad_weight) {
-    parallel_product<T>(out, in, rows, {grad_y, out, true}, {x, in}, grad_weight.data, in, grad_weight.add);
+    using W = wide_t<T>;
+    const WideInput<T> wide_grad(grad_y, rows * out), wide_x(x, rows * in);
+    parallel_product<W>(out, in, rows, {wide_grad.data(), out, true}, {wide_x.data(), in}, grad_weight.data,
+                        in, grad_weight.add);
   }
 
   template <class T>
   static void backward_bias(std::int64_t rows, std::int64_t out, const T* grad_y,
                             GradTarget<wide_t<T>> grad_bias) {
-    parallel_column_sums<T>(rows, out, 256, grad_bias, [=](std::int64_t begin, std::int64_t end, T* sums) {
+    using W = wide_t<T>;
+    parallel_column_sums<W>(rows, out, 256, grad_bias, [=](std::int64_t begin, std::int64_t end, W* sums) {
       for (std::int64_t i = begin; i < end; ++i) {
-        for (std::int64_t j = 0; j < out; ++j) sums[j] += grad_y[i * out + j];
+        for (std::int64_t j = 0; j < out; ++j) sums[j] += W(grad_y[i * out + j]);
       }
     });
   }

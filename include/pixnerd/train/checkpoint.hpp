@@ -116,6 +116,7 @@ TrainState load_checkpoint(const std::string& path, const ParameterStore<Precisi
       copy_into(files[f].tensors[i].second, staged[f].tensors[i].second);
     }
   }
+  store.refresh_copies();
   // The pool would keep what was staged for the whole run.
   staged.clear();
   memory_pool<Device>::instance().trim();
