@@ -5,9 +5,22 @@
 #include <pixnerd/pixnerd.hpp>
 
 #include <pixnerd/core/replay.cuh>
+#include <pixnerd/ops/cast.cuh>
+#include <pixnerd/ops/concat.cuh>
+#include <pixnerd/ops/cosine_similarity.cuh>
+#include <pixnerd/ops/elementwise.cuh>
+#include <pixnerd/ops/embedding.cuh>
 #include <pixnerd/ops/flow_mix.cuh>
+#include <pixnerd/ops/mean_squared_error.cuh>
+#include <pixnerd/ops/normalize_columns.cuh>
+#include <pixnerd/ops/patchify.cuh>
 #include <pixnerd/ops/random_fill.cuh>
+#include <pixnerd/ops/reduce.cuh>
+#include <pixnerd/ops/scale.cuh>
 #include <pixnerd/ops/silu.cuh>
+#include <pixnerd/ops/split.cuh>
+#include <pixnerd/ops/swiglu.cuh>
+#include <pixnerd/ops/timestep_features.cuh>
 #include <pixnerd/ops/weighted_sum.cuh>
 #include <pixnerd/optim/adamw.cuh>
 #include <pixnerd/optim/grad_norm.cuh>
