@@ -46,8 +46,7 @@ template <>
 struct cast_kernel<Cuda> {
   template <class From, class To>
   static void run(std::int64_t count, const From* x, GradTarget<To> y) {
-    constexpr int packet =
-        packet_width<From> > packet_width<To> ? packet_width<From> : packet_width<To>;
+    constexpr int packet = packet_width < From >> packet_width<To> ? packet_width<From> : packet_width<To>;
     constexpr int threads = 256;
     if (detail::fit_packets(x, y.data)) {
       launch("cast", detail::cast_kernel_of<packet, From, To>, blocks_for(count, threads * packet), threads,

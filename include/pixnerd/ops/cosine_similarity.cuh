@@ -17,8 +17,8 @@ struct CosineSums {
 
 /// `units` pieces of `width` elements a row; threadIdx.y counts rows.
 template <int width, class T>
-__global__ void cosine_similarity_forward(std::int64_t rows, std::int64_t units, wide_t<T> epsilon, const T* x,
-                                          const T* y, T* cosine, wide_t<T>* inverse_norms) {
+__global__ void cosine_similarity_forward(std::int64_t rows, std::int64_t units, wide_t<T> epsilon,
+                                          const T* x, const T* y, T* cosine, wide_t<T>* inverse_norms) {
   using W = wide_t<T>;
   const std::int64_t row = std::int64_t{blockIdx.x} * blockDim.y + threadIdx.y;
   CosineSums<W> sums;
@@ -87,8 +87,8 @@ template <>
 struct cosine_similarity_kernel<Cuda> {
   /// inverse_norms (rows, 2): of x and of y.
   template <class T>
-  static void forward(std::int64_t rows, std::int64_t width, double epsilon, const T* x, const T* y, T* cosine,
-                      wide_t<T>* inverse_norms) {
+  static void forward(std::int64_t rows, std::int64_t width, double epsilon, const T* x, const T* y,
+                      T* cosine, wide_t<T>* inverse_norms) {
     constexpr int packet = packet_width<T>;
     const auto run = [&](auto kernel, std::int64_t units) {
       const dim3 block = shape(units);

@@ -81,8 +81,7 @@ void cuda_broadcast(const char* op, const BroadcastLoops& loops, const T* g, con
   if (loops.count() == 0) return;
   constexpr int packet = packet_width<T>, threads = 256;
   const auto inner = static_cast<std::size_t>(loops.rank) - 1;
-  const std::int64_t size = loops.size[inner], step_a = loops.stride_a[inner],
-                     step_b = loops.stride_b[inner];
+  const std::int64_t size = loops.size[inner], step_a = loops.stride_a[inner], step_b = loops.stride_b[inner];
   detail::CudaLoops outer;
   for (std::size_t axis = 0; axis < inner; ++axis) {
     outer.append(loops.size[axis], loops.stride_a[axis], loops.stride_b[axis]);

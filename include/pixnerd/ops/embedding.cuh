@@ -110,8 +110,8 @@ struct embedding_kernel<Cuda> {
                        const T* grad_y, GradTarget<wide_t<T>> grad_table) {
     constexpr std::int64_t columns = detail::embedding_columns * warp_size, warps = 8;
     const std::int64_t tiles = (width + columns - 1) / columns;
-    launch("embedding", detail::embedding_backward<T>, blocks_for(rows * tiles, warps), dim3(warp_size, warps),
-           0, rows, tiles, width, count, indices, grad_y, grad_table);
+    launch("embedding", detail::embedding_backward<T>, blocks_for(rows * tiles, warps),
+           dim3(warp_size, warps), 0, rows, tiles, width, count, indices, grad_y, grad_table);
   }
 };
 

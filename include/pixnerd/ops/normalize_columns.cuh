@@ -113,8 +113,8 @@ struct normalize_columns_kernel<Cuda> {
   }
 
   template <class T>
-  static void backward(std::int64_t count, std::int64_t rows, std::int64_t columns, double epsilon, const T* y,
-                       const wide_t<T>* inverse_norm, const T* grad_y, GradTarget<T> grad_x) {
+  static void backward(std::int64_t count, std::int64_t rows, std::int64_t columns, double epsilon,
+                       const T* y, const wide_t<T>* inverse_norm, const T* grad_y, GradTarget<T> grad_x) {
     constexpr int packet = packet_width<T>;
     const auto run = [&](auto kernel, int width) {
       start(kernel, count, rows, columns / width, epsilon_of<T>(epsilon), y, inverse_norm, grad_y, grad_x);

@@ -44,7 +44,8 @@ __device__ inline std::int64_t index_in_images(const PatchSizes& s, const PatchP
   return ((at.image * s.channels + at.channel) * s.height + y) * s.width + x;
 }
 
-__device__ inline std::int64_t index_in_patches(const PatchSizes& s, bool channels_last, const PatchPlace& at) {
+__device__ inline std::int64_t index_in_patches(const PatchSizes& s, bool channels_last,
+                                                const PatchPlace& at) {
   const std::int64_t rows = s.height / s.patch_height, columns = s.width / s.patch_width;
   const std::int64_t patch = (at.image * rows + at.row) * columns + at.column;
   if (channels_last) {
@@ -59,9 +60,8 @@ __global__ void patchify_kernel_of(std::int64_t count, PatchSizes s, bool channe
                                    GradTarget<T> to) {
   const std::int64_t index = thread_index();
   if (index >= count) return;
-  const std::int64_t source = to_patches
-                                  ? index_in_images(s, place_in_patches(s, channels_last, index))
-                                  : index_in_patches(s, channels_last, place_in_images(s, index));
+  const std::int64_t source = to_patches ? index_in_images(s, place_in_patches(s, channels_last, index))
+                                         : index_in_patches(s, channels_last, place_in_images(s, index));
   wide_t<T> values[width];
   load_wide<width>(from + source * width, values);
   put_wide<width>(to, index * width, values);

@@ -21,7 +21,8 @@ struct RepeatScaled {
 template <>
 struct reduce_kernel<Cuda> {
   template <class T>
-  static void forward(std::int64_t outer, std::int64_t n, std::int64_t inner, double factor, const T* x, T* y) {
+  static void forward(std::int64_t outer, std::int64_t n, std::int64_t inner, double factor, const T* x,
+                      T* y) {
     cuda_broadcast_sum<double, T>("reduce", loops(outer, n, inner), outer * inner, x, x, x, {y}, factor,
                                   detail::PlainSum{});
   }
