@@ -5,6 +5,7 @@
 #include <pixnerd/pixnerd.hpp>
 
 #include <pixnerd/core/replay.cuh>
+#include <pixnerd/ops/field_mlp.cuh>
 #include <pixnerd/ops/flow_mix.cuh>
 #include <pixnerd/ops/random_fill.cuh>
 #include <pixnerd/ops/silu.cuh>
