@@ -12,6 +12,7 @@
 #include <pixnerd/ops/cosine_similarity.cuh>
 #include <pixnerd/ops/elementwise.cuh>
 #include <pixnerd/ops/embedding.cuh>
+#include <pixnerd/ops/field_mlp.cuh>
 #include <pixnerd/ops/flow_mix.cuh>
 #include <pixnerd/ops/gated_residual.cuh>
 #include <pixnerd/ops/linear.cuh>
