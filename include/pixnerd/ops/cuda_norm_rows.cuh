@@ -53,7 +53,7 @@ __device__ inline void put_normalized(const NormForward<T>& a, std::int64_t row,
                                       wide_t<T> inverse, wide_t<T> (&values)[packet]) {
   using W = wide_t<T>;
   W w[packet];
-  load_wide(a.weight + column, w);
+  load_wide<packet>(a.weight + column, w);
 #pragma unroll
   for (int j = 0; j < packet; ++j) {
     values[j] *= inverse;
@@ -67,12 +67,12 @@ __device__ inline void put_normalized(const NormForward<T>& a, std::int64_t row,
   if constexpr (modulated) {
     const std::int64_t at = row / a.length * a.width + column;
     W scale[packet], shift[packet];
-    load_wide(a.scale + at, scale);
-    load_wide(a.shift + at, shift);
+    load_wide<packet>(a.scale + at, scale);
+    load_wide<packet>(a.shift + at, shift);
 #pragma unroll
     for (int j = 0; j < packet; ++j) values[j] = values[j] * (W(1) + scale[j]) + shift[j];
   }
-  put_wide(GradTarget<T>{a.y}, row * a.width + column, values);
+  put_wide<packet>(GradTarget<T>{a.y}, row * a.width + column, values);
 }
 
 /// Each team handles `turns` rows.

@@ -87,10 +87,10 @@ __global__ void __launch_bounds__(team == block_team ? block_team : norm_threads
   const std::int64_t column = thread % team * packet;
   const bool owner = column < a.width;
   W factor[packet] = {}, sum[sums * packet] = {};
-  if (owner) load_wide(a.weight + column, factor);
+  if (owner) load_wide<packet>(a.weight + column, factor);
   if constexpr (modulated) {
     W scale[packet] = {};
-    if (owner) load_wide(a.scale + image * a.width + column, scale);
+    if (owner) load_wide<packet>(a.scale + image * a.width + column, scale);
 #pragma unroll
     for (int j = 0; j < packet; ++j) factor[j] *= W(1) + scale[j];
   }
@@ -135,7 +135,7 @@ __global__ void __launch_bounds__(team == block_team ? block_team : norm_threads
       for (int j = 0; j < packet; ++j)
         values[j] =
             static_cast<W>(g[r].values[j]) * factor[j] * inverse[r] - static_cast<W>(x[r].values[j]) * along;
-      put_wide(a.grad_x, row * a.width + column, values);
+      put_wide<packet>(a.grad_x, row * a.width + column, values);
     }
   }
   if (partial == nullptr) return;
@@ -169,7 +169,7 @@ __global__ void norm_backward_block_kernel(NormBackward<T> a) {
   const W along = block_sum(dot) * inverse * inverse * inverse / W(a.width);
   for (std::int64_t j = threadIdx.x; j < a.width; j += blockDim.x) {
     W values[1] = {through(j) * inverse - static_cast<W>(x[j]) * along};
-    put_wide(a.grad_x, row * a.width + j, values);
+    put_wide<1>(a.grad_x, row * a.width + j, values);
   }
 }
 

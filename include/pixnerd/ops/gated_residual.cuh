@@ -20,14 +20,14 @@ struct GatedResidualForward {
                              int step) const {
     using W = wide_t<T>;
     W a[packet];
-    load_wide(gate + image * width + column, a);
+    load_wide<packet>(gate + image * width + column, a);
     for (std::int64_t row = first; row < last; row += step) {
       W values[packet], branch[packet];
-      load_wide(s + row * width + column, values);
-      load_wide(h + row * width + column, branch);
+      load_wide<packet>(s + row * width + column, values);
+      load_wide<packet>(h + row * width + column, branch);
 #pragma unroll
       for (int j = 0; j < packet; ++j) values[j] += a[j] * branch[j];
-      put_wide(GradTarget<T>{y}, row * width + column, values);
+      put_wide<packet>(GradTarget<T>{y}, row * width + column, values);
     }
   }
 };
@@ -43,15 +43,15 @@ struct GatedResidualBackward {
     using W = wide_t<T>;
     const std::int64_t at = row * width + column;
     W g[packet], values[packet];
-    load_wide(grad_y + at, g);
-    load_wide(h + at, values);
+    load_wide<packet>(grad_y + at, g);
+    load_wide<packet>(h + at, values);
 #pragma unroll
     for (int j = 0; j < packet; ++j) sum[0][j] += g[j] * values[j];
     if (!grad_h.data) return;
-    load_wide(gate + row / length * width + column, values);
+    load_wide<packet>(gate + row / length * width + column, values);
 #pragma unroll
     for (int j = 0; j < packet; ++j) values[j] *= g[j];
-    put_wide(grad_h, at, values);
+    put_wide<packet>(grad_h, at, values);
   }
 };
 

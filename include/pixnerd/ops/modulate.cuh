@@ -20,14 +20,14 @@ struct ModulateForward {
                              int step) const {
     using W = wide_t<T>;
     W a[packet], b[packet];
-    load_wide(scale + image * width + column, a);
-    load_wide(shift + image * width + column, b);
+    load_wide<packet>(scale + image * width + column, a);
+    load_wide<packet>(shift + image * width + column, b);
     for (std::int64_t row = first; row < last; row += step) {
       W values[packet];
-      load_wide(x + row * width + column, values);
+      load_wide<packet>(x + row * width + column, values);
 #pragma unroll
       for (int j = 0; j < packet; ++j) values[j] = values[j] * (W(1) + a[j]) + b[j];
-      put_wide(GradTarget<T>{y}, row * width + column, values);
+      put_wide<packet>(GradTarget<T>{y}, row * width + column, values);
     }
   }
 };
@@ -43,18 +43,18 @@ struct ModulateBackward {
     using W = wide_t<T>;
     const std::int64_t at = row * width + column;
     W g[packet], values[packet];
-    load_wide(grad_y + at, g);
-    load_wide(x + at, values);
+    load_wide<packet>(grad_y + at, g);
+    load_wide<packet>(x + at, values);
 #pragma unroll
     for (int j = 0; j < packet; ++j) {
       sum[0][j] += g[j];
       sum[1][j] += g[j] * values[j];
     }
     if (!grad_x.data) return;
-    load_wide(scale + row / length * width + column, values);
+    load_wide<packet>(scale + row / length * width + column, values);
 #pragma unroll
     for (int j = 0; j < packet; ++j) values[j] = g[j] * (W(1) + values[j]);
-    put_wide(grad_x, at, values);
+    put_wide<packet>(grad_x, at, values);
   }
 };
 
