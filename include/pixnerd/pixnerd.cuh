@@ -4,4 +4,5 @@
 
 #include <pixnerd/pixnerd.hpp>
 
+#include <pixnerd/ops/attention.cuh>
 #include <pixnerd/ops/silu.cuh>

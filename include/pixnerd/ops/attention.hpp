@@ -50,8 +50,8 @@ struct attention_kernel<Cpu> {
   }
 
   template <class T>
-  static void backward(const AttentionSizes& s, const T* q, const T* k, const T* v, const T*, const T*,
-                       const T* grad_y, GradTarget<T> grad_q, GradTarget<T> grad_k, GradTarget<T> grad_v) {
+  static void backward(const AttentionSizes& s, const T* q, const T* k, const T* v, const T*, const T* grad_y,
+                       GradTarget<T> grad_q, GradTarget<T> grad_k, GradTarget<T> grad_v) {
     const std::int64_t stride = s.heads * s.width;
     const T scale = T(1) / std::sqrt(T(s.width));
     // All query blocks of a head on one thread, so that the sums over queries have one order.
@@ -104,16 +104,14 @@ struct attention_kernel<Cpu> {
 
   template <class T>
     requires(!is_wide<T>)
-  static void backward(const AttentionSizes& s, const T* q, const T* k, const T* v, const T*,
-                       const wide_t<T>*, const T* grad_y, GradTarget<T> grad_q, GradTarget<T> grad_k,
-                       GradTarget<T> grad_v) {
+  static void backward(const AttentionSizes& s, const T* q, const T* k, const T* v, const wide_t<T>*,
+                       const T* grad_y, GradTarget<T> grad_q, GradTarget<T> grad_k, GradTarget<T> grad_v) {
     const WideInput<T> wide_q(q, s.query_elements()), wide_k(k, s.key_elements()),
         wide_v(v, s.key_elements()), wide_grad(grad_y, s.query_elements());
     const WideOutput<T> sum_v(grad_v, s.key_elements()), sum_q(grad_q, s.query_elements()),
         sum_k(grad_k, s.key_elements());
     backward(s, wide_q.data(), wide_k.data(), wide_v.data(), static_cast<const wide_t<T>*>(nullptr),
-             static_cast<const wide_t<T>*>(nullptr), wide_grad.data(), sum_q.target(), sum_k.target(),
-             sum_v.target());
+             wide_grad.data(), sum_q.target(), sum_k.target(), sum_v.target());
     for (const auto* sum : {&sum_v, &sum_k, &sum_q}) sum->store();
   }
 
@@ -136,10 +134,9 @@ struct attention_kernel<Cpu> {
 };
 
 /// y = softmax(q k^T / sqrt(d)) v for each image and head, over all keys.
-/// q (B, Lq, A, d), k and v (B, Lk, A, d) -> y (B, Lq, A, d). Saves q, k, v, y and, for the kernels that
-/// use it, the logarithm of each softmax's sum; backward computes the scores again, and only a block of rows of
-/// them exists at a time. Throws ShapeError when sizes do not fit or there
-/// are no keys.
+/// q (B, Lq, A, d), k and v (B, Lk, A, d) -> y (B, Lq, A, d). Saves q, k, v and, for the kernels that use it,
+/// the logarithm of each softmax's sum; backward computes the scores again, and only a block of rows of them
+/// exists at a time. Throws ShapeError when sizes do not fit or there are no keys.
 template <class T, class Device>
 Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>& k,
                             const Tensor<T, Device>& v) {
@@ -162,8 +159,8 @@ Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>&
       const auto grad_v = grad_target<T>(v.slot());
       const auto grad_k = grad_target<T>(k.slot());
       const auto grad_q = grad_target<T>(q.slot());
-      kernel::backward(sizes, q.data(), k.data(), v.data(), static_cast<const T*>(y.data()),
-                       static_cast<const W*>(log_sums.data()), grad_y.data(), grad_q, grad_k, grad_v);
+      kernel::backward(sizes, q.data(), k.data(), v.data(), static_cast<const W*>(log_sums.data()),
+                       grad_y.data(), grad_q, grad_k, grad_v);
     });
   }
   return y;
