@@ -26,6 +26,7 @@
 #include <pixnerd/ops/reduce.cuh>
 #include <pixnerd/ops/rms_norm.cuh>
 #include <pixnerd/ops/scale.cuh>
+#include <pixnerd/ops/attention.cuh>
 #include <pixnerd/ops/silu.cuh>
 #include <pixnerd/ops/split.cuh>
 #include <pixnerd/ops/swiglu.cuh>
