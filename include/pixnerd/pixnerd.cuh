@@ -6,6 +6,7 @@
 
 #include <pixnerd/core/replay.cuh>
 #include <pixnerd/core/upload.cuh>
+#include <pixnerd/ops/attention.cuh>
 #include <pixnerd/ops/batched_product.cuh>
 #include <pixnerd/ops/cast.cuh>
 #include <pixnerd/ops/concat.cuh>
@@ -26,7 +27,6 @@
 #include <pixnerd/ops/reduce.cuh>
 #include <pixnerd/ops/rms_norm.cuh>
 #include <pixnerd/ops/scale.cuh>
-#include <pixnerd/ops/attention.cuh>
 #include <pixnerd/ops/silu.cuh>
 #include <pixnerd/ops/split.cuh>
 #include <pixnerd/ops/swiglu.cuh>
