@@ -80,7 +80,7 @@ class PixnerdC2i {
     const auto time = time_embedding_(t);                                                 // (B, D)
     const auto condition = silu(add(time, cast<W>(label_embedding_(labels))));            // (B, D)
     const BlockContext<T, Device> context{condition, rotary(x.size(2), x.size(3)), {}};
-    auto s = cast<W>(patch_embedding_(patches));  // (B, L, D)
+    auto s = patch_embedding_.wide(patches);  // (B, L, D)
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       s = blocks_[i](s, context);
       tap(static_cast<std::int64_t>(i), s);
