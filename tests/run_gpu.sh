@@ -14,11 +14,12 @@
 #     initcheck    the same: memory read before it is written
 #     curves       training in bfloat16 against float32: the mean loss of 3 seeds
 #     units        the library's other tests, as far as their libraries are there
-#   --minutes M    begins nothing after M minutes, and stops what still runs after M + 0.5
+#   --minutes M    begins no stage after M minutes, and stops what still runs half a minute later
 #   --out DIR      copies the status and all logs there
 #
-# Goes on where the last call stopped, as long as the sources are the same; the state is in build/gpu/state. Prints the time
-# of each stage and writes docs/gpu_status.md. Without a GPU it says so and writes nothing.
+# Goes on where the last call stopped, as long as the sources are the same; the state is in build/gpu/state. A stage is stopped
+# before ten minutes are over, and the next call goes on with it. Prints the time of each stage and writes
+# docs/gpu_status.md. Without a GPU it says so and writes nothing.
 set -uo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
@@ -36,7 +37,10 @@ while [[ $# -gt 0 ]]; do
       [[ " ${all_stages[*]} " == *" $2 "* ]] || fail "expected one of the stages ${all_stages[*]}, got $2"
       stages+=("$2") forced=1
       ;;
-    --minutes) [[ $2 =~ ^[0-9]+$ ]] && minutes=$2 || fail "expected a whole number of minutes, got $2" ;;
+    --minutes)
+      [[ $2 =~ ^[0-9]+$ ]] || fail "expected a whole number of minutes, got $2"
+      minutes=$2
+      ;;
     --out) out=$2 ;;
     *) fail "expected an option (see --help), got $1" ;;
   esac
@@ -60,16 +64,16 @@ sources=$(find CMakeLists.txt cmake pixnerd-config.cmake include tests benchmark
 state=$build/state/$sources
 logs=$state/logs
 mkdir -p "$logs"
-left() {  # seconds that may still be used
-  echo $((60 * minutes + 30 - SECONDS))
+left() {  # seconds that the present stage may still take
+  local of_all=$((60 * minutes + 30 - SECONDS)) of_stage=$((stage_begin + 590 - SECONDS))
+  echo $((of_all < of_stage ? of_all : of_stage))
 }
 
-# run LOG COMMAND...: within the time that is left and ten minutes. Status 124: stopped.
+# run LOG COMMAND...: within the time that is left. Status 124: stopped.
 run() {
   local log=$logs/$1.log limit
   shift
   limit=$(left)
-  ((limit > 590)) && limit=590
   ((limit > 5)) || return 124
   timeout --signal=TERM --kill-after=10 "$limit" "$@" >"$log" 2>&1
 }
@@ -92,7 +96,6 @@ run_tests() {  # STAGE PATTERN MATCHES PREFIX...
   local stage=$1 name suites status bad=0
   while read -r name suites; do
     [[ ! -e $state/$stage.$name.passed ]] || continue
-    if ((SECONDS > 60 * minutes)); then return 124; fi
     local begin=$SECONDS
     run "$stage.$name" "${@:4}" $build/bin/test_cuda --run_test="$suites" --log_level=test_suite </dev/null
     status=$?
@@ -104,7 +107,7 @@ run_tests() {  # STAGE PATTERN MATCHES PREFIX...
     elif ((status == 124)); then
       printf '   %-24s stopped %4d s\n' "$name" $((SECONDS - begin))
       # What takes ten minutes by itself will not pass the next time either.
-      ((SECONDS - begin < 580)) && return 124
+      ((SECONDS - begin > 570)) || return 124
       echo "took longer than ten minutes" >"$state/$stage.$name.failed" && bad=1
     else
       grep -m 3 -E 'error: |========= |terminate|skipped:' "$logs/$stage.$name.log" >"$state/$stage.$name.failed" ||
@@ -186,11 +189,11 @@ for stage in "${stages[@]}"; do
     continue
   fi
   echo "== $stage"
-  begin=$SECONDS
+  stage_begin=$SECONDS
   "stage_$stage"
   status=$?
   rm -f "$state/$stage".{passed,failed}
-  took=$((SECONDS - begin))
+  took=$((SECONDS - stage_begin))
   case $status in
     0) echo "$took" >"$state/$stage.passed" && echo "== $stage: passed in $took s" ;;
     124) echo "== $stage: not finished after $took s, the next call goes on with it" ;;
@@ -198,6 +201,7 @@ for stage in "${stages[@]}"; do
   esac
 done
 
+# shellcheck source=tests/gpu_status.sh
 source tests/gpu_status.sh
 write_gpu_status >docs/gpu_status.md
 if [[ -n $out ]]; then
