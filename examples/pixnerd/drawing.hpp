@@ -13,6 +13,7 @@
 
 #include <pixnerd/data/pixels.hpp>
 #include <pixnerd/flow/guidance.hpp>
+#include <pixnerd/flow/replayed_model.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/ode/adams.hpp>
 #include <pixnerd/ode/euler.hpp>
@@ -95,6 +96,7 @@ Drawing draw(const PixnerdC2i<Device, Precision>& model, const std::vector<std::
   const std::int64_t patches = options.height / model.config().patch * (options.width / model.config().patch);
   const std::int64_t most = detail::images_at_once(patches);
 
+  const ReplayedModel<PixnerdC2i<Device>, Tensor<std::int64_t, Device>> replayed(model);
   Drawing drawing;
   std::int64_t batch = 0;
   for (std::int64_t first = 0; first < count; first += batch) {
@@ -103,7 +105,7 @@ Drawing draw(const PixnerdC2i<Device, Precision>& model, const std::vector<std::
     const std::vector<std::int64_t> here(labels.begin() + first, labels.begin() + first + batch);
     const auto condition = Tensor<std::int64_t, Device>::from_host({batch}, here);
     const auto null_condition = Tensor<std::int64_t, Device>::full({batch}, model.config().classes);
-    const GuidedField field(model, condition, null_condition, options.guidance);
+    const GuidedField field(replayed, condition, null_condition, options.guidance);
     std::vector<std::uint32_t> samples(here.size());
     std::iota(samples.begin(), samples.end(), static_cast<std::uint32_t>(first));
     const Tensor<float, Device> noise({batch, model.config().channels, options.height, options.width});
