@@ -96,7 +96,7 @@ Drawing draw(const PixnerdC2i<Device, Precision>& model, const std::vector<std::
   const std::int64_t patches = options.height / model.config().patch * (options.width / model.config().patch);
   const std::int64_t most = detail::images_at_once(patches);
 
-  const ReplayedModel<PixnerdC2i<Device>, Tensor<std::int64_t, Device>> replayed(model);
+  const ReplayedModel<PixnerdC2i<Device, Precision>, Tensor<std::int64_t, Device>> replayed(model);
   Drawing drawing;
   std::int64_t batch = 0;
   for (std::int64_t first = 0; first < count; first += batch) {
