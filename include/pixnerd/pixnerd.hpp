@@ -38,3 +38,7 @@
 #include <pixnerd/optim/grad_norm.hpp>
 #include <pixnerd/optim/schedule.hpp>
 #include <pixnerd/tensor/print.hpp>
+
+#ifdef __CUDACC__
+#include <pixnerd/pixnerd.cuh>
+#endif
