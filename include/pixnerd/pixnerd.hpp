@@ -12,8 +12,8 @@
 #include <pixnerd/flow/flow_matching.hpp>
 #include <pixnerd/flow/guidance.hpp>
 #include <pixnerd/flow/published_schedules.hpp>
-#include <pixnerd/flow/replayed_model.hpp>
 #include <pixnerd/flow/repa.hpp>
+#include <pixnerd/flow/replayed_model.hpp>
 #include <pixnerd/flow/time_sampling.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/nn/repeat.hpp>
