@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks the rules that the compiler does not: folders include only from folders above them, pixnerd.hpp reaches all but
-# the opt-in headers, headers stay free of CUDA, every operation has its test, the GPU's code can be emulated.
+# the opt-in headers, headers stay free of CUDA, every operation has its test and its code for the GPU, which can be
+# emulated.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -82,6 +83,14 @@ for header in include/pixnerd/ops/*.hpp; do
   test=tests/ops/$(basename "$header" .hpp).cpp
   [[ -e $test ]] || wrong "$header has no test $test"
 done
+
+# Code for the GPU lies beside the CPU's, and one test names all of it.
+all_kernels=tests/cuda/all_kernels.cu
+while IFS=: read -r header declaration; do
+  kernel=$(sed 's/.*struct \([a-z_]*_kernel\) {.*/\1/' <<<"$declaration")
+  [[ -e ${header%.hpp}.cuh ]] || wrong "$header declares $kernel and has no ${header%.hpp}.cuh"
+  grep -q "\b$kernel<Cuda>" "$all_kernels" || wrong "$header declares $kernel, which $all_kernels does not name"
+done < <(grep -rE --include='*.hpp' '^struct [a-z_]*_kernel \{' include/pixnerd | sort)
 
 ((errors == 0)) || exit 1
 echo "layout: folders, includes and tests are in order"
