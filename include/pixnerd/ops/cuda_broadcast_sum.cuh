@@ -79,7 +79,8 @@ struct SumInput {
 
 /// The innermost loop is kept. Threads of a warp take neighboring columns, those along y every blockDim.y-th row.
 template <int width, class A, class I, class T, class Formula>
-__global__ void column_sums_kernel(SumInput<I> in, std::int64_t tiles, SumOutput<A, T> out, Formula formula) {
+__global__ void __launch_bounds__(sum_threads, 4)
+    column_sums_kernel(SumInput<I> in, std::int64_t tiles, SumOutput<A, T> out, Formula formula) {
   const auto [rest, tile] = divide(blockIdx.x, tiles);
   const auto [outer, chunk] = divide(rest, in.chunks);
   const std::int64_t column = (tile * blockDim.x + threadIdx.x) * width, i = outer * in.inner + column;
@@ -109,7 +110,8 @@ __global__ void column_sums_kernel(SumInput<I> in, std::int64_t tiles, SumOutput
 
 /// The innermost loop is summed. Threads along x take neighboring pieces of one sum, those along y different sums.
 template <int width, class A, class I, class T, class Formula>
-__global__ void row_sums_kernel(SumInput<I> in, std::int64_t count, SumOutput<A, T> out, Formula formula) {
+__global__ void __launch_bounds__(sum_threads, 4)
+    row_sums_kernel(SumInput<I> in, std::int64_t count, SumOutput<A, T> out, Formula formula) {
   const auto [group, chunk] = divide(blockIdx.x, in.chunks);
   const std::int64_t i = group * blockDim.y + threadIdx.y, units = in.inner / width;
   const bool inside = i < count;

@@ -16,6 +16,24 @@ inline constexpr bool reads_inputs = Formula::reads_inputs;
 template <class Formula>
 inline constexpr bool reads_inputs<Exchanged<Formula>> = Formula::reads_inputs;
 
+/// A formula with the same grad_a: those that differ in name alone share kernels, which shortens compilation.
+template <class Formula>
+struct SameSlope {
+  using type = Formula;
+};
+template <>
+struct SameSlope<Exchanged<AddFormula>> {
+  using type = AddFormula;
+};
+template <>
+struct SameSlope<SubtractFormula> {
+  using type = AddFormula;
+};
+template <>
+struct SameSlope<Exchanged<MultiplyFormula>> {
+  using type = MultiplyFormula;
+};
+
 /// A formula's value and its derivative by a, for both launchers.
 template <class Formula>
 struct ValueOf {
@@ -60,7 +78,7 @@ struct elementwise_kernel<Cuda> {
   template <class Formula, class T>
   static void backward(const BroadcastLoops& loops, std::int64_t count_a, const T* a, const T* b,
                        const T* grad_y, GradTarget<T> grad_a) {
-    const detail::SlopeOf<Formula> formula;
+    const detail::SlopeOf<typename detail::SameSlope<Formula>::type> formula;
     if (equal_shapes(loops)) {
       cuda_elementwise<T, 3, 1>("elementwise", loops.count(), {grad_y, a, b}, {grad_a}, formula);
     } else if (count_a == loops.count()) {
