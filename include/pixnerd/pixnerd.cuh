@@ -5,4 +5,5 @@
 #include <pixnerd/pixnerd.hpp>
 
 #include <pixnerd/ops/attention.cuh>
+#include <pixnerd/ops/qk_norm_rotary.cuh>
 #include <pixnerd/ops/silu.cuh>
