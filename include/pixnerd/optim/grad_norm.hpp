@@ -28,6 +28,9 @@ PIXNERD_HOST_DEVICE inline bool is_finite_value(double x) {
   return x - x == 0;
 }
 
+/// The factor of gradients that must not be used.
+inline constexpr double no_scale = std::numeric_limits<double>::quiet_NaN();
+
 /// Completes a GradientRecord from the sum of squares.
 template <class T>
 PIXNERD_HOST_DEVICE inline void put_record(double squares, double max_norm, std::int64_t loss_count,
@@ -38,9 +41,8 @@ PIXNERD_HOST_DEVICE inline void put_record(double squares, double max_norm, std:
     finite = finite && is_finite_value(loss);
     record[GradientRecord::losses + i] = loss;
   }
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   record[GradientRecord::squares] = squares;
-  record[GradientRecord::scale] = finite ? clip_scale(std::sqrt(squares), max_norm) : nan;
+  record[GradientRecord::scale] = finite ? clip_scale(std::sqrt(squares), max_norm) : no_scale;
 }
 
 }  // namespace detail
