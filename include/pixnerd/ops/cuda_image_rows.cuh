@@ -12,6 +12,12 @@ namespace pixnerd {
 
 namespace detail {
 
+/// Whether rows of `width` elements can be read `packet` at a time from all of these; null fits.
+template <int packet, class... T>
+bool rows_fit(std::int64_t width, const T*... rows) {
+  return width % packet == 0 && ((reinterpret_cast<std::uintptr_t>(rows) % (packet * sizeof(T)) == 0) && ...);
+}
+
 constexpr int image_row_threads = 256;
 
 template <int packet, class Walk>

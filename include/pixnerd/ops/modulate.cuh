@@ -79,8 +79,8 @@ struct modulate_kernel<Cuda> {
   template <class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* x, const T* shift,
                       const T* scale, T* y) {
-    constexpr int packet = detail::Packet<T>::count;
-    if (detail::in_packets<T>(width, x, shift, scale, y)) {
+    constexpr int packet = packet_width<T>;
+    if (detail::rows_fit<packet>(width, x, shift, scale, y)) {
       detail::image_rows<packet>("modulate", batch, length, width,
                                  detail::ModulateForward<T, packet>{width, x, shift, scale, y});
     } else {
@@ -94,9 +94,9 @@ struct modulate_kernel<Cuda> {
                        const T* scale, const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_shift,
                        GradTarget<T> grad_scale) {
     using W = wide_t<T>;
-    constexpr int packet = detail::Packet<T>::count;
+    constexpr int packet = packet_width<T>;
     const detail::PutShiftAndScale<T> put{width, grad_shift, grad_scale};
-    if (detail::in_packets<T>(width, x, scale, grad_y, grad_x.data)) {
+    if (detail::rows_fit<packet>(width, x, scale, grad_y, grad_x.data)) {
       grouped_column_sums<W, 2, packet>(
           "modulate", batch, length, width,
           detail::ModulateBackward<T, packet>{length, width, x, scale, grad_y, grad_x}, put);
