@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks the rules that the compiler does not: folders include only from folders above them, pixnerd.hpp reaches all but
-# the opt-in headers, headers stay free of CUDA, every operation has its test and its code for the GPU.
+# the opt-in headers, headers stay free of CUDA, every operation has its test and its code for the GPU, which can be
+# emulated.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -56,6 +57,26 @@ while IFS= read -r file; do
   name=${file#include/pixnerd/}
   [[ $opt_in == *" ${name%%/*} "* || -n ${reached[$name]:-} ]] || wrong "$file is not reached by pixnerd.hpp"
 done < <(find include/pixnerd -name '*.hpp' | sort)
+
+queue+=(pixnerd.cuh)
+for ((; i < ${#queue[@]}; ++i)); do
+  for name in ${includes[${queue[i]}]:-}; do
+    [[ -n ${reached[$name]:-} ]] || queue+=("$name")
+    reached[$name]=1
+  done
+done
+while IFS= read -r file; do
+  name=${file#include/pixnerd/}
+  [[ $opt_in == *" ${name%%/*} "* || $name == pixnerd.cuh || -n ${reached[$name]:-} ]] ||
+    wrong "$file is not reached by pixnerd.cuh"
+  # Kernels start through launch(), and what only a GPU has stands in one file: so the emulation can replace it.
+  if [[ $name != core/cuda_mma.cuh ]] && grep -nE '<<<|\basm\b|cooperative_groups|__syncwarp_|\bcub/|thrust/' "$file"; then
+    wrong "$file uses what only nvcc understands"
+  fi
+done < <(find include/pixnerd -name '*.cuh' | sort)
+while IFS= read -r file; do
+  [[ -e include/pixnerd/$file ]] || wrong "tests/emulation/pixnerd/$file stands in for nothing"
+done < <(cd tests/emulation/pixnerd && find . -type f | sed 's|^\./||')
 
 for header in include/pixnerd/ops/*.hpp; do
   [[ -e $header ]] || continue

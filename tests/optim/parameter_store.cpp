@@ -204,6 +204,25 @@ BOOST_AUTO_TEST_CASE(layers_of_another_type_read_rounded_copies) {
   BOOST_TEST((averaged.weight.data()[2] == bfloat16(3.0f)));
 }
 
+BOOST_AUTO_TEST_CASE(parts_of_a_slab_are_a_module) {
+  Initializer init(10);
+  Linear<Cpu, Mixed> layer(3, 5, init), helper(2, 2, init);
+  ParameterStore<Mixed, Cpu> store(layer, helper, "helper");
+  store.start_average();
+  std::vector<std::string> names;
+  const auto masters = store.named(store.weights());
+  for_each_parameter(masters, [&](const std::string& name, const Tensor<float>& weight) {
+    names.push_back(name);
+    weight.zero();
+  });
+  BOOST_TEST(names == (std::vector<std::string>{"weight", "bias", "helper.weight", "helper.bias"}),
+             boost::test_tools::per_element());
+  store.refresh_copies();
+  BOOST_TEST((layer.bias.data()[4] == bfloat16(0.0f)));
+  BOOST_TEST(store.named(store.average()).tensors.size() == 2);
+  BOOST_TEST(parameter_count(store.named(store.average())) == 20);
+}
+
 BOOST_AUTO_TEST_CASE(layers_of_the_same_type_read_the_weights) {
   Initializer init(8);
   Pair model(init);
