@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/ops/cast.hpp>
 
 #include "support.hpp"
 
@@ -20,6 +21,12 @@ Tensor<T> random_bfloat16(const Shape& shape, std::uint32_t stream) {
   for (const float value : random_tensor<float>(shape, stream).to_host())
     values.push_back(static_cast<T>(float(bfloat16(value))));
   return Tensor<T>::from_host(shape, values);
+}
+
+/// x in float32, for operations that take some of their inputs so.
+template <class T>
+auto widened(const Tensor<T>& x) {
+  return cast<wide_t<T>>(x);
 }
 
 /// The same values in float32.
@@ -58,7 +65,8 @@ std::vector<std::vector<float>> run_in(Function function, const std::vector<Shap
   Tape tape;
   const auto output = function(inputs);
   std::vector<std::vector<float>> out{in_float(output)};
-  tape.backward(output, random_bfloat16<T>(output.shape(), 90));
+  using Output = typename std::decay_t<decltype(output)>::value_type;
+  tape.backward(output, random_bfloat16<Output>(output.shape(), 90));
   for (std::size_t k = 0; k < shapes.size(); ++k) {
     if (inputs[k].slot()->written()) out.push_back(gradients[k]());
   }
@@ -69,7 +77,7 @@ std::vector<std::vector<float>> run_in(Function function, const std::vector<Shap
 
 /// Runs function(inputs) on the same random inputs of these shapes as bfloat16 and as float32, and compares
 /// the results and the gradients, written and added, by their relative L2 distance. `function` takes a vector
-/// of tensors of either type and returns one tensor. `parameters` are the indices of inputs whose gradients
+/// of tensors of either type and returns one tensor of either. `parameters` are the indices of inputs whose gradients
 /// are float32.
 template <class Function>
 void check_bfloat16(Function function, const std::vector<Shape>& shapes,

@@ -1,6 +1,7 @@
 #include "compare.cuh"
 
 #include <pixnerd/core/replay.cuh>
+#include <pixnerd/core/upload.cuh>
 
 using namespace pixnerd;
 
@@ -124,6 +125,23 @@ BOOST_AUTO_TEST_CASE(an_exception_ends_the_recording) {
   y.zero();
   replay(work);
   check_near(y, expected(1));
+}
+
+BOOST_AUTO_TEST_CASE(uploads_have_read_the_host_when_they_return) {
+  Upload<Cuda> upload;
+  std::vector<Tensor<float, Cuda>> got;
+  std::vector<float> host;
+  // Growing, shrinking, of several pieces of work, none.
+  for (const std::int64_t count : {10, 1'000'003, 0, 7, 2'000'000}) {
+    host.assign(static_cast<std::size_t>(count), static_cast<float>(count));
+    got.emplace_back(Shape{count});
+    upload(got.back().data(), host.data(), got.back().bytes());
+    std::fill(host.begin(), host.end(), -1.0f);
+  }
+  for (const auto& x : got) {
+    BOOST_TEST((x.to_host() ==
+                std::vector<float>(static_cast<std::size_t>(x.count()), static_cast<float>(x.count()))));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -7,6 +7,7 @@
 #include <pixnerd/nn/linear.hpp>
 #include <pixnerd/nn/rms_norm.hpp>
 #include <pixnerd/ops/cast.hpp>
+#include <pixnerd/ops/modulate.hpp>
 #include <pixnerd/ops/patchify.hpp>
 #include <pixnerd/ops/split.hpp>
 
@@ -36,7 +37,7 @@ struct LinearDecoder {
   Tensor<W, Device> operator()(const Tensor<T, Device>& tokens, const Tensor<W, Device>& x,
                                const Tensor<W, Device>& condition) const {
     const auto [shift, scale] = split<2>(modulation(cast<T>(condition)), -1);  // (B, D)
-    const auto patches = linear(norm.modulated(tokens, shift, scale));         // (B, L, C*P*P)
+    const auto patches = linear(modulate(norm(tokens), shift, scale));         // (B, L, C*P*P)
     return cast<W>(fold(patches, config.channels, x.size(2), x.size(3), config.patch, config.patch,
                         PatchLayout::channels_first));
   }

@@ -89,12 +89,12 @@ struct Repa {
   std::int64_t block = 8;  ///< whose tokens are aligned, counted from 1; 8 in L and XL, 6 in text-to-image
   double weight = 0.5;     ///< of the alignment in the total
 
-  BlockTap<T, Device> tap() const { return BlockTap<T, Device>(block); }
+  BlockTap<W, Device> tap() const { return BlockTap<W, Device>(block); }
 
   /// The tapped tokens (B, L, D), projected, against the encoder's `features` (B, L, features) of the clean
-  /// images: one element, from 0 to 2. Under Mixed the projected tokens are compared in float32.
-  Tensor<W, Device> alignment(const BlockTap<T, Device>& tap, const Tensor<W, Device>& features) const {
-    return alignment_loss(cast<W>(projector(tap.tokens())), features);
+  /// images: one element, from 0 to 2. Under Mixed only the projector computes in bfloat16.
+  Tensor<W, Device> alignment(const BlockTap<W, Device>& tap, const Tensor<W, Device>& features) const {
+    return alignment_loss(cast<W>(projector(cast<T>(tap.tokens()))), features);
   }
 
   /// flow + weight alignment.

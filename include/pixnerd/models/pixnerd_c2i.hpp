@@ -64,8 +64,8 @@ class PixnerdC2i {
   const PixnerdC2iConfig& config() const { return config_; }
 
   /// x (B, C, H, W), t (B) in [0, 1], labels (B) in [0, K], K for no class -> velocity (B, C, H, W).
-  /// tap(i, tokens (B, L, D)) is called after DiT block i, counted from 0. Under Mixed the tokens are bfloat16
-  /// and everything else that goes in or out is float32.
+  /// tap(i, tokens (B, L, D)) is called after DiT block i, counted from 0. Under Mixed everything that goes in
+  /// or out is float32, tokens too.
   /// Throws ShapeError unless P divides H and W and the batches agree, ValueError for a label out of range.
   template <class Tap = NoTap>
   Tensor<W, Device> forward(const Tensor<W, Device>& x, const Tensor<W, Device>& t,
@@ -80,13 +80,13 @@ class PixnerdC2i {
     const auto time = time_embedding_(t);                                                 // (B, D)
     const auto condition = silu(add(time, cast<W>(label_embedding_(labels))));            // (B, D)
     const BlockContext<T, Device> context{condition, rotary(x.size(2), x.size(3)), {}};
-    auto s = patch_embedding_(patches);  // (B, L, D)
+    auto s = patch_embedding_.wide(patches);  // (B, L, D)
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       s = blocks_[i](s, context);
       tap(static_cast<std::int64_t>(i), s);
     }
-    s = silu(add(cast<T>(time).reshape({x.size(0), 1, config_.width}), s));
-    return decoder_(s, x, condition);
+    s = silu(add(time.reshape({x.size(0), 1, config_.width}), s));
+    return decoder_(cast<T>(s), x, condition);
   }
 
   static void visit(auto& self, auto&& visitor) {

@@ -24,8 +24,8 @@ struct RmsNorm {
     return rms_norm(x, weight, 1e-6, rounding);
   }
 
-  /// The norm, then * (1 + scale) + shift, in one pass. x (B, L, D), shift and scale (B, D).
-  Tensor<T, Device> modulated(const Tensor<T, Device>& x, const Tensor<T, Device>& shift,
+  /// The norm, then * (1 + scale) + shift, in one pass. x (B, L, D) of wide_t<T>, shift and scale (B, D).
+  Tensor<T, Device> modulated(const Tensor<wide_t<T>, Device>& x, const Tensor<T, Device>& shift,
                               const Tensor<T, Device>& scale) const {
     return norm_modulate(x, weight, shift, scale, 1e-6, rounding);
   }

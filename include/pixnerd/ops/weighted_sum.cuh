@@ -32,7 +32,7 @@ __global__ void weighted_sum_terms(std::int64_t count, WeightedTerms<T> terms, b
   };
   const std::int64_t first = (std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * width;
   if (first >= count) return;
-  W sum[width];
+  W sum[width] = {};
   auto* const out = reinterpret_cast<Several*>(y + first);
   if (add) {
     const Several before = *out;
@@ -45,8 +45,7 @@ __global__ void weighted_sum_terms(std::int64_t count, WeightedTerms<T> terms, b
     const Several x = *reinterpret_cast<const Several*>(terms.x[k] + first);
 #pragma unroll
     for (int j = 0; j < width; ++j) {
-      const W term = terms.factor[k] * static_cast<W>(x.values[j]);
-      sum[j] = k == 0 && !add ? term : sum[j] + term;
+      sum[j] += terms.factor[k] * static_cast<W>(x.values[j]);
     }
   }
   Several rounded;

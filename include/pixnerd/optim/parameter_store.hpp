@@ -27,6 +27,16 @@ struct ParameterEntry {
   bool averaged = true;     ///< whether it has a moving average
 };
 
+/// Tensors under names: a module, so that they are saved and loaded as one.
+template <class T, class Device>
+struct NamedTensors {
+  std::vector<std::pair<std::string, Tensor<T, Device>>> tensors;
+
+  static void visit(auto& self, auto&& visitor) {
+    for (auto& [name, tensor] : self.tensors) visitor(name, tensor);
+  }
+};
+
 /// Slabs of master weights, gradients and two moments, and of averaged weights when start_average() was
 /// called.
 ///
@@ -116,6 +126,18 @@ class ParameterStore {
   template <class U>
   Tensor<U, Device> part(const Tensor<U, Device>& slab, const ParameterEntry& entry) const {
     return Tensor<U, Device>(slab.storage(), slab.data() + entry.offset, entry.shape);
+  }
+
+  /// The parts of a slab under the parameters' names. With weights() it is the model in the optimizer's
+  /// precision, to be saved or loaded; refresh_copies() tells the layers what was loaded.
+  template <class U>
+  NamedTensors<U, Device> named(const Tensor<U, Device>& slab) const {
+    NamedTensors<U, Device> out;
+    for (const auto& entry : entries_) {
+      if (!entry.averaged && slab.count() < count()) break;
+      out.tensors.emplace_back(entry.name, part(slab, entry));
+    }
+    return out;
   }
 
   /// The parameter that an element of a slab belongs to.

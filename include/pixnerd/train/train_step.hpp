@@ -164,7 +164,7 @@ class TrainStepper {
   template <class Data>
   void draw(const Data& data, std::uint64_t seed, std::uint32_t step) {
     const T* before = batch_.images.data();
-    draw_training_batch(batch_, data, options_.noising, seed, step);
+    draw_training_batch(batch_, uploads_, data, options_.noising, seed, step);
     seen_.push_back({data.images, data.sample_ids});
     if (batch_.images.data() != before) {
       first_.reset();
@@ -202,9 +202,10 @@ class TrainStepper {
   const AnOptimizer& optimizer_;
   Objective& objective_;
   const TrainOptions& options_;
-  Replay<Device> first_,
-      later_;  // the first batch of a step overwrites gradients, the later ones add to them
+  // The first batch of a step overwrites gradients, the later ones add to them.
+  Replay<Device> first_, later_;
   TrainingBatch<T, Device> batch_;
+  BatchUploads<Device> uploads_;
   Tensor<T, Device> loss_, losses_;  // of a batch, of a step
   Tensor<double, Device> record_;
   std::vector<detail::SeenBatch> seen_;

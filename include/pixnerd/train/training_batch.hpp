@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <pixnerd/core/upload.hpp>
 #include <pixnerd/flow/time_sampling.hpp>
 #include <pixnerd/ops/random_fill.hpp>
 #include <pixnerd/tensor/tensor.hpp>
@@ -32,11 +33,18 @@ struct NoisingOptions {
 /// A micro-batch as an objective sees it.
 template <class T, class Device>
 struct TrainingBatch {
-  Tensor<T, Device> images;             ///< (B, C, H, W) in [-1, 1]
-  Tensor<std::int64_t, Device> labels;  ///< (B)
-  Tensor<T, Device> noise;              ///< (B, C, H, W), standard normal
-  Tensor<double, Device> times;         ///< (B), in [0, 1]
-  std::vector<std::uint32_t> samples;   ///< B numbers, for random numbers of the objective's own
+  Tensor<T, Device> images;                      ///< (B, C, H, W) in [-1, 1]
+  Tensor<std::int64_t, Device> labels;           ///< (B)
+  Tensor<T, Device> noise;                       ///< (B, C, H, W), standard normal
+  Tensor<double, Device> times;                  ///< (B), in [0, 1]
+  std::vector<std::uint32_t> samples;            ///< B numbers, for random numbers of the objective's own
+  Tensor<std::uint32_t, Device> sample_numbers;  ///< (B): the same, where the images are
+};
+
+/// The ways of a batch's numbers from the host to where they are needed; kept from batch to batch.
+template <class Device>
+struct BatchUploads {
+  Upload<Device> images, labels, times, samples;
 };
 
 namespace detail {
@@ -59,12 +67,12 @@ inline void check_data_batch(const Shape& images, std::size_t labels, std::size_
 
 /// Fills a tensor of the device with numbers of the host, converted where they have another type.
 template <class T, class Device, class From>
-void upload(const Tensor<T, Device>& to, const From* from) {
+void upload_numbers(Upload<Device>& upload, const Tensor<T, Device>& to, const From* from) {
   if constexpr (std::same_as<T, From>) {
-    memory_transfer<Device>::from_host(to.data(), from, to.bytes());
+    upload(to.data(), from, to.bytes());
   } else {
     const std::vector<T> converted(from, from + to.count());
-    memory_transfer<Device>::from_host(to.data(), converted.data(), to.bytes());
+    upload(to.data(), converted.data(), to.bytes());
   }
 }
 
@@ -75,8 +83,8 @@ void upload(const Tensor<T, Device>& to, const From* from) {
 /// Throws ShapeError unless there are as many labels and numbers as images, ValueError for an option out of
 /// range.
 template <class T, class Device, DataBatch Data>
-void draw_training_batch(TrainingBatch<T, Device>& out, const Data& data, const NoisingOptions& options,
-                         std::uint64_t seed, std::uint32_t step) {
+void draw_training_batch(TrainingBatch<T, Device>& out, BatchUploads<Device>& uploads, const Data& data,
+                         const NoisingOptions& options, std::uint64_t seed, std::uint32_t step) {
   const Tensor<float>& images = data.images;
   detail::check_data_batch(images.shape(), data.labels.size(), data.sample_ids.size(), options);
   const Shape batch{images.size(0)};
@@ -85,7 +93,8 @@ void draw_training_batch(TrainingBatch<T, Device>& out, const Data& data, const 
            Tensor<std::int64_t, Device>(batch),
            Tensor<T, Device>(images.shape()),
            Tensor<double, Device>(batch),
-           {}};
+           {},
+           Tensor<std::uint32_t, Device>(batch)};
   }
   // Numbers beyond 2^32 wrap around: the step keeps their random numbers apart.
   out.samples.clear();
@@ -96,10 +105,11 @@ void draw_training_batch(TrainingBatch<T, Device>& out, const Data& data, const 
     if (random_uniform(key) < options.label_dropout) labels[i] = options.null_class;
   }
   const auto times = sample_times(options.times, seed, out.samples, step);
-  detail::upload(out.images, images.data());
-  detail::upload(out.labels, labels.data());
-  detail::upload(out.times, times.data());
-  fill_normal_per_sample(out.noise, seed, RandomPurpose::noise, out.samples, step);
+  detail::upload_numbers(uploads.images, out.images, images.data());
+  detail::upload_numbers(uploads.labels, out.labels, labels.data());
+  detail::upload_numbers(uploads.times, out.times, times.data());
+  detail::upload_numbers(uploads.samples, out.sample_numbers, out.samples.data());
+  fill_normal_per_sample(out.noise, seed, RandomPurpose::noise, out.sample_numbers, step);
 }
 
 /// The same as a new batch.
@@ -107,7 +117,8 @@ template <class T, class Device, DataBatch Data>
 TrainingBatch<T, Device> draw_training_batch(const Data& data, const NoisingOptions& options,
                                              std::uint64_t seed, std::uint32_t step) {
   TrainingBatch<T, Device> out;
-  draw_training_batch(out, data, options, seed, step);
+  BatchUploads<Device> uploads;
+  draw_training_batch(out, uploads, data, options, seed, step);
   return out;
 }
 

@@ -16,13 +16,15 @@ namespace pixnerd {
 /// With (shift_a, scale_a, gate_a, shift_m, scale_m, gate_m) = Linear(D -> 6D)(condition):
 ///   s += gate_a * attention(norm1(s) * (1 + scale_a) + shift_a)
 ///   s += gate_m * mlp(norm2(s) * (1 + scale_m) + shift_m)
-/// s (B, L, D) -> (B, L, D). Norm, Attention and Mlp are any types with the constructors and calls used
-/// below; a norm with a member modulated(x, shift, scale) does its line's shift and scale as well. Source:
-/// PixNerd, DiT block.
+/// s (B, L, D) -> (B, L, D). Under Mixed the tokens s that all blocks add to stay float32; what is computed
+/// from them is bfloat16. Norm, Attention and Mlp are any types with the constructors and calls used below; a
+/// norm with a member modulated(x, shift, scale) does its line's shift and scale as well. Source: PixNerd, DiT
+/// block.
 template <class Device, class Precision = Full<float>, class Norm = RmsNorm<Device, Precision>,
           class Attention = SelfAttention<Device, Precision>, class Mlp = SwigluMlp<Device, Precision>>
 struct DitBlock {
   using T = typename Precision::compute;
+  using W = wide_t<T>;
 
   Norm norm1;
   Attention attention;
@@ -37,7 +39,7 @@ struct DitBlock {
         mlp(width, init),
         modulation(width, 6 * width, init) {}
 
-  Tensor<T, Device> operator()(const Tensor<T, Device>& s, const BlockContext<T, Device>& context) const {
+  Tensor<W, Device> operator()(const Tensor<W, Device>& s, const BlockContext<T, Device>& context) const {
     const auto [shift_a, scale_a, gate_a, shift_m, scale_m, gate_m] =
         split<6>(modulation(cast<T>(context.condition)), -1);  // (B, D)
     const auto h = gated_residual(s, gate_a, attention(modulated(norm1, s, shift_a, scale_a), context));
@@ -53,12 +55,12 @@ struct DitBlock {
   }
 
  private:
-  static Tensor<T, Device> modulated(const Norm& norm, const Tensor<T, Device>& x,
+  static Tensor<T, Device> modulated(const Norm& norm, const Tensor<W, Device>& x,
                                      const Tensor<T, Device>& shift, const Tensor<T, Device>& scale) {
     if constexpr (requires { norm.modulated(x, shift, scale); }) {
       return norm.modulated(x, shift, scale);
     } else {
-      return modulate(norm(x), shift, scale);
+      return modulate(norm(cast<T>(x)), shift, scale);
     }
   }
 };

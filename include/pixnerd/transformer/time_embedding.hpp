@@ -29,7 +29,7 @@ struct TimeEmbedding {
   }
 
   Tensor<W, Device> operator()(const Tensor<W, Device>& t) const {
-    return cast<W>(second(silu(first(cast<T>(timestep_features(t, features, longest_period))))));
+    return second.wide(silu(first(cast<T>(timestep_features(t, features, longest_period)))));
   }
 
   static void visit(auto& self, auto&& visitor) {
