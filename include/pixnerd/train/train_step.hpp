@@ -202,8 +202,8 @@ class TrainStepper {
   const AnOptimizer& optimizer_;
   Objective& objective_;
   const TrainOptions& options_;
-  Replay<Device> first_,
-      later_;  // the first batch of a step overwrites gradients, the later ones add to them
+  // The first batch of a step overwrites gradients, the later ones add to them.
+  Replay<Device> first_, later_;
   TrainingBatch<T, Device> batch_;
   BatchUploads<Device> uploads_;
   Tensor<T, Device> loss_, losses_;  // of a batch, of a step
