@@ -25,8 +25,9 @@ std::vector<std::vector<double>> output_and_gradients(std::vector<Tensor<T, Devi
   Tape tape;
   const auto output = function(inputs);
   std::vector<std::vector<double>> out{detail::doubles_of(output)};
-  tape.backward(output,
-                Tensor<T, Device>::from_host(output.shape(), detail::random_elements<T>(output.count(), 50)));
+  using Output = std::remove_cvref_t<decltype(*output.data())>;
+  tape.backward(output, Tensor<Output, Device>::from_host(
+                            output.shape(), detail::random_elements<Output>(output.count(), 50)));
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     out.push_back(is_parameter[k]
                       ? detail::doubles_of(inputs[k].slot()->template gradient<wide_t<T>>(inputs[k].shape()))

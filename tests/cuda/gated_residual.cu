@@ -1,3 +1,4 @@
+#include <pixnerd/ops/cast.cuh>
 #include <pixnerd/ops/gated_residual.cuh>
 #include <pixnerd/ops/silu.cuh>
 
@@ -24,6 +25,22 @@ BOOST_AUTO_TEST_CASE(equals_the_cpu) {
     compare_devices_in_all_types("gated_residual", inputs(shape[0], shape[1], shape[2]), add_gated);
   }
   compare_devices<bfloat16>("gated_residual", inputs(2, 150, 1152), add_gated);
+}
+
+BOOST_AUTO_TEST_CASE(tokens_in_float32) {
+  const auto to_float = [](const auto& in) { return gated_residual(cast<float>(in[0]), in[1], in[2]); };
+  const auto chain = [](const auto& in) {
+    auto s = cast<float>(in[0]);
+    for (int block = 0; block < 3; ++block) s = gated_residual(s, in[1], silu(cast<bfloat16>(s)));
+    return s;
+  };
+  for (const std::int64_t width : {1, 7, 64, 67, 200}) {
+    compare_devices<bfloat16>("gated_residual to float32", inputs(3, 37, width), to_float);
+    compare_unaligned<bfloat16>("gated_residual to float32", inputs(3, 37, width), to_float);
+    compare_devices<bfloat16>("chain of gated residuals in float32", {{{2, 9, width}}, {{2, width}}}, chain,
+                              1e-2);
+  }
+  compare_devices<bfloat16>("gated_residual to float32", inputs(2, 150, 1152), to_float);
 }
 
 BOOST_AUTO_TEST_CASE(inputs_that_want_no_gradient) {

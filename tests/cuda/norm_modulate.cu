@@ -1,3 +1,4 @@
+#include <pixnerd/ops/cast.cuh>
 #include <pixnerd/ops/norm_modulate.cuh>
 
 #include "devices.cuh"
@@ -36,6 +37,28 @@ BOOST_AUTO_TEST_CASE(equals_the_cpu_over_many_blocks) {
   compare_devices<bfloat16>("norm_modulate", inputs(3, 700, 64), normalize);
   compare_devices<bfloat16>("norm_modulate", inputs(2, 150, 1152), normalize);
   compare_devices<float>("norm_modulate", inputs(70, 17, 192), normalize);
+}
+
+BOOST_AUTO_TEST_CASE(tokens_in_float32) {
+  const auto of_float = [](const auto& in) { return norm_modulate(cast<float>(in[0]), in[1], in[2], in[3]); };
+  // Used twice, so that one of its gradients is added to the other.
+  const auto twice = [](const auto& in) {
+    const auto x = cast<float>(in[0]);
+    return norm_modulate(x, in[1], in[2], norm_modulate(x, in[1], in[3], in[2]).reshape(in[3].shape()));
+  };
+  for (const std::int64_t width : {1, 7, 8, 64, 67, 200, 1152, 2056}) {
+    compare_devices<bfloat16>("norm_modulate of float32", inputs(3, 19, width), of_float);
+    compare_devices<bfloat16>("norm_modulate of float32, twice", inputs(3, 1, width), twice, 1e-2);
+    compare_unaligned<bfloat16>("norm_modulate of float32", inputs(3, 19, width), of_float);
+  }
+  // Rows that bfloat16 could read in packets and float32 cannot.
+  const auto shifted = [](const auto& in) {
+    const auto x = cast<float>(in[0]);
+    const std::int64_t width = in[1].size(0);
+    return norm_modulate(x.rows(4, 4 + 2 * width).reshape({1, 2, width}), in[1], in[2], in[3]);
+  };
+  compare_devices<bfloat16>("norm_modulate of float32 from its fifth on",
+                            {{{4 + 2 * 64}}, parameter({64}), {{1, 64}}, {{1, 64}}}, shifted);
 }
 
 BOOST_AUTO_TEST_CASE(inputs_that_want_no_gradient) {

@@ -1,65 +1,21 @@
 /// \file
-/// Elements of rows in 16-byte packets on the GPU, and walks over the rows of images whose vectors stay in registers.
+/// Walks over the rows of images on the GPU whose vectors stay in registers.
 #pragma once
 
 #include <algorithm>
-#include <concepts>
 #include <cstdint>
 
-#include <pixnerd/autograd/grad_slot.hpp>
 #include <pixnerd/core/cuda_launch.cuh>
-#include <pixnerd/core/cuda_mma.cuh>
-#include <pixnerd/ops/cuda_elementwise.cuh>
+#include <pixnerd/ops/cuda_vector.cuh>
 
 namespace pixnerd {
 
 namespace detail {
 
-/// Elements rounded to T, two bfloat16 by one instruction.
-template <class T>
-__device__ inline Packet<T> narrow(const wide_t<T> (&values)[Packet<T>::count]) {
-  Packet<T> out;
-  if constexpr (std::same_as<T, bfloat16>) {
-#pragma unroll
-    for (int j = 0; j < Packet<T>::count; j += 2) {
-      const std::uint32_t pair = pack_bfloat16(values[j], values[j + 1]);
-      out.values[j].bits = static_cast<std::uint16_t>(pair);
-      out.values[j + 1].bits = static_cast<std::uint16_t>(pair >> 16);
-    }
-  } else {
-#pragma unroll
-    for (int j = 0; j < Packet<T>::count; ++j) out.values[j] = values[j];
-  }
-  return out;
-}
-
-/// One element, or as many as a packet holds from an address that is a multiple of 16.
-template <class T, int packet>
-__device__ inline void load_wide(const T* from, wide_t<T> (&to)[packet]) {
-  if constexpr (packet == 1) {
-    to[0] = static_cast<wide_t<T>>(*from);
-  } else {
-    static_assert(packet == Packet<T>::count);
-    const auto values = *reinterpret_cast<const Packet<T>*>(from);
-#pragma unroll
-    for (int j = 0; j < packet; ++j) to[j] = static_cast<wide_t<T>>(values.values[j]);
-  }
-}
-
-/// The opposite: written or added, rounded once.
-template <class T, int packet>
-__device__ inline void put_wide(const GradTarget<T>& to, std::int64_t at, wide_t<T> (&values)[packet]) {
-  if (to.add) {
-    wide_t<T> before[packet];
-    load_wide(to.data + at, before);
-#pragma unroll
-    for (int j = 0; j < packet; ++j) values[j] += before[j];
-  }
-  if constexpr (packet == 1) {
-    to.data[at] = static_cast<T>(values[0]);
-  } else {
-    *reinterpret_cast<Packet<T>*>(to.data + at) = narrow<T>(values);
-  }
+/// Whether rows of `width` elements can be read `packet` at a time from all of these; null fits.
+template <int packet, class... T>
+bool rows_fit(std::int64_t width, const T*... rows) {
+  return width % packet == 0 && ((reinterpret_cast<std::uintptr_t>(rows) % (packet * sizeof(T)) == 0) && ...);
 }
 
 constexpr int image_row_threads = 256;

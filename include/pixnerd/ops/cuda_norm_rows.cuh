@@ -18,28 +18,29 @@ namespace pixnerd::detail {
 
 constexpr int norm_threads = 128;
 
-/// Rows (images, length, width), and how they are normalized. Without modulation, shift and scale are null.
-template <class T>
+/// Rows (images, length, width) of X, and how they are normalized. Without modulation, shift and scale are null.
+template <class X, class T>
 struct NormRows {
   std::int64_t images, length, width;
-  const T *x, *weight, *shift, *scale;
+  const X* x;
+  const T *weight, *shift, *scale;
 
   std::int64_t rows() const { return images * length; }
 };
 
-template <class T>
-struct NormForward : NormRows<T> {
+template <class X, class T>
+struct NormForward : NormRows<X, T> {
   wide_t<T> epsilon;
   bool round_first;
   T* y;
   wide_t<T>* inverse_rms;
 };
 
-template <class T>
-struct NormBackward : NormRows<T> {
+template <class X, class T>
+struct NormBackward : NormRows<X, T> {
   const wide_t<T>* inverse_rms;
   const T* grad_y;
-  GradTarget<T> grad_x;
+  GradTarget<X> grad_x;
 };
 
 template <class T>
@@ -48,12 +49,12 @@ __device__ inline wide_t<T> round_to(wide_t<T> value) {
 }
 
 /// Some elements of y. The one place that says where a 16-bit result is rounded.
-template <bool modulated, class T, int packet>
-__device__ inline void put_normalized(const NormForward<T>& a, std::int64_t row, std::int64_t column,
+template <bool modulated, class X, class T, int packet>
+__device__ inline void put_normalized(const NormForward<X, T>& a, std::int64_t row, std::int64_t column,
                                       wide_t<T> inverse, wide_t<T> (&values)[packet]) {
   using W = wide_t<T>;
   W w[packet];
-  load_wide(a.weight + column, w);
+  load_wide<packet>(a.weight + column, w);
 #pragma unroll
   for (int j = 0; j < packet; ++j) {
     values[j] *= inverse;
@@ -67,33 +68,33 @@ __device__ inline void put_normalized(const NormForward<T>& a, std::int64_t row,
   if constexpr (modulated) {
     const std::int64_t at = row / a.length * a.width + column;
     W scale[packet], shift[packet];
-    load_wide(a.scale + at, scale);
-    load_wide(a.shift + at, shift);
+    load_wide<packet>(a.scale + at, scale);
+    load_wide<packet>(a.shift + at, shift);
 #pragma unroll
     for (int j = 0; j < packet; ++j) values[j] = values[j] * (W(1) + scale[j]) + shift[j];
   }
-  put_wide(GradTarget<T>{a.y}, row * a.width + column, values);
+  put_wide<packet>(GradTarget<T>{a.y}, row * a.width + column, values);
 }
 
 /// Each team handles `turns` rows.
-template <class T, int team, int packets, bool modulated>
+template <class X, class T, int team, int packets, bool modulated>
 __global__ void __launch_bounds__(norm_threads)
-    norm_forward_kernel(std::int64_t rows, int turns, NormForward<T> a) {
+    norm_forward_kernel(std::int64_t rows, int turns, NormForward<X, T> a) {
   using W = wide_t<T>;
-  constexpr int packet = Packet<T>::count, teams = norm_threads / team;
+  constexpr int packet = packet_width<T>, teams = norm_threads / team;
   const int member = static_cast<int>(threadIdx.x) % team;
   for (int turn = 0; turn < turns; ++turn) {
     const std::int64_t first = (std::int64_t{blockIdx.x} * turns + turn) * teams;
     if (first >= rows) return;
     const std::int64_t row = first + threadIdx.x / team;
-    Packet<T> x[packets];
+    Vector<X, packet> x[packets];
     W squares = 0;
 #pragma unroll
     for (int i = 0; i < packets; ++i) {
       const int column = (i * team + member) * packet;
       x[i] = {};
       if (row < rows && column < a.width)
-        x[i] = *reinterpret_cast<const Packet<T>*>(a.x + row * a.width + column);
+        x[i] = *reinterpret_cast<const Vector<X, packet>*>(a.x + row * a.width + column);
     }
 #pragma unroll
     for (int i = 0; i < packets; ++i) {
@@ -118,11 +119,11 @@ __global__ void __launch_bounds__(norm_threads)
 }
 
 /// Any width, one row a block.
-template <class T, bool modulated>
-__global__ void norm_forward_block_kernel(NormForward<T> a) {
+template <class X, class T, bool modulated>
+__global__ void norm_forward_block_kernel(NormForward<X, T> a) {
   using W = wide_t<T>;
   const std::int64_t row = blockIdx.x;
-  const T* x = a.x + row * a.width;
+  const X* x = a.x + row * a.width;
   W squares = 0;
   for (std::int64_t j = threadIdx.x; j < a.width; j += blockDim.x)
     squares += static_cast<W>(x[j]) * static_cast<W>(x[j]);
@@ -144,7 +145,7 @@ struct NormLayout {
 /// more layouts for bfloat16, whose speed matters most, and few for float64, which serves to check gradients.
 template <class T, class Launch>
 bool with_row_layout(std::int64_t width, Launch launch_with) {
-  const std::int64_t packets = (width + Packet<T>::count - 1) / Packet<T>::count;
+  const std::int64_t packets = (width + packet_width<T> - 1) / packet_width<T>;
   constexpr bool narrow = std::same_as<T, bfloat16>, any = !std::same_as<T, double>;
   const auto fits = [&]<bool enabled, class Layout>(Layout layout) {
     if constexpr (enabled) {
@@ -173,20 +174,20 @@ inline unsigned threads_for_row(std::int64_t width) {
   return width <= 128 ? 32 : 256;
 }
 
-template <bool modulated, class T>
-void norm_forward(const char* op, const NormForward<T>& a) {
+template <bool modulated, class X, class T>
+void norm_forward(const char* op, const NormForward<X, T>& a) {
   const std::int64_t rows = a.rows();
   if (rows == 0) return;
-  const bool packed = in_packets<T>(a.width, a.x, a.weight, a.shift, a.scale, a.y) && a.width > 0;
+  const bool packed = rows_fit<packet_width<T>>(a.width, a.x, a.weight, a.shift, a.scale, a.y) && a.width > 0;
   const auto with_layout = [&]<class Layout>(Layout) {
     constexpr int teams = norm_threads / Layout::team;
     // A team that takes up to four rows reads weight, shift and scale from the nearest cache for all but the first.
     const auto turns = static_cast<int>(std::clamp<std::int64_t>(rows / (teams * 512), 1, 4));
-    launch(op, norm_forward_kernel<T, Layout::team, Layout::packets, modulated>,
+    launch(op, norm_forward_kernel<X, T, Layout::team, Layout::packets, modulated>,
            blocks_for(rows, teams * turns), norm_threads, 0, rows, turns, a);
   };
   if (packed && with_row_layout<T>(a.width, with_layout)) return;
-  launch(op, norm_forward_block_kernel<T, modulated>, blocks_for(rows, 1), threads_for_row(a.width), 0, a);
+  launch(op, norm_forward_block_kernel<X, T, modulated>, blocks_for(rows, 1), threads_for_row(a.width), 0, a);
 }
 
 }  // namespace pixnerd::detail

@@ -76,21 +76,21 @@ __device__ inline void add_over_members(W (&values)[count], int turn) {
 
 /// Block b handles part b % split of the rows of image b / split. Each thread of a team owns one packet of columns: their
 /// sums stay in its registers.
-template <class T, int team, bool modulated>
+template <class X, class T, int team, bool modulated>
 __global__ void __launch_bounds__(team == block_team ? block_team : norm_threads)
-    norm_backward_kernel(NormBackward<T> a, int split, wide_t<T>* partial) {
+    norm_backward_kernel(NormBackward<X, T> a, int split, wide_t<T>* partial) {
   using W = wide_t<T>;
-  constexpr int packet = Packet<T>::count, sums = norm_sums<modulated>, batch = norm_batch;
+  constexpr int packet = packet_width<T>, sums = norm_sums<modulated>, batch = norm_batch;
   constexpr int teams = teams_of_block<team>;
   const int thread = static_cast<int>(threadIdx.x);
   const std::int64_t image = blockIdx.x / split, part = blockIdx.x % split;
   const std::int64_t column = thread % team * packet;
   const bool owner = column < a.width;
   W factor[packet] = {}, sum[sums * packet] = {};
-  if (owner) load_wide(a.weight + column, factor);
+  if (owner) load_wide<packet>(a.weight + column, factor);
   if constexpr (modulated) {
     W scale[packet] = {};
-    if (owner) load_wide(a.scale + image * a.width + column, scale);
+    if (owner) load_wide<packet>(a.scale + image * a.width + column, scale);
 #pragma unroll
     for (int j = 0; j < packet; ++j) factor[j] *= W(1) + scale[j];
   }
@@ -100,16 +100,18 @@ __global__ void __launch_bounds__(team == block_team ? block_team : norm_threads
   int turn = 0;
   for (std::int64_t base = first; base < last; base += batch * teams, turn ^= 1) {
     const std::int64_t mine = base + thread / team;
-    Packet<T> x[batch], g[batch];
+    Vector<X, packet> x[batch];
+    Vector<T, packet> g[batch];
     W inverse[batch], dot[batch];
 #pragma unroll
     for (int r = 0; r < batch; ++r) {
       const std::int64_t row = mine + r * teams;
-      x[r] = g[r] = {};
+      x[r] = {};
+      g[r] = {};
       inverse[r] = 0;
       if (row >= last || !owner) continue;
-      x[r] = *reinterpret_cast<const Packet<T>*>(a.x + row * a.width + column);
-      g[r] = *reinterpret_cast<const Packet<T>*>(a.grad_y + row * a.width + column);
+      x[r] = *reinterpret_cast<const Vector<X, packet>*>(a.x + row * a.width + column);
+      g[r] = *reinterpret_cast<const Vector<T, packet>*>(a.grad_y + row * a.width + column);
       inverse[r] = a.inverse_rms[row];
     }
 #pragma unroll
@@ -135,7 +137,7 @@ __global__ void __launch_bounds__(team == block_team ? block_team : norm_threads
       for (int j = 0; j < packet; ++j)
         values[j] =
             static_cast<W>(g[r].values[j]) * factor[j] * inverse[r] - static_cast<W>(x[r].values[j]) * along;
-      put_wide(a.grad_x, row * a.width + column, values);
+      put_wide<packet>(a.grad_x, row * a.width + column, values);
     }
   }
   if (partial == nullptr) return;
@@ -153,11 +155,12 @@ __global__ void __launch_bounds__(team == block_team ? block_team : norm_threads
 }
 
 /// The gradient of x alone, for any width, one row a block.
-template <class T, bool modulated>
-__global__ void norm_backward_block_kernel(NormBackward<T> a) {
+template <class X, class T, bool modulated>
+__global__ void norm_backward_block_kernel(NormBackward<X, T> a) {
   using W = wide_t<T>;
   const std::int64_t row = blockIdx.x, image = row / a.length;
-  const T *x = a.x + row * a.width, *g = a.grad_y + row * a.width;
+  const X* x = a.x + row * a.width;
+  const T* g = a.grad_y + row * a.width;
   const W inverse = a.inverse_rms[row];
   const auto through = [&](std::int64_t j) {
     W factor = static_cast<W>(a.weight[j]);
@@ -169,14 +172,14 @@ __global__ void norm_backward_block_kernel(NormBackward<T> a) {
   const W along = block_sum(dot) * inverse * inverse * inverse / W(a.width);
   for (std::int64_t j = threadIdx.x; j < a.width; j += blockDim.x) {
     W values[1] = {through(j) * inverse - static_cast<W>(x[j]) * along};
-    put_wide(a.grad_x, row * a.width + j, values);
+    put_wide<1>(a.grad_x, row * a.width + j, values);
   }
 }
 
 /// The sums alone, for any width.
-template <class T, bool modulated>
+template <class X, class T, bool modulated>
 struct NormTerm {
-  NormBackward<T> a;
+  NormBackward<X, T> a;
 
   __device__ void operator()(std::int64_t row, std::int64_t column,
                              wide_t<T> (&sum)[norm_sums<modulated>][1]) const {
@@ -189,8 +192,8 @@ struct NormTerm {
 };
 
 /// For rows that are read in packets.
-template <int team, bool modulated, class T, class Put>
-void norm_backward_in_packets(const char* op, const NormBackward<T>& a, bool sums_wanted, Put put,
+template <int team, bool modulated, class X, class T, class Put>
+void norm_backward_in_packets(const char* op, const NormBackward<X, T>& a, bool sums_wanted, Put put,
                               int threads) {
   using W = wide_t<T>;
   constexpr int sums = norm_sums<modulated>, teams = teams_of_block<team>;
@@ -202,8 +205,8 @@ void norm_backward_in_packets(const char* op, const NormBackward<T>& a, bool sum
   const auto storage =
       allocate_bytes<Cuda>(sums_wanted ? static_cast<std::size_t>(blocks * sums * a.width) * sizeof(W) : 0);
   W* partial = reinterpret_cast<W*>(storage.get());
-  launch(op, norm_backward_kernel<T, team, modulated>, blocks_for(blocks, 1), static_cast<unsigned>(threads),
-         0, a, split, partial);
+  launch(op, norm_backward_kernel<X, T, team, modulated>, blocks_for(blocks, 1),
+         static_cast<unsigned>(threads), 0, a, split, partial);
   if (sums_wanted)
     grouped_column_sums<W, sums, 1>(op, a.images, split, a.width, PartialSums<W, sums>{partial, a.width},
                                     put);
@@ -211,13 +214,13 @@ void norm_backward_in_packets(const char* op, const NormBackward<T>& a, bool sum
 
 /// Contributes to a.grad_x and, if wanted, calls put(image, column, total) on the device with the sums over the rows of each
 /// image.
-template <bool modulated, class T, class Put>
-void norm_backward(const char* op, const NormBackward<T>& a, bool sums_wanted, Put put) {
+template <bool modulated, class X, class T, class Put>
+void norm_backward(const char* op, const NormBackward<X, T>& a, bool sums_wanted, Put put) {
   using W = wide_t<T>;
   if (!a.grad_x && !sums_wanted) return;
-  const std::int64_t packets = (a.width + Packet<T>::count - 1) / Packet<T>::count;
+  const std::int64_t packets = (a.width + packet_width<T> - 1) / packet_width<T>;
   if (a.rows() > 0 && a.width > 0 && packets <= block_team &&
-      in_packets<T>(a.width, a.x, a.weight, a.scale, a.grad_y, a.grad_x.data)) {
+      rows_fit<packet_width<T>>(a.width, a.x, a.weight, a.scale, a.grad_y, a.grad_x.data)) {
     const auto call = [&]<int team>(std::integral_constant<int, team>) {
       const std::int64_t warps =
           team == block_team ? (packets + warp_size - 1) / warp_size : norm_threads / warp_size;
@@ -235,12 +238,12 @@ void norm_backward(const char* op, const NormBackward<T>& a, bool sums_wanted, P
     return;
   }
   if (a.grad_x) {
-    launch(op, norm_backward_block_kernel<T, modulated>, blocks_for(a.rows(), 1), threads_for_row(a.width), 0,
-           a);
+    launch(op, norm_backward_block_kernel<X, T, modulated>, blocks_for(a.rows(), 1), threads_for_row(a.width),
+           0, a);
   }
   if (sums_wanted) {
     grouped_column_sums<W, norm_sums<modulated>, 1>(op, a.images, a.length, a.width,
-                                                    NormTerm<T, modulated>{a}, put);
+                                                    NormTerm<X, T, modulated>{a}, put);
   }
 }
 

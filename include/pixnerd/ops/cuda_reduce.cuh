@@ -24,8 +24,8 @@ constexpr int reduce_threads = 256;
 /// one column of threads share its rows.
 template <class W, int sums, int packet, class Term, class Put>
 __global__ void __launch_bounds__(reduce_threads, 4)
-    column_sums_kernel(std::int64_t rows, std::int64_t width, unsigned tiles, int split, int x_bits,
-                       Term term, Put put) {
+    grouped_column_sums_kernel(std::int64_t rows, std::int64_t width, unsigned tiles, int split, int x_bits,
+                               Term term, Put put) {
   __shared__ W shared[sums * packet][reduce_threads];
   const int thread = static_cast<int>(threadIdx.x);
   const int y = thread >> x_bits, rows_of_threads = reduce_threads >> x_bits;
@@ -95,21 +95,21 @@ void grouped_column_sums(const char* op, std::int64_t groups, std::int64_t rows,
       1, std::min((rows + block_rows - 1) / block_rows, (512 + groups * tiles - 1) / (groups * tiles)));
   const unsigned blocks = blocks_for(groups * split * tiles, 1);
   if (split == 1) {
-    launch(op, detail::column_sums_kernel<W, sums, packet, Term, Put>, blocks, detail::reduce_threads, 0,
-           rows, width, static_cast<unsigned>(tiles), 1, x_bits, term, put);
+    launch(op, detail::grouped_column_sums_kernel<W, sums, packet, Term, Put>, blocks, detail::reduce_threads,
+           0, rows, width, static_cast<unsigned>(tiles), 1, x_bits, term, put);
     return;
   }
   const auto storage =
       allocate_bytes<Cuda>(static_cast<std::size_t>(groups * split * sums * width) * sizeof(W));
   const detail::PartialSums<W, sums> partial{reinterpret_cast<W*>(storage.get()), width};
-  launch(op, detail::column_sums_kernel<W, sums, packet, Term, detail::PartialSums<W, sums>>, blocks,
+  launch(op, detail::grouped_column_sums_kernel<W, sums, packet, Term, detail::PartialSums<W, sums>>, blocks,
          detail::reduce_threads, 0, rows, width, static_cast<unsigned>(tiles), static_cast<int>(split),
          x_bits, term, partial);
   // At most 512 rows a column are left: one launch.
   x_bits = 0;
   while (x_bits < 5 && (1 << x_bits) < width) ++x_bits;
   const std::int64_t columns = std::int64_t{1} << x_bits, left = (width + columns - 1) / columns;
-  launch(op, detail::column_sums_kernel<W, sums, 1, detail::PartialSums<W, sums>, Put>,
+  launch(op, detail::grouped_column_sums_kernel<W, sums, 1, detail::PartialSums<W, sums>, Put>,
          blocks_for(groups * left, 1), detail::reduce_threads, 0, split, width, static_cast<unsigned>(left),
          1, x_bits, partial, put);
 }

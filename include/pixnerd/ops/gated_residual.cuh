@@ -10,48 +10,50 @@ namespace pixnerd {
 
 namespace detail {
 
-template <class T, int packet>
+template <class S, class T, int packet>
 struct GatedResidualForward {
   std::int64_t width;
-  const T *s, *gate, *h;
-  T* y;
+  const S* s;
+  const T *gate, *h;
+  S* y;
 
   __device__ void operator()(std::int64_t image, std::int64_t column, std::int64_t first, std::int64_t last,
                              int step) const {
     using W = wide_t<T>;
     W a[packet];
-    load_wide(gate + image * width + column, a);
+    load_wide<packet>(gate + image * width + column, a);
     for (std::int64_t row = first; row < last; row += step) {
       W values[packet], branch[packet];
-      load_wide(s + row * width + column, values);
-      load_wide(h + row * width + column, branch);
+      load_wide<packet>(s + row * width + column, values);
+      load_wide<packet>(h + row * width + column, branch);
 #pragma unroll
       for (int j = 0; j < packet; ++j) values[j] += a[j] * branch[j];
-      put_wide(GradTarget<T>{y}, row * width + column, values);
+      put_wide<packet>(GradTarget<S>{y}, row * width + column, values);
     }
   }
 };
 
 /// Sums of grad_y h over the tokens of an image; writes grad_h on the way.
-template <class T, int packet>
+template <class S, class T, int packet>
 struct GatedResidualBackward {
   std::int64_t length, width;
-  const T *gate, *h, *grad_y;
+  const T *gate, *h;
+  const S* grad_y;
   GradTarget<T> grad_h;
 
   __device__ void operator()(std::int64_t row, std::int64_t column, wide_t<T> (&sum)[1][packet]) const {
     using W = wide_t<T>;
     const std::int64_t at = row * width + column;
     W g[packet], values[packet];
-    load_wide(grad_y + at, g);
-    load_wide(h + at, values);
+    load_wide<packet>(grad_y + at, g);
+    load_wide<packet>(h + at, values);
 #pragma unroll
     for (int j = 0; j < packet; ++j) sum[0][j] += g[j] * values[j];
     if (!grad_h.data) return;
-    load_wide(gate + row / length * width + column, values);
+    load_wide<packet>(gate + row / length * width + column, values);
 #pragma unroll
     for (int j = 0; j < packet; ++j) values[j] *= g[j];
-    put_wide(grad_h, at, values);
+    put_wide<packet>(grad_h, at, values);
   }
 };
 
@@ -78,34 +80,34 @@ struct AddGradient {
 /// grad_h and sums over the tokens on the same way.
 template <>
 struct gated_residual_kernel<Cuda> {
-  template <class T>
-  static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* s, const T* gate,
-                      const T* h, T* y) {
-    constexpr int packet = detail::Packet<T>::count;
-    if (detail::in_packets<T>(width, s, gate, h, y)) {
+  template <class S, class T>
+  static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const S* s, const T* gate,
+                      const T* h, S* y) {
+    constexpr int packet = packet_width<T>;
+    if (detail::rows_fit<packet>(width, s, gate, h, y)) {
       detail::image_rows<packet>("gated_residual", batch, length, width,
-                                 detail::GatedResidualForward<T, packet>{width, s, gate, h, y});
+                                 detail::GatedResidualForward<S, T, packet>{width, s, gate, h, y});
     } else {
       detail::image_rows<1>("gated_residual", batch, length, width,
-                            detail::GatedResidualForward<T, 1>{width, s, gate, h, y});
+                            detail::GatedResidualForward<S, T, 1>{width, s, gate, h, y});
     }
   }
 
-  template <class T>
+  template <class S, class T>
   static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* gate, const T* h,
-                       const T* grad_y, GradTarget<T> grad_h, GradTarget<T> grad_gate) {
+                       const S* grad_y, GradTarget<T> grad_h, GradTarget<T> grad_gate) {
     using W = wide_t<T>;
-    constexpr int packet = detail::Packet<T>::count;
+    constexpr int packet = packet_width<T>;
     if (!grad_h && !grad_gate) return;
     const detail::PutGate<T> put{width, grad_gate};
-    if (detail::in_packets<T>(width, gate, h, grad_y, grad_h.data)) {
+    if (detail::rows_fit<packet>(width, gate, h, grad_y, grad_h.data)) {
       grouped_column_sums<W, 1, packet>(
           "gated_residual", batch, length, width,
-          detail::GatedResidualBackward<T, packet>{length, width, gate, h, grad_y, grad_h}, put);
+          detail::GatedResidualBackward<S, T, packet>{length, width, gate, h, grad_y, grad_h}, put);
     } else {
       grouped_column_sums<W, 1, 1>(
           "gated_residual", batch, length, width,
-          detail::GatedResidualBackward<T, 1>{length, width, gate, h, grad_y, grad_h}, put);
+          detail::GatedResidualBackward<S, T, 1>{length, width, gate, h, grad_y, grad_h}, put);
     }
   }
 

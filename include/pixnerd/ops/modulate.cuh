@@ -20,14 +20,14 @@ struct ModulateForward {
                              int step) const {
     using W = wide_t<T>;
     W a[packet], b[packet];
-    load_wide(scale + image * width + column, a);
-    load_wide(shift + image * width + column, b);
+    load_wide<packet>(scale + image * width + column, a);
+    load_wide<packet>(shift + image * width + column, b);
     for (std::int64_t row = first; row < last; row += step) {
       W values[packet];
-      load_wide(x + row * width + column, values);
+      load_wide<packet>(x + row * width + column, values);
 #pragma unroll
       for (int j = 0; j < packet; ++j) values[j] = values[j] * (W(1) + a[j]) + b[j];
-      put_wide(GradTarget<T>{y}, row * width + column, values);
+      put_wide<packet>(GradTarget<T>{y}, row * width + column, values);
     }
   }
 };
@@ -43,18 +43,18 @@ struct ModulateBackward {
     using W = wide_t<T>;
     const std::int64_t at = row * width + column;
     W g[packet], values[packet];
-    load_wide(grad_y + at, g);
-    load_wide(x + at, values);
+    load_wide<packet>(grad_y + at, g);
+    load_wide<packet>(x + at, values);
 #pragma unroll
     for (int j = 0; j < packet; ++j) {
       sum[0][j] += g[j];
       sum[1][j] += g[j] * values[j];
     }
     if (!grad_x.data) return;
-    load_wide(scale + row / length * width + column, values);
+    load_wide<packet>(scale + row / length * width + column, values);
 #pragma unroll
     for (int j = 0; j < packet; ++j) values[j] = g[j] * (W(1) + values[j]);
-    put_wide(grad_x, at, values);
+    put_wide<packet>(grad_x, at, values);
   }
 };
 
@@ -79,8 +79,8 @@ struct modulate_kernel<Cuda> {
   template <class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* x, const T* shift,
                       const T* scale, T* y) {
-    constexpr int packet = detail::Packet<T>::count;
-    if (detail::in_packets<T>(width, x, shift, scale, y)) {
+    constexpr int packet = packet_width<T>;
+    if (detail::rows_fit<packet>(width, x, shift, scale, y)) {
       detail::image_rows<packet>("modulate", batch, length, width,
                                  detail::ModulateForward<T, packet>{width, x, shift, scale, y});
     } else {
@@ -94,9 +94,9 @@ struct modulate_kernel<Cuda> {
                        const T* scale, const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_shift,
                        GradTarget<T> grad_scale) {
     using W = wide_t<T>;
-    constexpr int packet = detail::Packet<T>::count;
+    constexpr int packet = packet_width<T>;
     const detail::PutShiftAndScale<T> put{width, grad_shift, grad_scale};
-    if (detail::in_packets<T>(width, x, scale, grad_y, grad_x.data)) {
+    if (detail::rows_fit<packet>(width, x, scale, grad_y, grad_x.data)) {
       grouped_column_sums<W, 2, packet>(
           "modulate", batch, length, width,
           detail::ModulateBackward<T, packet>{length, width, x, scale, grad_y, grad_x}, put);

@@ -35,25 +35,25 @@ struct PutNormModulation {
 /// See cuda_norm_rows.cuh for the kernels. The gradient of the weight needs a third launch, over the images.
 template <>
 struct norm_modulate_kernel<Cuda> {
-  template <class T>
+  template <class X, class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, double epsilon,
-                      RmsRounding rounding, const T* x, const T* weight, const T* shift, const T* scale, T* y,
+                      RmsRounding rounding, const X* x, const T* weight, const T* shift, const T* scale, T* y,
                       wide_t<T>* inverse_rms) {
-    const detail::NormForward<T> a{{batch, length, width, x, weight, shift, scale},
-                                   static_cast<wide_t<T>>(epsilon),
-                                   rounding == RmsRounding::before_weight,
-                                   y,
-                                   inverse_rms};
+    const detail::NormForward<X, T> a{{batch, length, width, x, weight, shift, scale},
+                                      static_cast<wide_t<T>>(epsilon),
+                                      rounding == RmsRounding::before_weight,
+                                      y,
+                                      inverse_rms};
     detail::norm_forward<true>("norm_modulate", a);
   }
 
-  template <class T>
-  static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* x,
+  template <class X, class T>
+  static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const X* x,
                        const T* weight, const T* scale, const wide_t<T>* inverse_rms, const T* grad_y,
-                       GradTarget<T> grad_x, GradTarget<wide_t<T>> grad_weight, GradTarget<T> grad_shift,
+                       GradTarget<X> grad_x, GradTarget<wide_t<T>> grad_weight, GradTarget<T> grad_shift,
                        GradTarget<T> grad_scale) {
     using W = wide_t<T>;
-    const detail::NormBackward<T> a{
+    const detail::NormBackward<X, T> a{
         {batch, length, width, x, weight, nullptr, scale}, inverse_rms, grad_y, grad_x};
     const bool over_images = grad_weight && batch != 1;
     const auto storage =
