@@ -79,6 +79,15 @@ BOOST_AUTO_TEST_CASE(any_size) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(widths_and_ratios) {
+  for (const std::int64_t width : {1, 8, 16, 20, 32, 64, 128}) {
+    for (const std::int64_t ratio : {1, 2, 4}) {
+      compare<float>(1, 18, width, width * ratio);
+      compare<bfloat16>(1, 18, width, width * ratio);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(float32_of_the_fast_widths) {
   compare<float>(3, 64, 32, 64);
   compare<float>(1, 256, 64, 128);
@@ -105,7 +114,8 @@ BOOST_AUTO_TEST_CASE(tensor_cores_every_width) {
 BOOST_AUTO_TEST_CASE(tensor_cores_pixels_and_patches) {
   for (const std::int64_t pixels : {0, 1, 15, 16, 17, 64, 100, 144}) compare<bfloat16>(1, pixels, 32, 64);
   for (const std::int64_t patches : {0, 1, 3, 17}) compare<bfloat16>(patches, 20, 16, 32);
-  compare<bfloat16>(1, 256, 64, 128);
+  compare<bfloat16>(2, 256, 64, 128);
+  compare<bfloat16>(1, 576, 32, 64);
   compare<bfloat16>(300, 1, 16, 16);
 }
 

@@ -77,6 +77,9 @@ BOOST_AUTO_TEST_CASE(gradient_of_one_tensor_in_several_places) {
   const auto x = random_tensor({1, 70, 1, 2}, 1), y = random_tensor({1, 3, 1, 2}, 2);
   check_gradient([](const auto& in) { return attention(in[0], in[0], in[0]); }, {x});
   check_gradient([](const auto& in) { return attention(in[0], in[1], in[1]); }, {x, y});
+  const auto z = random_tensor({1, 70, 1, 2}, 3);
+  check_gradient([](const auto& in) { return attention(in[0], in[0], in[1]); }, {x, z});
+  check_gradient([](const auto& in) { return attention(in[0], in[1], in[0]); }, {x, z});
 }
 
 BOOST_AUTO_TEST_CASE(scores_of_the_whole_batch_never_exist) {

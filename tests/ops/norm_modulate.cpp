@@ -91,6 +91,8 @@ BOOST_AUTO_TEST_CASE(threads_change_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return norm_modulate(in[0], in[1], in[2], in[3]); },
+                 inputs_of({2, 30, 67}), {1});
   check_bfloat16(fused, inputs_of({2, 30, 67}), {1});
   check_bfloat16(
       [](const auto& in) {

@@ -151,7 +151,7 @@ __device__ inline W* field_scratch_memory(W* global, std::int64_t per_block) {
 
 /// A block takes a patch at a time, its pixels `rows` at a time.
 template <class T, class W>
-__global__ void __launch_bounds__(field_any_threads)
+__global__ void __launch_bounds__(field_any_threads, 2)
     field_any_forward_kernel(FieldSizes s, int rows, W* global, std::int64_t per_block, W epsilon, const T* x,
                              const T* theta, const T* norm_weight, T* y) {
   FieldScratch<W> f;

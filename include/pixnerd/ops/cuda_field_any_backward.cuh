@@ -88,7 +88,7 @@ __device__ inline void put_field_matrix(int rows, int columns, const W* matrix, 
 /// A block takes a patch at a time, its pixels `rows` at a time. The gradient of the norm's weights goes to one row of
 /// `grad_weights` a patch.
 template <class T, class W>
-__global__ void __launch_bounds__(field_any_threads)
+__global__ void __launch_bounds__(field_any_threads, 1)
     field_any_backward_kernel(FieldSizes s, int rows, W* global, std::int64_t per_block, W epsilon,
                               const T* x, const T* theta, const T* norm_weight, const T* grad_y,
                               GradTarget<T> grad_x, GradTarget<T> grad_theta, W* grad_weights) {

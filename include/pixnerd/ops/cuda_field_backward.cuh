@@ -39,9 +39,9 @@ template <int width>
 struct FieldBlock {
   static constexpr int stride = width + field_pad, steps = width / 16, packets = width / 8;
 
-  int hidden, hidden_stride, rows, rows_stride, warp, lane;
+  int hidden, hidden_stride, rows, rows_stride, warp;
   bfloat16 *first, *second;  // width x hidden, hidden x width
-  bfloat16 *pixels, *grads;  // rows x width
+  bfloat16* pixels;          // tiles of 16 x width, each followed by one of incoming gradients
   bfloat16* grad_hidden;     // hidden x rows
   float *first_scale, *second_scale, *inverse_rms;
 
@@ -51,59 +51,69 @@ struct FieldBlock {
         rows(rows_),
         rows_stride(rows_ + field_pad),
         warp(static_cast<int>(threadIdx.x) / warp_size),
-        lane(static_cast<int>(threadIdx.x) % warp_size),
         first(dynamic_shared<bfloat16>()),
         second(first + width * hidden_stride),
         pixels(second + hidden * stride),
-        grads(pixels + rows * stride),
-        grad_hidden(grads + rows * stride),
+        grad_hidden(pixels + 2 * rows * stride),
         first_scale(reinterpret_cast<float*>(grad_hidden + hidden * rows_stride)),
         second_scale(first_scale + hidden),
         inverse_rms(second_scale + width) {}
 
   /// This warp's 16 hidden units of the first matrix, transposed, as left operand: features [16 k, 16 k + 16).
-  __device__ void load_first(std::uint32_t (&a)[4], int k) const {
-    load_matrices_transposed(a, first + k * 16 * hidden_stride + warp * 16 + columns_first(hidden_stride));
+  __device__ void load_first(std::uint32_t (&a)[4], int lane, int k) const {
+    load_matrices_transposed(a,
+                             first + k * 16 * hidden_stride + warp * 16 + columns_first(lane, hidden_stride));
   }
   /// The same of the second matrix, as it lies.
-  __device__ void load_second(std::uint32_t (&a)[4], int k) const {
-    load_matrices(a, second + warp * 16 * stride + k * 16 + rows_first(stride));
+  __device__ void load_second(std::uint32_t (&a)[4], int lane, int k) const {
+    load_matrices(a, second + warp * 16 * stride + k * 16 + rows_first(lane, stride));
   }
 
-  /// Fetches 16 pixels and their gradients, of which `valid` exist, as operands of the products: pixels divided by
-  /// their root mean square, gradients multiplied by the second matrix's factors.
-  __device__ void fetch_operands(int tile, std::int64_t valid, float epsilon, const bfloat16* x,
-                                 const bfloat16* grad_y) const {
+  /// Copies 16 pixels and their gradients, of which `valid` exist, to their place in shared memory, the rest of it zero.
+  __device__ void fetch(int tile, int valid, const bfloat16* x, const bfloat16* grad_y) const {
+    const int lane = lane_again();
+#pragma unroll
+    for (int i = lane; i < 16 * packets; i += warp_size) {
+      const int row = i / packets, column = i % packets * 8;
+      bfloat16* const to = pixels + (tile * 32 + row) * stride + column;
+      copy_async(to, x + row * width + column, row < valid);
+      copy_async(to + 16 * stride, grad_y + row * width + column, row < valid);
+    }
+    commit_copies();
+  }
+
+  /// Turns them into operands of the products: pixels divided by their root mean square, gradients times the second
+  /// matrix's factors.
+  __device__ void make_operands(int tile, float epsilon) const {
     // As many threads a row as the next power of two.
     constexpr int threads = packets <= 2 ? 2 : packets <= 4 ? 4 : packets <= 8 ? 8 : 16;
-    const int column = lane % threads * 8;
-    const bool inside = column < width;
-#pragma unroll
-    for (int step = 0; step < 16; step += warp_size / threads) {
-      const int row = step + lane / threads;
-      uint4 value{0, 0, 0, 0}, grad{0, 0, 0, 0};
-      if (inside && row < valid) {
-        value = *reinterpret_cast<const uint4*>(x + row * width + column);
-        grad = *reinterpret_cast<const uint4*>(grad_y + row * width + column);
+    const int lane = lane_again(), column = lane % threads * 8;
+    wait_copies<0>();
+    __syncwarp();
+#pragma unroll 1
+    for (int row = lane / threads; row < 16; row += warp_size / threads) {
+      bfloat16* const at = pixels + (tile * 32 + row) * stride + column;
+      std::uint32_t x[4] = {}, g[4] = {};
+      if (column < width) {
+        load_four(x, at);
+        load_four(g, at + 16 * stride);
       }
-      std::uint32_t values[4] = {value.x, value.y, value.z, value.w},
-                    grads_[4] = {grad.x, grad.y, grad.z, grad.w};
       float square = 0;
 #pragma unroll
-      for (const std::uint32_t two : values)
-        square += first_bfloat16(two) * first_bfloat16(two) + second_bfloat16(two) * second_bfloat16(two);
-      const float inverse = 1.0f / std::sqrt(warp_sum<threads>(square) / width + epsilon);
-      if (!inside) continue;
+      for (int i = 0; i < 4; ++i)
+        square += first_bfloat16(x[i]) * first_bfloat16(x[i]) + second_bfloat16(x[i]) * second_bfloat16(x[i]);
+      const float inverse = reciprocal_root_fast(warp_sum<threads>(square) * (1.0f / width) + epsilon);
+      if (column < width) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const float2 scale = load_pair(second_scale + column + 2 * i);
-        values[i] = pack_bfloat16(first_bfloat16(values[i]) * inverse, second_bfloat16(values[i]) * inverse);
-        grads_[i] = pack_bfloat16(first_bfloat16(grads_[i]) * std::abs(scale.x),
-                                  second_bfloat16(grads_[i]) * std::abs(scale.y));
+        for (int i = 0; i < 4; ++i) {
+          const float2 scale = load_pair(second_scale + column + 2 * i);
+          x[i] = pack_bfloat16(first_bfloat16(x[i]) * inverse, second_bfloat16(x[i]) * inverse);
+          g[i] = pack_bfloat16(first_bfloat16(g[i]) * std::abs(scale.x),
+                               second_bfloat16(g[i]) * std::abs(scale.y));
+        }
+        store_four(at, x);
+        store_four(at + 16 * stride, g);
       }
-      const int at = (tile * 16 + row) * stride + column;
-      *reinterpret_cast<uint4*>(pixels + at) = {values[0], values[1], values[2], values[3]};
-      *reinterpret_cast<uint4*>(grads + at) = {grads_[0], grads_[1], grads_[2], grads_[3]};
       if (column == 0) inverse_rms[tile * 16 + row] = inverse;
     }
   }
@@ -112,12 +122,14 @@ struct FieldBlock {
   /// shared memory; the matrices' gradients, of units x features, added to the sums.
   __device__ void hidden_pass(const bfloat16* norm_weight, int tiles, float (&first_sum)[2 * steps][4],
                               float (&second_sum)[2 * steps][4]) const {
-    const int group = lane / 4, pair = lane % 4 * 2;
+    const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2;
+    // Where registers are short, part of the second matrix comes from shared memory again for each tile.
+    constexpr int kept = width % 64 == 0 ? 1 : steps;
     std::uint32_t left_first[steps][4], left_second[steps][4];
 #pragma unroll
     for (int k = 0; k < steps; ++k) {
-      load_first(left_first[k], k);
-      load_second(left_second[k], k);
+      load_first(left_first[k], lane, k);
+      if (k < kept) load_second(left_second[k], lane, k);
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const std::uint32_t weight = load_pair(norm_weight + k * 16 + i / 2 * 8 + pair);
@@ -127,15 +139,17 @@ struct FieldBlock {
     }
     const float scales[2] = {std::abs(first_scale[warp * 16 + group]),
                              std::abs(first_scale[warp * 16 + group + 8])};
+#pragma unroll 1
     for (int tile = 0; tile < tiles; ++tile) {
-      const bfloat16 *const x = pixels + tile * 16 * stride, *const g = grads + tile * 16 * stride;
+      const bfloat16 *const x = pixels + tile * 32 * stride, *const g = x + 16 * stride;
       float active[2][4] = {}, slope[2][4] = {};  // units x pixels
       std::uint32_t right[4];
 #pragma unroll
       for (int k = 0; k < steps; ++k) {
-        load_matrices(right, x + k * 16 + columns_first(stride));
+        load_matrices(right, x + k * 16 + columns_first(lane, stride));
         mma_pair(active[0], active[1], left_first[k], right);
-        load_matrices(right, g + k * 16 + columns_first(stride));
+        load_matrices(right, g + k * 16 + columns_first(lane, stride));
+        if (k >= kept) load_second(left_second[k], lane, k);
         mma_pair(slope[0], slope[1], left_second[k], right);
       }
 #pragma unroll
@@ -157,9 +171,9 @@ struct FieldBlock {
       store_pair(to + 8 * rows_stride + 8, left_grad[3]);
 #pragma unroll
       for (int k = 0; k < steps; ++k) {
-        load_matrices_transposed(right, x + k * 16 + rows_first(stride));
+        load_matrices_transposed(right, x + k * 16 + rows_first(lane, stride));
         mma_pair(first_sum[2 * k], first_sum[2 * k + 1], left_grad, right);
-        load_matrices_transposed(right, g + k * 16 + rows_first(stride));
+        load_matrices_transposed(right, g + k * 16 + rows_first(lane, stride));
         mma_pair(second_sum[2 * k], second_sum[2 * k + 1], left_active, right);
       }
     }
@@ -167,29 +181,21 @@ struct FieldBlock {
 
   /// The gradient of 16 pixels, of which `valid` exist, by one warp. Their place in shared memory is used for the pixels
   /// themselves and their incoming gradients.
-  __device__ void pixel_pass(int tile, std::int64_t valid, const bfloat16* x, const bfloat16* norm_weight,
+  __device__ void pixel_pass(int tile, int valid, const bfloat16* x, const bfloat16* norm_weight,
                              const bfloat16* grad_y, GradTarget<bfloat16> grad_x) const {
-    const int group = lane / 4, pair = lane % 4 * 2;
-    bfloat16 *const own = pixels + tile * 16 * stride, *const own_grad = grads + tile * 16 * stride;
-    const auto each_packet = [&](auto body) {
-#pragma unroll
-      for (int i = lane; i < 16 * packets; i += warp_size) body(i / packets, i % packets * 8);
-    };
-    each_packet([&](int row, int column) {
-      copy_async(own + row * stride + column, x + row * width + column, row < valid);
-      copy_async(own_grad + row * stride + column, grad_y + row * width + column, row < valid);
-    });
-    commit_copies();
+    const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2;
+    bfloat16 *const own = pixels + tile * 32 * stride, *const own_grad = own + 16 * stride;
+    fetch(tile, valid, x, grad_y);
 
     float sum[2 * steps][4] = {};
 #pragma unroll 2
     for (int unit = 0; unit < hidden; unit += 16) {
       std::uint32_t left[4], right[4];
-      load_matrices_transposed(left,
-                               grad_hidden + unit * rows_stride + tile * 16 + columns_first(rows_stride));
+      load_matrices_transposed(
+          left, grad_hidden + unit * rows_stride + tile * 16 + columns_first(lane, rows_stride));
 #pragma unroll
       for (int k = 0; k < steps; ++k) {
-        load_matrices(right, first + k * 16 * hidden_stride + unit + columns_first(hidden_stride));
+        load_matrices(right, first + k * 16 * hidden_stride + unit + columns_first(lane, hidden_stride));
         mma_pair(sum[2 * k], sum[2 * k + 1], left, right);
       }
     }
@@ -228,24 +234,28 @@ struct FieldBlock {
       }
     }
     __syncwarp();
-    each_packet([&](int row, int column) {
-      if (row < valid) put_packet(grad_x, row * width + column, own_grad + row * stride + column);
-    });
+#pragma unroll 1
+    for (int i = lane; i < 16 * packets && i / packets < valid; i += warp_size) {
+      const int row = i / packets, column = i % packets * 8;
+      put_packet(grad_x, row * width + column, own_grad + row * stride + column);
+    }
     __syncwarp();
   }
 
   /// Writes or adds eight elements.
   static __device__ void put_packet(GradTarget<bfloat16> target, std::int64_t at, const bfloat16* from) {
-    auto* const to = reinterpret_cast<uint4*>(target.data + at);
-    uint4 value = *reinterpret_cast<const uint4*>(from);
+    std::uint32_t values[4];
+    load_four(values, from);
     if (target.add) {
-      const uint4 old = *to;
-      const auto added = [](std::uint32_t a, std::uint32_t b) {
-        return pack_bfloat16(first_bfloat16(a) + first_bfloat16(b), second_bfloat16(a) + second_bfloat16(b));
-      };
-      value = {added(old.x, value.x), added(old.y, value.y), added(old.z, value.z), added(old.w, value.w)};
+      std::uint32_t old[4];
+      load_four(old, target.data + at);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        values[i] = pack_bfloat16(first_bfloat16(old[i]) + first_bfloat16(values[i]),
+                                  second_bfloat16(old[i]) + second_bfloat16(values[i]));
+      }
     }
-    *to = value;
+    store_four(target.data + at, values);
   }
 };
 

@@ -15,7 +15,7 @@ __device__ inline void field_matrix_gradients(const FieldBlock<width>& block, bo
                                               const bfloat16* norm_weight, float (&first_sum)[width / 8][4],
                                               float (&second_sum)[width / 8][4], float* grad_weights) {
   constexpr int steps = width / 16, stride = FieldBlock<width>::stride;
-  const int lane = block.lane, group = lane / 4, pair = lane % 4 * 2, unit = block.warp * 16 + group;
+  const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2, unit = block.warp * 16 + group;
   // Over the pixels, which are no longer needed: sums over a warp's units, first of the norm's weights, then of the second
   // matrix's columns.
   float* const partial = reinterpret_cast<float*>(block.pixels);
@@ -26,8 +26,8 @@ __device__ inline void field_matrix_gradients(const FieldBlock<width>& block, bo
 #pragma unroll
     for (int k2 = 0; k2 < 2 && k + k2 < steps; ++k2) {
       std::uint32_t first[4], second[4];
-      block.load_first(first, k + k2);
-      block.load_second(second, k + k2);
+      block.load_first(first, lane, k + k2);
+      block.load_second(second, lane, k + k2);
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         // The same elements as in the operands: i % 2 is the half of the units, i / 2 that of the features.
@@ -56,7 +56,7 @@ __device__ inline void field_matrix_gradients(const FieldBlock<width>& block, bo
 #pragma unroll
   for (int k = 0; k < steps; ++k) {
     std::uint32_t first[4];
-    block.load_first(first, k);
+    block.load_first(first, lane, k);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const float* const sum = first_sum[2 * k + i / 2] + i % 2 * 2;
@@ -81,7 +81,7 @@ __device__ inline void field_matrix_gradients(const FieldBlock<width>& block, bo
 #pragma unroll
   for (int k = 0; k < steps; ++k) {
     std::uint32_t second[4];
-    block.load_second(second, k);
+    block.load_second(second, lane, k);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int column = k * 16 + i / 2 * 8 + pair;
@@ -92,7 +92,7 @@ __device__ inline void field_matrix_gradients(const FieldBlock<width>& block, bo
                                sum[1] - second_bfloat16(second[i]) * along_column.y));
     }
   }
-  __syncthreads();
+  __syncwarp();
 }
 
 /// A block takes a patch, each of its warps 16 hidden units. Shared memory holds the matrices and up to 128 pixels; for each
@@ -123,20 +123,24 @@ __global__ void __launch_bounds__(2 * field_backward_most_hidden(width), 1)
   __syncthreads();
 
   float first_sum[width / 8][4] = {}, second_sum[width / 8][4] = {};
-  for (std::int64_t pixel = 0; pixel < s.pixels; pixel += rows) {
-    const std::int64_t left = s.pixels - pixel;
-    const int tiles = left < rows ? static_cast<int>(left + 15) / 16 : rows / 16;
+  const int pixels = static_cast<int>(s.pixels);
+#pragma unroll 1
+  for (int pixel = 0; pixel < pixels; pixel += rows) {
+    const int left = pixels - pixel, tiles = left < rows ? (left + 15) / 16 : rows / 16;
     // A warp fetches the pixels that it finishes, so it may do so while others finish theirs.
+#pragma unroll 1
     for (int tile = block.warp; tile < tiles; tile += warps) {
-      const std::int64_t at = (pixel + tile * 16) * width;
-      block.fetch_operands(tile, left - tile * 16, epsilon, x + at, grad_y + at);
+      const int at = (pixel + tile * 16) * width;
+      block.fetch(tile, left - tile * 16, x + at, grad_y + at);
+      block.make_operands(tile, epsilon);
     }
     __syncthreads();
     block.hidden_pass(norm_weight, tiles, first_sum, second_sum);
     __syncthreads();
     if (grad_x.data == nullptr) continue;
+#pragma unroll 1
     for (int tile = block.warp; tile < tiles; tile += warps) {
-      const std::int64_t at = (pixel + tile * 16) * width;
+      const int at = (pixel + tile * 16) * width;
       block.pixel_pass(tile, left - tile * 16, x + at, norm_weight, grad_y + at,
                        {grad_x.data + at, grad_x.add});
     }
@@ -146,14 +150,20 @@ __global__ void __launch_bounds__(2 * field_backward_most_hidden(width), 1)
   field_matrix_gradients<width>(block, s.normalize_second, norm_weight, first_sum, second_sum,
                                 grad_weights + patch * width);
   if (grad_theta.data == nullptr) return;
-  for_each_packet(width, block.hidden, [&](int row, int column) {
+  // Each warp's own units: 32 bytes of a row of the first matrix, whole rows of the second.
+  const int lane = lane_again();
+#pragma unroll 1
+  for (int row = lane / 2; row < width; row += 16) {
+    const int column = block.warp * 16 + lane % 2 * 8;
     FieldBlock<width>::put_packet(grad_theta, weights + row * block.hidden + column,
                                   block.first + row * block.hidden_stride + column);
-  });
-  for_each_packet(block.hidden, width, [&](int row, int column) {
-    FieldBlock<width>::put_packet(grad_theta, weights + width * s.hidden + row * width + column,
+  }
+#pragma unroll 1
+  for (int i = lane; i < 16 * width / 8; i += warp_size) {
+    const int row = block.warp * 16 + i / (width / 8), column = i % (width / 8) * 8;
+    FieldBlock<width>::put_packet(grad_theta, weights + (block.hidden + row) * width + column,
                                   block.second + row * stride + column);
-  });
+  }
 }
 
 }  // namespace pixnerd::detail

@@ -20,14 +20,14 @@ constexpr std::int64_t field_forward_bytes(std::int64_t width, std::int64_t hidd
 /// next while it works on one. The normalized pixels stay in registers as left operand; the hidden layer exists for 16
 /// units at a time, as the result of one product and left operand of the next.
 template <int width>
-__global__ void __launch_bounds__(32 * field_forward_warps, width <= 64 ? 4 : 1)
+__global__ void __launch_bounds__(32 * field_forward_warps, width <= 32   ? 6
+                                                            : width <= 64 ? 4
+                                                                          : 1)
     field_forward_kernel(FieldSizes s, float epsilon, const bfloat16* x, const bfloat16* theta,
                          const bfloat16* norm_weight, bfloat16* y) {
   constexpr int stride = width + field_pad, steps = width / 16, packets = width / 8;
   const int hidden = static_cast<int>(s.hidden), hidden_stride = hidden + field_pad;
-  const int warp = static_cast<int>(threadIdx.x) / warp_size,
-            lane = static_cast<int>(threadIdx.x) % warp_size;
-  const int group = lane / 4, pair = lane % 4 * 2;
+  const int warp = static_cast<int>(threadIdx.x) / warp_size, pixels = static_cast<int>(s.pixels);
 
   bfloat16* const first = dynamic_shared<bfloat16>();
   bfloat16* const second = first + width * hidden_stride;
@@ -44,35 +44,38 @@ __global__ void __launch_bounds__(32 * field_forward_warps, width <= 64 ? 4 : 1)
   copy_matrix_async(first, hidden_stride, theta, width, hidden);
   copy_matrix_async(second, stride, theta + width * hidden, hidden, width);
   commit_copies();
-  const auto fetch = [&](std::int64_t pixel, bfloat16* tile) {
+  const auto fetch = [&](int pixel, bfloat16* tile) {
+    const int lane = lane_again();
 #pragma unroll
     for (int i = lane; i < 16 * packets; i += warp_size) {
       const int row = i / packets, column = i % packets * 8;
-      copy_async(tile + row * stride + column, x + (pixel + row) * width + column, pixel + row < s.pixels);
+      copy_async(tile + row * stride + column, x + (pixel + row) * width + column, pixel + row < pixels);
     }
     commit_copies();
   };
   fetch(warp * 16, tiles);
   std::uint32_t weights[2 * steps];  // of the norm, for this thread's columns of a left operand
 #pragma unroll
-  for (int i = 0; i < 2 * steps; ++i) weights[i] = load_pair(norm_weight + i * 8 + pair);
+  for (int i = 0; i < 2 * steps; ++i) weights[i] = load_pair(norm_weight + i * 8 + lane_again() % 4 * 2);
   wait_copies<1>();
   __syncthreads();
   both_column_scales(s, first_scale, first, second_scale, second);
   __syncthreads();
 
   int turn = 0;
-  for (std::int64_t pixel = warp * 16; pixel < s.pixels; pixel += 16 * field_forward_warps, turn ^= 1) {
+#pragma unroll 1
+  for (int pixel = warp * 16; pixel < pixels; pixel += 16 * field_forward_warps, turn ^= 1) {
     bfloat16* const tile = tiles + turn * 16 * stride;
     fetch(pixel + 16 * field_forward_warps, tiles + (turn ^ 1) * 16 * stride);
     wait_copies<1>();
     __syncwarp();
+    const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2;
 
     std::uint32_t normed[steps][4];
     float squares[2] = {};
 #pragma unroll
     for (int k = 0; k < steps; ++k) {
-      load_matrices(normed[k], tile + rows_first(stride) + k * 16);
+      load_matrices(normed[k], tile + rows_first(lane, stride) + k * 16);
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const float a = first_bfloat16(normed[k][i]), b = second_bfloat16(normed[k][i]);
@@ -80,7 +83,8 @@ __global__ void __launch_bounds__(32 * field_forward_warps, width <= 64 ? 4 : 1)
       }
     }
 #pragma unroll
-    for (float& square : squares) square = 1.0f / std::sqrt(warp_sum<4>(square) / width + epsilon);
+    for (float& square : squares)
+      square = reciprocal_root_fast(warp_sum<4>(square) * (1.0f / width) + epsilon);
 #pragma unroll
     for (int k = 0; k < steps; ++k) {
 #pragma unroll
@@ -99,7 +103,8 @@ __global__ void __launch_bounds__(32 * field_forward_warps, width <= 64 ? 4 : 1)
       std::uint32_t right[4], left[4];
 #pragma unroll
       for (int k = 0; k < steps; ++k) {
-        load_matrices_transposed(right, first + k * 16 * hidden_stride + unit + rows_first(hidden_stride));
+        load_matrices_transposed(right,
+                                 first + k * 16 * hidden_stride + unit + rows_first(lane, hidden_stride));
         mma_pair(active[0], active[1], normed[k], right);
       }
 #pragma unroll
@@ -114,7 +119,7 @@ __global__ void __launch_bounds__(32 * field_forward_warps, width <= 64 ? 4 : 1)
       pack_operand(left, active[0], active[1]);
 #pragma unroll
       for (int k = 0; k < steps; ++k) {
-        load_matrices_transposed(right, second + unit * stride + k * 16 + rows_first(stride));
+        load_matrices_transposed(right, second + unit * stride + k * 16 + rows_first(lane, stride));
         mma_pair(sum[2 * k], sum[2 * k + 1], left, right);
       }
     }
@@ -135,7 +140,7 @@ __global__ void __launch_bounds__(32 * field_forward_warps, width <= 64 ? 4 : 1)
 #pragma unroll
     for (int i = lane; i < 16 * packets; i += warp_size) {
       const int row = i / packets, column = i % packets * 8;
-      if (pixel + row < s.pixels) {
+      if (pixel + row < pixels) {
         *reinterpret_cast<uint4*>(y + (pixel + row) * width + column) =
             *reinterpret_cast<const uint4*>(tile + row * stride + column);
       }

@@ -35,13 +35,11 @@ __device__ inline W field_projection(bool normalized, W scale) {
 
 /// Where a thread reads in load_matrices for a 16 x 16 tile whose quarters are wanted in the order (0, 0), (8, 0), (0, 8),
 /// (8, 8): left operands as they lie, right operands transposed.
-__device__ inline int rows_first(int stride) {
-  const int lane = static_cast<int>(threadIdx.x) % warp_size;
+__device__ inline int rows_first(int lane, int stride) {
   return lane % 16 * stride + lane / 16 * 8;
 }
 /// The same in the order (0, 0), (0, 8), (8, 0), (8, 8): right operands as they lie, left operands transposed.
-__device__ inline int columns_first(int stride) {
-  const int lane = static_cast<int>(threadIdx.x) % warp_size;
+__device__ inline int columns_first(int lane, int stride) {
   return (lane % 8 + lane / 16 * 8) * stride + lane / 8 % 2 * 8;
 }
 
@@ -76,13 +74,27 @@ __device__ inline float2 load_pair(const float* at) {
   return *reinterpret_cast<const float2*>(at);
 }
 
+/// Eight neighboring bfloat16, aligned to 16 bytes.
+__device__ inline void load_four(std::uint32_t (&pairs)[4], const bfloat16* at) {
+  const auto all = *reinterpret_cast<const uint4*>(at);
+  pairs[0] = all.x;
+  pairs[1] = all.y;
+  pairs[2] = all.z;
+  pairs[3] = all.w;
+}
+__device__ inline void store_four(bfloat16* at, const std::uint32_t (&pairs)[4]) {
+  *reinterpret_cast<uint4*>(at) = {pairs[0], pairs[1], pairs[2], pairs[3]};
+}
+
 /// Calls body(row, column) for each 16 bytes of a matrix of bfloat16, `columns` a multiple of 8, spread over the block.
 template <class Body>
 __device__ inline void for_each_packet(int rows, int columns, Body body) {
   // Divides once, not for each packet.
   const int threads = static_cast<int>(blockDim.x), packets = columns / 8;
   const int row_step = threads / packets, packet_step = threads % packets;
-  int row = static_cast<int>(threadIdx.x) / packets, packet = static_cast<int>(threadIdx.x) % packets;
+  const int thread = static_cast<int>(threadIdx.x) / warp_size * warp_size + lane_again();
+  int row = thread / packets, packet = thread % packets;
+#pragma unroll 1
   while (row < rows) {
     body(row, packet * 8);
     row += row_step;
@@ -126,8 +138,8 @@ __device__ inline void column_scales(float* scale, const bfloat16* matrix, int s
   float squares[8] = {};
   if (normalized && column < columns) {
     for (int row = lane % 8; row < rows; row += 8) {
-      const auto four = *reinterpret_cast<const uint4*>(matrix + row * stride + column);
-      const std::uint32_t pairs[4] = {four.x, four.y, four.z, four.w};
+      std::uint32_t pairs[4];
+      load_four(pairs, matrix + row * stride + column);
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const float first = first_bfloat16(pairs[i]), second = second_bfloat16(pairs[i]);

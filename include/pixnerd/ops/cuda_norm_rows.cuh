@@ -2,10 +2,8 @@
 /// Root mean square normalization of rows on the GPU, with and without shift and scale: what rms_norm and norm_modulate
 /// share.
 ///
-/// A team of 8, 16 or 32 threads holds a row in registers, 16 bytes a thread and access, so that a row is read once and
-/// written once. Backward keeps the column sums of its rows in registers, too; blocks of four warps add theirs in shared
-/// memory and leave partial sums for a second launch. Rows that are wider, or not a multiple of 16 bytes, are handled by a
-/// block each that reads them twice.
+/// Forward: a team of 8, 16 or 32 threads holds a row in registers, 16 bytes a thread and access, so that a row is read once
+/// and written once. Rows that are wider, or not a multiple of 16 bytes, are handled by a block each that reads them twice.
 #pragma once
 
 #include <algorithm>
@@ -138,11 +136,11 @@ __global__ void norm_forward_block_kernel(NormForward<T> a) {
 
 /// How many threads hold a row, and how many packets each.
 template <int team_, int packets_>
-struct RowLayout {
+struct NormLayout {
   static constexpr int team = team_, packets = packets_;
 };
 
-/// Calls launch_with(RowLayout) with the smallest layout that holds rows of `width` elements; false when none does. There are
+/// Calls launch_with(NormLayout) with the smallest layout that holds rows of `width` elements; false when none does. There are
 /// more layouts for bfloat16, whose speed matters most, and few for float64, which serves to check gradients.
 template <class T, class Launch>
 bool with_row_layout(std::int64_t width, Launch launch_with) {
@@ -157,17 +155,17 @@ bool with_row_layout(std::int64_t width, Launch launch_with) {
       return false;
     }
   };
-  return fits.template operator()<any>(RowLayout<8, 1>{}) ||
-         fits.template operator()<any>(RowLayout<16, 1>{}) ||
-         fits.template operator()<true>(RowLayout<32, 1>{}) ||
-         fits.template operator()<any>(RowLayout<32, 2>{}) ||
-         fits.template operator()<narrow>(RowLayout<32, 3>{}) ||
-         fits.template operator()<true>(RowLayout<32, 4>{}) ||
-         fits.template operator()<narrow>(RowLayout<32, 5>{}) ||
-         fits.template operator()<any>(RowLayout<32, 6>{}) ||
-         fits.template operator()<any>(RowLayout<32, 8>{}) ||
-         fits.template operator() < any && !narrow > (RowLayout<32, 10>{}) ||
-         fits.template operator() < any && !narrow > (RowLayout<32, 16>{});
+  return fits.template operator()<any>(NormLayout<8, 1>{}) ||
+         fits.template operator()<any>(NormLayout<16, 1>{}) ||
+         fits.template operator()<true>(NormLayout<32, 1>{}) ||
+         fits.template operator()<any>(NormLayout<32, 2>{}) ||
+         fits.template operator()<narrow>(NormLayout<32, 3>{}) ||
+         fits.template operator()<true>(NormLayout<32, 4>{}) ||
+         fits.template operator()<narrow>(NormLayout<32, 5>{}) ||
+         fits.template operator()<any>(NormLayout<32, 6>{}) ||
+         fits.template operator()<any>(NormLayout<32, 8>{}) ||
+         fits.template operator() < any && !narrow > (NormLayout<32, 10>{}) ||
+         fits.template operator() < any && !narrow > (NormLayout<32, 16>{});
 }
 
 /// Threads of a block that handles one row.

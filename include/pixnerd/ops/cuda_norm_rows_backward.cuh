@@ -4,130 +4,151 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include <pixnerd/ops/cuda_norm_rows.cuh>
 
 namespace pixnerd::detail {
 
+/// The largest block that is one team; as a template argument, a team of whatever size the block has.
+constexpr int block_team = 512;
+
+/// Rows that a team has on the way at a time.
+constexpr int norm_batch = 4;
+
+/// Threads of a block of teams, and how many teams that is.
+template <int team>
+constexpr int teams_of_block = team == block_team ? 1 : norm_threads / team;
+
 /// Sums over rows: of grad_y times the normalized x and, with modulation, of grad_y before it.
 template <bool modulated>
 constexpr int norm_sums = modulated ? 2 : 1;
 
-/// A packet in registers, widened.
-template <class T>
-struct alignas(16) WidePacket {
-  wide_t<T> values[Packet<T>::count];
-};
-
-/// Adds registers of the warps of a block, and of the teams of a warp; warp 0 has the result. `exchange` has room for half of
-/// the warps' registers.
+/// Adds registers of the warps of a block, and of the teams of a warp; the first team has the result.
 template <int team, int count, class W>
-__device__ inline void add_over_teams(W (&values)[count], W* exchange) {
+__device__ inline void add_over_teams(W (&values)[count]) {
+  __shared__ W exchange[count][norm_threads / 2];
 #pragma unroll
   for (int k = 0; k < count; ++k) {
 #pragma unroll
     for (int step = team; step < warp_size; step *= 2)
       values[k] += __shfl_xor_sync(whole_warp, values[k], step);
   }
-  const int lane = static_cast<int>(threadIdx.x) % warp_size,
-            warp = static_cast<int>(threadIdx.x) / warp_size;
-#pragma unroll
-  for (int half = norm_threads / warp_size / 2; half > 0; half /= 2) {
+  const int thread = static_cast<int>(threadIdx.x);
+  for (int half = norm_threads / 2; half >= warp_size; half /= 2) {
     __syncthreads();
-    if (warp >= half && warp < 2 * half) {
+    if (thread >= half && thread < 2 * half) {
 #pragma unroll
-      for (int k = 0; k < count; ++k) exchange[((warp - half) * count + k) * warp_size + lane] = values[k];
+      for (int k = 0; k < count; ++k) exchange[k][thread - half] = values[k];
     }
     __syncthreads();
-    if (warp < half) {
+    if (thread < half) {
 #pragma unroll
-      for (int k = 0; k < count; ++k) values[k] += exchange[(warp * count + k) * warp_size + lane];
+      for (int k = 0; k < count; ++k) values[k] += exchange[k][thread];
     }
   }
 }
 
-/// Block b handles part b % split of the rows of image b / split. Dynamic shared memory: the factors weight (1 + scale) of
-/// its image, then what add_over_teams() needs in the same place.
-template <class T, int team, int packets, bool modulated>
-__global__ void __launch_bounds__(norm_threads)
+/// Adds each of `count` values over a team; every thread gets the sums. A block that calls it in a loop passes turn 0 and 1
+/// alternately: one barrier a call suffices then.
+template <int team, int count, class W>
+__device__ inline void add_over_members(W (&values)[count], int turn) {
+  if constexpr (team <= warp_size) {
+#pragma unroll
+    for (int r = 0; r < count; ++r) values[r] = warp_sum<team>(values[r]);
+  } else {
+    __shared__ W partial[2][block_team / warp_size][count];
+    const int warps = static_cast<int>(blockDim.x) / warp_size;
+#pragma unroll
+    for (int r = 0; r < count; ++r) {
+      const W sum = warp_sum(values[r]);
+      if (threadIdx.x % warp_size == 0) partial[turn][threadIdx.x / warp_size][r] = sum;
+    }
+    __syncthreads();
+#pragma unroll
+    for (int r = 0; r < count; ++r) values[r] = 0;
+    for (int w = 0; w < warps; ++w) {
+#pragma unroll
+      for (int r = 0; r < count; ++r) values[r] += partial[turn][w][r];
+    }
+  }
+}
+
+/// Block b handles part b % split of the rows of image b / split. Each thread of a team owns one packet of columns: their
+/// sums stay in its registers.
+template <class T, int team, bool modulated>
+__global__ void __launch_bounds__(team == block_team ? block_team : norm_threads)
     norm_backward_kernel(NormBackward<T> a, int split, wide_t<T>* partial) {
   using W = wide_t<T>;
-  constexpr int packet = Packet<T>::count, teams = norm_threads / team, sums = norm_sums<modulated>;
-  // What does not fit into registers beside the sums is read again.
-  constexpr bool keep = packets * packet * sizeof(T) <= 192;
-  W* factors = dynamic_shared<W>();
-  const int member = static_cast<int>(threadIdx.x) % team;
+  constexpr int packet = Packet<T>::count, sums = norm_sums<modulated>, batch = norm_batch;
+  constexpr int teams = teams_of_block<team>;
+  const int thread = static_cast<int>(threadIdx.x);
   const std::int64_t image = blockIdx.x / split, part = blockIdx.x % split;
-  for (int j = static_cast<int>(threadIdx.x); j < a.width; j += norm_threads) {
-    factors[j] = static_cast<W>(a.weight[j]);
-    if constexpr (modulated) factors[j] *= W(1) + static_cast<W>(a.scale[image * a.width + j]);
+  const std::int64_t column = thread % team * packet;
+  const bool owner = column < a.width;
+  W factor[packet] = {}, sum[sums * packet] = {};
+  if (owner) load_wide(a.weight + column, factor);
+  if constexpr (modulated) {
+    W scale[packet] = {};
+    if (owner) load_wide(a.scale + image * a.width + column, scale);
+#pragma unroll
+    for (int j = 0; j < packet; ++j) factor[j] *= W(1) + scale[j];
   }
-  __syncthreads();
-  W sum[sums * packets * packet] = {};
+  const W share = W(1) / W(a.width);
   const std::int64_t first = image * a.length + a.length * part / split;
   const std::int64_t last = image * a.length + a.length * (part + 1) / split;
-  for (std::int64_t base = first; base < last; base += teams) {
-    const std::int64_t row = base + threadIdx.x / team;
-    const bool valid = row < last;
-    const W inverse = valid ? a.inverse_rms[row] : W(0);
-    const auto load = [&](const T* from, int i) {
-      const int column = (i * team + member) * packet;
-      Packet<T> out{};
-      if (valid && column < a.width) out = *reinterpret_cast<const Packet<T>*>(from + row * a.width + column);
-      return out;
-    };
-    Packet<T> x[packets], g[packets];
-    if constexpr (keep) {
+  int turn = 0;
+  for (std::int64_t base = first; base < last; base += batch * teams, turn ^= 1) {
+    const std::int64_t mine = base + thread / team;
+    Packet<T> x[batch], g[batch];
+    W inverse[batch], dot[batch];
 #pragma unroll
-      for (int i = 0; i < packets; ++i) {
-        x[i] = load(a.x, i);
-        g[i] = load(a.grad_y, i);
-      }
+    for (int r = 0; r < batch; ++r) {
+      const std::int64_t row = mine + r * teams;
+      x[r] = g[r] = {};
+      inverse[r] = 0;
+      if (row >= last || !owner) continue;
+      x[r] = *reinterpret_cast<const Packet<T>*>(a.x + row * a.width + column);
+      g[r] = *reinterpret_cast<const Packet<T>*>(a.grad_y + row * a.width + column);
+      inverse[r] = a.inverse_rms[row];
     }
-    W dot = 0;
 #pragma unroll
-    for (int i = 0; i < packets; ++i) {
-      const int column = (i * team + member) * packet;
-      const Packet<T> xi = keep ? x[i] : load(a.x, i), gi = keep ? g[i] : load(a.grad_y, i);
-      WidePacket<T> factor{};
-      if (column < a.width) factor = *reinterpret_cast<const WidePacket<T>*>(factors + column);
+    for (int r = 0; r < batch; ++r) {
+      dot[r] = 0;
 #pragma unroll
       for (int j = 0; j < packet; ++j) {
-        const W product = static_cast<W>(gi.values[j]) * static_cast<W>(xi.values[j]);
-        dot += product * factor.values[j];
-        sum[i * packet + j] += product * inverse;
-        if constexpr (modulated) sum[(packets + i) * packet + j] += static_cast<W>(gi.values[j]);
+        const W gj = static_cast<W>(g[r].values[j]), product = gj * static_cast<W>(x[r].values[j]);
+        dot[r] += product * factor[j];
+        sum[j] += product * inverse[r];
+        if constexpr (modulated) sum[packet + j] += gj;
       }
     }
     if (!a.grad_x.data) continue;
-    const W along = warp_sum<team>(dot) * inverse * inverse * inverse / W(a.width);
+    add_over_members<team>(dot, turn);
 #pragma unroll
-    for (int i = 0; i < packets; ++i) {
-      const int column = (i * team + member) * packet;
-      if (!valid || column >= a.width) continue;
-      const Packet<T> xi = keep ? x[i] : load(a.x, i), gi = keep ? g[i] : load(a.grad_y, i);
-      const auto factor = *reinterpret_cast<const WidePacket<T>*>(factors + column);
+    for (int r = 0; r < batch; ++r) {
+      const std::int64_t row = mine + r * teams;
+      if (row >= last || !owner) continue;
+      const W along = dot[r] * inverse[r] * inverse[r] * inverse[r] * share;
       W values[packet];
 #pragma unroll
       for (int j = 0; j < packet; ++j)
         values[j] =
-            static_cast<W>(gi.values[j]) * factor.values[j] * inverse - static_cast<W>(xi.values[j]) * along;
+            static_cast<W>(g[r].values[j]) * factor[j] * inverse[r] - static_cast<W>(x[r].values[j]) * along;
       put_wide(a.grad_x, row * a.width + column, values);
     }
   }
   if (partial == nullptr) return;
-  add_over_teams<team>(sum, factors);
-  if (threadIdx.x >= team) return;
+  if constexpr (team <= warp_size) {
+    add_over_teams<team>(sum);
+    if (thread >= team) return;
+  }
+  if (!owner) return;
 #pragma unroll
   for (int k = 0; k < sums; ++k) {
+    W* to = partial + (std::int64_t{blockIdx.x} * sums + k) * a.width + column;
 #pragma unroll
-    for (int i = 0; i < packets; ++i) {
-      const int column = (i * team + member) * packet;
-      if (column >= a.width) continue;
-      W* to = partial + (std::int64_t{blockIdx.x} * sums + k) * a.width + column;
-#pragma unroll
-      for (int j = 0; j < packet; ++j) to[j] = sum[(k * packets + i) * packet + j];
-    }
+    for (int j = 0; j < packet; ++j) to[j] = sum[k * packet + j];
   }
 }
 
@@ -167,41 +188,59 @@ struct NormTerm {
   }
 };
 
+/// For rows that are read in packets.
+template <int team, bool modulated, class T, class Put>
+void norm_backward_in_packets(const char* op, const NormBackward<T>& a, bool sums_wanted, Put put,
+                              int threads) {
+  using W = wide_t<T>;
+  constexpr int sums = norm_sums<modulated>, teams = teams_of_block<team>;
+  // One wave of blocks on a large GPU, each with two batches of rows a team.
+  const std::int64_t enough = team == block_team ? 40960 / threads : 512;
+  const auto split = static_cast<int>(std::clamp<std::int64_t>(
+      (enough + a.images - 1) / a.images, 1, std::max<std::int64_t>(1, a.length / (2 * norm_batch * teams))));
+  const std::int64_t blocks = a.images * split;
+  const auto storage =
+      allocate_bytes<Cuda>(sums_wanted ? static_cast<std::size_t>(blocks * sums * a.width) * sizeof(W) : 0);
+  W* partial = reinterpret_cast<W*>(storage.get());
+  launch(op, norm_backward_kernel<T, team, modulated>, blocks_for(blocks, 1), static_cast<unsigned>(threads),
+         0, a, split, partial);
+  if (sums_wanted)
+    grouped_column_sums<W, sums, 1>(op, a.images, split, a.width, PartialSums<W, sums>{partial, a.width},
+                                    put);
+}
+
 /// Contributes to a.grad_x and, if wanted, calls put(image, column, total) on the device with the sums over the rows of each
 /// image.
 template <bool modulated, class T, class Put>
 void norm_backward(const char* op, const NormBackward<T>& a, bool sums_wanted, Put put) {
   using W = wide_t<T>;
-  constexpr int sums = norm_sums<modulated>;
   if (!a.grad_x && !sums_wanted) return;
-  const bool packed = in_packets<T>(a.width, a.x, a.weight, a.grad_y, a.grad_x.data) && a.width > 0;
-  const auto with_layout = [&]<class Layout>(Layout) {
-    constexpr int team = Layout::team, packets = Layout::packets, columns = packets * Packet<T>::count;
-    constexpr int teams = norm_threads / team;
-    // Threads that hold many sums leave few blocks room on a multiprocessor: then fewer of them, each with more rows.
-    constexpr std::int64_t enough = columns >= 24 ? 256 : 1024;
-    const auto split = static_cast<int>(std::clamp<std::int64_t>(
-        (enough + a.images - 1) / a.images, 1, std::max<std::int64_t>(1, a.length / (2 * teams))));
-    const std::int64_t blocks = a.images * split;
-    const auto storage =
-        allocate_bytes<Cuda>(sums_wanted ? static_cast<std::size_t>(blocks * sums * a.width) * sizeof(W) : 0);
-    W* partial = reinterpret_cast<W*>(storage.get());
-    constexpr int exchange = norm_threads / 2 * sums * columns;
-    launch(op, norm_backward_kernel<T, team, packets, modulated>, blocks_for(blocks, 1), norm_threads,
-           sizeof(W) * static_cast<std::size_t>(std::max<std::int64_t>(exchange, a.width)), a, split,
-           partial);
-    if (sums_wanted) {
-      grouped_column_sums<W, sums, 1>(op, a.images, split, a.width, PartialSums<W, sums>{partial, a.width},
-                                      put);
+  const std::int64_t packets = (a.width + Packet<T>::count - 1) / Packet<T>::count;
+  if (a.rows() > 0 && a.width > 0 && packets <= block_team &&
+      in_packets<T>(a.width, a.x, a.weight, a.scale, a.grad_y, a.grad_x.data)) {
+    const auto call = [&]<int team>(std::integral_constant<int, team>) {
+      const std::int64_t warps =
+          team == block_team ? (packets + warp_size - 1) / warp_size : norm_threads / warp_size;
+      norm_backward_in_packets<team, modulated>(op, a, sums_wanted, put, static_cast<int>(warps * warp_size));
+    };
+    if (packets <= 8) {
+      call(std::integral_constant<int, 8>{});
+    } else if (packets <= 16) {
+      call(std::integral_constant<int, 16>{});
+    } else if (packets <= 32) {
+      call(std::integral_constant<int, 32>{});
+    } else {
+      call(std::integral_constant<int, block_team>{});
     }
-  };
-  if (packed && a.rows() > 0 && with_row_layout<T>(a.width, with_layout)) return;
+    return;
+  }
   if (a.grad_x) {
     launch(op, norm_backward_block_kernel<T, modulated>, blocks_for(a.rows(), 1), threads_for_row(a.width), 0,
            a);
   }
   if (sums_wanted) {
-    grouped_column_sums<W, sums, 1>(op, a.images, a.length, a.width, NormTerm<T, modulated>{a}, put);
+    grouped_column_sums<W, norm_sums<modulated>, 1>(op, a.images, a.length, a.width,
+                                                    NormTerm<T, modulated>{a}, put);
   }
 }
 

@@ -11,10 +11,11 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include <pixnerd/core/bfloat16.hpp>
-#include <pixnerd/core/cuda_stream.cuh>
+#include <pixnerd/core/cuda_memory.cuh>
 #include <pixnerd/ops/cuda_product_layout.cuh>
 
 namespace pixnerd {
@@ -100,7 +101,7 @@ class ProductLibrary {
     check_cublas(op,
                  cublasLtMatmul(handle_, &p.operation, factor(true), product.first, &p.first, product.second,
                                 &p.second, factor(product.add), product.result, &p.result, product.result,
-                                &p.result, &p.algorithm, workspace_, workspace_bytes, stream));
+                                &p.result, &p.algorithm, workspace_.get(), workspace_bytes, stream));
     return true;
   }
 
@@ -142,14 +143,14 @@ class ProductLibrary {
   }
 
   void start(const char* op) {
-    // Kept for good, and apart from the pool: a graph's arena would take it along.
+    // Not from the arena of a graph that is being captured: this memory is kept for good.
+    const CudaArena::Use common;
+    if (!workspace_) workspace_ = allocate_bytes<Cuda>(workspace_bytes);
+    // The library may allocate by itself.
     auto mode = cudaStreamCaptureModeRelaxed;
     PIXNERD_CUDA_CHECK(op, cudaThreadExchangeStreamCaptureMode(&mode));
-    const cudaError_t error = workspace_ == nullptr ? cudaMalloc(&workspace_, workspace_bytes) : cudaSuccess;
-    const cublasStatus_t status =
-        error == cudaSuccess ? cublasLtCreate(&handle_) : CUBLAS_STATUS_ALLOC_FAILED;
+    const cublasStatus_t status = cublasLtCreate(&handle_);
     (void)cudaThreadExchangeStreamCaptureMode(&mode);
-    PIXNERD_CUDA_CHECK(op, error);
     if (status != CUBLAS_STATUS_SUCCESS) handle_ = nullptr;
     check_cublas(op, status);
   }
@@ -232,7 +233,7 @@ class ProductLibrary {
 
   std::mutex mutex_;
   cublasLtHandle_t handle_ = nullptr;
-  void* workspace_ = nullptr;
+  std::shared_ptr<std::byte> workspace_;
   std::map<Key, Plan> plans_;
 };
 

@@ -23,7 +23,7 @@ constexpr int reduce_threads = 256;
 /// The threads of a block form 2^x_bits columns of threads, each with `packet` neighboring columns of the matrix; those of
 /// one column of threads share its rows.
 template <class W, int sums, int packet, class Term, class Put>
-__global__ void __launch_bounds__(reduce_threads)
+__global__ void __launch_bounds__(reduce_threads, 4)
     column_sums_kernel(std::int64_t rows, std::int64_t width, unsigned tiles, int split, int x_bits,
                        Term term, Put put) {
   __shared__ W shared[sums * packet][reduce_threads];

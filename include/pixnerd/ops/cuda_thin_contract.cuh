@@ -39,22 +39,25 @@ __global__ void __launch_bounds__(thin_threads, 2)
   W w[thin_values][width], value_sum[thin_values][width] = {}, period_sum[width] = {};
   load_weight(s, c.weight, feature, active && c.out.data != nullptr, w);
 
-  const std::int64_t begin = blockIdx.y * each;
-  const std::int64_t end = begin + each < s.repetitions() ? begin + each : s.repetitions();
-  for (std::int64_t p = begin; p < end; p += batch) {
+  const ThinWalk walk(s, each, place);
+  const int values = static_cast<int>(s.values), rows = active ? walk.rows : 0;
+  const T* from = c.wide + walk.first_row * s.features + feature;
+  std::int64_t at = walk.first_row * values;  // in the thin matrices
+  for (int p = 0; p < walk.count; p += batch) {
     ThinPacket<T, width> loaded[batch] = {};
     W x[batch][thin_values];
 #pragma unroll
     for (int b = 0; b < batch; ++b) {
-      const std::int64_t row = (p + b) * s.period + place;
-      const bool valid = active && p + b < end && row < s.rows;
-      if (valid)
-        loaded[b] = *reinterpret_cast<const ThinPacket<T, width>*>(c.wide + row * s.features + feature);
-      if constexpr (sums) load_thin(s, c.thin, row, valid && c.thin != nullptr, x[b]);
+      const bool valid = p + b < rows;
+      if (valid) loaded[b] = *reinterpret_cast<const ThinPacket<T, width>*>(from);
+      if constexpr (sums) {
+        const bool with_thin = valid && c.thin != nullptr;
+        load_thin(values, with_thin ? c.thin + at + b * s.period * values : nullptr, with_thin, x[b]);
+      }
+      from += s.period * s.features;
     }
 #pragma unroll
-    for (int b = 0; b < batch; ++b) {
-      const std::int64_t row = (p + b) * s.period + place;
+    for (int b = 0; b < batch; ++b, at += s.period * values) {
       W g[width];
 #pragma unroll
       for (int j = 0; j < width; ++j) g[j] = static_cast<W>(loaded[b].values[j]);
@@ -69,15 +72,15 @@ __global__ void __launch_bounds__(thin_threads, 2)
       if (c.out.data == nullptr) continue;
 #pragma unroll
       for (int v = 0; v < thin_values; ++v) {
-        if (v >= s.values) break;
+        if (v >= values) break;
         W sum = 0;
 #pragma unroll
         for (int j = 0; j < width; ++j) sum += g[j] * w[v][j];
         for (int step = packets / 2; step > 0; step /= 2) sum += __shfl_xor_sync(whole_warp, sum, step);
-        if (packet == v % packets && active && p + b < end && row < s.rows) {
+        if (packet == v % packets && p + b < rows) {
           if (c.bias != nullptr) sum += static_cast<W>(c.bias[v]);
-          if (c.out.add) sum += static_cast<W>(c.out.data[row * s.values + v]);
-          c.out.data[row * s.values + v] = static_cast<T>(sum);
+          if (c.out.add) sum += static_cast<W>(c.out.data[at + v]);
+          c.out.data[at + v] = static_cast<T>(sum);
         }
       }
     }

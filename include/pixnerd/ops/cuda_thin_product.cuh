@@ -62,13 +62,27 @@ __device__ inline void put_packet(const GradTarget<T>& to, std::int64_t i, wide_
   }
 }
 
+/// Which repetitions of its place in the period a thread handles, and where: counted from the first.
+struct ThinWalk {
+  std::int64_t first_row;
+  int count;  ///< of the part, for every thread of a block
+  int rows;   ///< of these, how many exist for this place
+
+  __device__ ThinWalk(const ThinSizes& s, std::int64_t each, std::int64_t place) {
+    const std::int64_t begin = blockIdx.y * each, left = s.repetitions() - begin;
+    first_row = begin * s.period + place;
+    count = static_cast<int>(left < each ? left : each);
+    // Only the last repetition may lack a row.
+    rows = count - (first_row + (count - 1) * s.period >= s.rows ? 1 : 0);
+  }
+};
+
 /// The first 4 values of a thin row, 0 beyond its end and where there is no row.
 template <class T>
-__device__ inline void load_thin(const ThinSizes& s, const T* thin, std::int64_t row, bool valid,
-                                 wide_t<T> (&x)[thin_values]) {
+__device__ inline void load_thin(int values, const T* row, bool valid, wide_t<T> (&x)[thin_values]) {
 #pragma unroll
   for (int v = 0; v < thin_values; ++v)
-    x[v] = valid && v < s.values ? static_cast<wide_t<T>>(thin[row * s.values + v]) : wide_t<T>(0);
+    x[v] = valid && v < values ? static_cast<wide_t<T>>(row[v]) : wide_t<T>(0);
 }
 
 template <class T, int width>
@@ -99,19 +113,17 @@ __global__ void __launch_bounds__(thin_threads)
 #pragma unroll
   for (int j = 0; j < width; ++j) start[j] = base != nullptr ? base[place * s.features + feature + j] : W(0);
 
-  const std::int64_t begin = blockIdx.y * each;
-  const std::int64_t end = begin + each < s.repetitions() ? begin + each : s.repetitions();
-  for (std::int64_t p = begin; p < end; p += batch) {
+  const ThinWalk walk(s, each, place);
+  const int values = static_cast<int>(s.values);
+  const T* from = thin + walk.first_row * values;
+  std::int64_t to = walk.first_row * s.features + feature;
+  for (int p = 0; p < walk.rows; p += batch) {
     W x[batch][thin_values];
 #pragma unroll
-    for (int b = 0; b < batch; ++b) {
-      const std::int64_t row = (p + b) * s.period + place;
-      load_thin(s, thin, row, p + b < end && row < s.rows, x[b]);
-    }
+    for (int b = 0; b < batch; ++b) load_thin(values, from + b * s.period * values, p + b < walk.rows, x[b]);
 #pragma unroll
     for (int b = 0; b < batch; ++b) {
-      const std::int64_t row = (p + b) * s.period + place;
-      if (p + b >= end || row >= s.rows) break;
+      if (p + b >= walk.rows) break;
       W y[width];
 #pragma unroll
       for (int j = 0; j < width; ++j) {
@@ -119,12 +131,14 @@ __global__ void __launch_bounds__(thin_threads)
 #pragma unroll
         for (int v = 0; v < thin_values; ++v) y[j] += x[b][v] * w[v][j];
       }
-      for (std::int64_t v = thin_values; v < s.values; ++v) {
-        const W value = static_cast<W>(thin[row * s.values + v]);
+      for (int v = thin_values; v < values; ++v) {
+        const W value = static_cast<W>(from[v]);
         for (int j = 0; j < width; ++j)
           y[j] += value * static_cast<W>(weight.data[weight.index(feature + j, v)]);
       }
-      put_packet(out, row * s.features + feature, y);
+      put_packet(out, to, y);
+      from += s.period * values;
+      to += s.period * s.features;
     }
   }
 }

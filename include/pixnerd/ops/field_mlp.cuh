@@ -24,7 +24,7 @@ struct field_mlp_kernel<Cuda> {
     if (s.patches == 0 || s.pixels == 0) return;
     if constexpr (std::same_as<T, bfloat16>) {
       const std::int64_t bytes = detail::field_forward_bytes(s.width, s.hidden);
-      if (s.hidden <= 1024 && bytes <= cuda_shared_memory() && aligned(s, x, theta, norm_weight, y) &&
+      if (s.hidden <= 1024 && bytes <= cuda_shared_memory() && in_tiles(s, x, theta, norm_weight, y) &&
           with_width(s, [&](auto width) {
             launch(op, detail::field_forward_kernel<width>, blocks_for(s.patches, 1),
                    warp_size * detail::field_forward_warps, static_cast<std::size_t>(bytes), s, epsilon, x,
@@ -66,7 +66,7 @@ struct field_mlp_kernel<Cuda> {
       const std::int64_t rows = detail::field_backward_rows(s, cuda_shared_memory());
       const std::int64_t bytes = detail::field_backward_bytes(s.width, s.hidden, rows);
       if (s.hidden <= detail::field_backward_most_hidden(s.width) && rows > 0 &&
-          aligned(s, x, theta, norm_weight, grad_y, grad_x.data, grad_theta.data) &&
+          in_tiles(s, x, theta, norm_weight, grad_y, grad_x.data, grad_theta.data) &&
           with_width(s, [&](auto width) {
             launch(op, detail::field_backward_kernel<width>, blocks_for(s.patches, 1),
                    static_cast<unsigned>(warp_size * detail::field_backward_warps(s.hidden)),
@@ -82,10 +82,10 @@ struct field_mlp_kernel<Cuda> {
            x, theta, norm_weight, grad_y, grad_x, grad_theta, grad_weights);
   }
 
-  /// Whether all rows start at 16 bytes.
+  /// Whether sizes are whole tiles, all rows start at 16 bytes, and offsets within a patch fit an int.
   template <class... Pointer>
-  static bool aligned(const FieldSizes& s, const Pointer*... pointers) {
-    return s.width % 16 == 0 && s.hidden % 16 == 0 &&
+  static bool in_tiles(const FieldSizes& s, const Pointer*... pointers) {
+    return s.width % 16 == 0 && s.hidden % 16 == 0 && s.pixels < (1 << 23) &&
            ((reinterpret_cast<std::uintptr_t>(pointers) | ...) % 16 == 0);
   }
 

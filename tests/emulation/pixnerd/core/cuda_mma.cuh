@@ -98,4 +98,11 @@ inline float reciprocal_fast(float x) {
   return 1.0f / x;
 }
 
+inline int lane_again() {
+  return static_cast<int>(emulation::current_thread->linear % emulation::lanes);
+}
+inline float reciprocal_root_fast(float x) {
+  return 1.0f / std::sqrt(x);
+}
+
 }  // namespace pixnerd
