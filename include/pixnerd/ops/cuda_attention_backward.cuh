@@ -19,7 +19,7 @@ namespace detail {
 /// Everything is computed transposed, so that p and grad_s are left factors without leaving their registers. Gradients of
 /// values are put before those of keys.
 template <class Tile>
-__global__ void __launch_bounds__(tile_threads, Tile::units <= 9 ? 3 : 2)
+__global__ void __launch_bounds__(tile_threads, Tile::key_blocks)
     attention_backward_keys(AttentionSizes s, const bfloat16* all_q, const bfloat16* all_k,
                             const bfloat16* all_v, const bfloat16* all_grad_y, const float* log_sums,
                             const float* row_dots, GradTarget<bfloat16> grad_k, GradTarget<bfloat16> grad_v) {
@@ -112,9 +112,7 @@ __global__ void __launch_bounds__(tile_threads, Tile::units <= 9 ? 3 : 2)
 /// Queries and rows of grad_y stay in registers, a warp having 16 of them; tiles of 64 keys and values are copied one
 /// ahead. Puts grad_q, or, with only_dots, row_dots.
 template <class Tile, bool only_dots>
-__global__ void __launch_bounds__(tile_threads, Tile::units > 10 ? 2
-                                                : only_dots      ? 4
-                                                                 : 3)
+__global__ void __launch_bounds__(tile_threads, only_dots ? Tile::dot_blocks : Tile::query_blocks)
     attention_backward_queries(AttentionSizes s, const bfloat16* all_q, const bfloat16* all_k,
                                const bfloat16* all_v, const bfloat16* all_grad_y, const float* log_sums,
                                float* row_dots, GradTarget<bfloat16> grad_q) {

@@ -7,13 +7,11 @@
 namespace pixnerd {
 namespace detail {
 
-/// A block takes 64 queries of one head, whose heads follow each other block by block, so that its keys and values come
-/// from the cache. Tiles of 64 keys and values are copied one ahead of the products; scores, their softmax over the keys
+/// A block takes 64 queries of one head; the blocks of a head follow each other, so that its keys and values come from the
+/// cache. Tiles of 64 keys and values are copied one ahead of the products; scores, their softmax over the keys
 /// seen so far, and the output stay in registers, a warp having 16 queries.
 template <class Tile>
-__global__ void __launch_bounds__(tile_threads, Tile::units > 10   ? 2
-                                                : Tile::units == 8 ? 4
-                                                                   : 3)
+__global__ void __launch_bounds__(tile_threads, Tile::forward_blocks)
     attention_forward_tiles(AttentionSizes s, const bfloat16* all_q, const bfloat16* all_k,
                             const bfloat16* all_v, bfloat16* all_y, float* log_sums) {
   constexpr int elements = Tile::template elements<tile_rows>;

@@ -27,6 +27,11 @@ struct HeadTile {
   static constexpr int pitch = (2 * steps + 1) * 8;
   template <int rows>
   static constexpr int elements = rows* pitch;
+  /// Blocks that a multiprocessor is to hold: as many as have registers enough for everything they keep.
+  static constexpr int forward_blocks = units == 8 ? 4 : units <= 10 ? 3 : 2;
+  static constexpr int key_blocks = units <= 9 ? 3 : 2;
+  static constexpr int query_blocks = units <= 10 ? 3 : 2;
+  static constexpr int dot_blocks = units <= 10 ? 4 : 2;
 };
 
 /// What a block works on: 64 rows, of `length`, of one head of one image.
