@@ -29,7 +29,7 @@ struct PlainPlace {
 
   template <class W>
   __device__ static PlainPlace of_block(const AttentionSizes& s, std::int64_t length, int rows, W) {
-    const std::int64_t tiles = (length + rows - 1) / rows;
+    const auto tiles = static_cast<std::uint32_t>((length + rows - 1) / rows);
     return {blockIdx.x / tiles, static_cast<int>(blockIdx.x % tiles) * rows, static_cast<int>(s.width),
             plain_pitch<W>(s.width), s.heads * s.width};
   }
