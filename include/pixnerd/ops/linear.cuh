@@ -2,6 +2,10 @@
 /// Matrix product with bias on the GPU.
 #pragma once
 
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+
 #include <pixnerd/ops/cuda_product.cuh>
 #include <pixnerd/ops/cuda_thin_contract.cuh>
 #include <pixnerd/ops/linear.hpp>
@@ -12,15 +16,17 @@ namespace pixnerd {
 /// rows, such as the field's head, only read memory, once, by kernels of their own.
 template <>
 struct linear_kernel<Cuda> {
-  template <class T>
+  /// Y is T or wide_t<T>.
+  template <class T, class Y>
   static void forward(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x, const T* weight,
-                      const T* bias, T* y) {
-    if (is_thin(rows, in, out, x)) {
-      ThinContraction<T> c{x, {weight, 1, in}, bias, {y}};
-      thin_contract("linear", thin_sizes(rows, in, out), c);
-    } else {
-      cuda_product<T, T>("linear", {rows, out, in}, {x, in}, {weight, in, true}, {y, out}, bias);
+                      const T* bias, Y* y) {
+    if constexpr (std::same_as<T, Y>) {
+      if (is_thin(rows, in, out, x)) {
+        ThinContraction<T> c{x, {weight, 1, in}, bias, {y}};
+        return thin_contract("linear", thin_sizes(rows, in, out), c);
+      }
     }
+    cuda_product<T, Y>("linear", {rows, out, in}, {x, in}, {weight, in, true}, {y, out}, bias);
   }
 
   template <class T>
