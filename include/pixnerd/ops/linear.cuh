@@ -2,10 +2,6 @@
 /// Matrix product with bias on the GPU.
 #pragma once
 
-#include <algorithm>
-#include <concepts>
-#include <cstdint>
-
 #include <pixnerd/ops/cuda_product.cuh>
 #include <pixnerd/ops/cuda_thin_contract.cuh>
 #include <pixnerd/ops/linear.hpp>
@@ -20,10 +16,11 @@ struct linear_kernel<Cuda> {
   template <class T, class Y>
   static void forward(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x, const T* weight,
                       const T* bias, Y* y) {
-    if constexpr (std::same_as<T, Y>) {
+    if constexpr (std::same_as<Y, T>) {
       if (is_thin(rows, in, out, x)) {
         ThinContraction<T> c{x, {weight, 1, in}, bias, {y}};
-        return thin_contract("linear", thin_sizes(rows, in, out), c);
+        thin_contract("linear", thin_sizes(rows, in, out), c);
+        return;
       }
     }
     cuda_product<T, Y>("linear", {rows, out, in}, {x, in}, {weight, in, true}, {y, out}, bias);
