@@ -6,6 +6,7 @@
 #   pixnerd::image    <pixnerd/io/image.hpp>: PNG and JPEG images         + zlib, libpng, libjpeg
 #   pixnerd::data     <pixnerd/data/...>: image folders, emoji, loaders   + io, image, FreeType, HarfBuzz
 #   pixnerd::train    <pixnerd/train/...>: the training loop              + io
+#   pixnerd::cuda     what files that nvcc compiles need beside the rest  + cudart, cuBLASLt of the CUDA Toolkit
 #
 # A component whose libraries are missing has no target; pixnerd_<component>_MISSING then says in one sentence why.
 
@@ -18,6 +19,9 @@ set(pixnerd_library_png PNG::PNG PNG libpng-dev)
 set(pixnerd_library_jpeg JPEG::JPEG JPEG libjpeg-dev)
 set(pixnerd_library_freetype Freetype::Freetype Freetype libfreetype-dev)
 set(pixnerd_library_harfbuzz pixnerd::harfbuzz HarfBuzz libharfbuzz-dev)
+# The runtime is linked as nvcc does it by default; neither library needs the driver before it is used.
+set(pixnerd_library_cudart CUDA::cudart_static CUDAToolkit cuda-toolkit)
+set(pixnerd_library_cublaslt CUDA::cublasLt CUDAToolkit cuda-toolkit)
 
 # HarfBuzz has no find module in CMake, and its own package file is not shipped everywhere.
 function(pixnerd_find_harfbuzz)
@@ -49,11 +53,14 @@ function(pixnerd_find_libraries out who)
     else()
       find_package(${package} QUIET)
     endif()
-    if(NOT TARGET ${target})
+    if(TARGET ${target} AND PIXNERD_GLOBAL_TARGETS)
+      set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL TRUE)
+      if(TARGET ${target}_deps) # of cudart
+        set_target_properties(${target}_deps PROPERTIES IMPORTED_GLOBAL TRUE)
+      endif()
+    elseif(NOT TARGET ${target} AND NOT missing MATCHES "needs ${package},")
       string(APPEND missing "${who} needs ${package}, which was not found "
              "(on Debian and Ubuntu: apt-get install ${debian}). ")
-    elseif(PIXNERD_GLOBAL_TARGETS)
-      set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL TRUE)
     endif()
   endforeach()
   string(STRIP "${missing}" missing)
@@ -99,11 +106,12 @@ if(NOT TARGET pixnerd::pixnerd)
   include("${CMAKE_CURRENT_LIST_DIR}/pixnerd-targets.cmake")
 endif()
 
-set(pixnerd_components io image data train)
+set(pixnerd_components io image data train cuda)
 pixnerd_component(io NEEDS json zlib)
 pixnerd_component(image NEEDS zlib png jpeg)
 pixnerd_component(data USES io image NEEDS freetype harfbuzz)
 pixnerd_component(train USES io)
+pixnerd_component(cuda NEEDS cudart cublaslt)
 
 # What find_package was asked for; in the source tree nothing is asked for.
 foreach(component IN LISTS pixnerd_FIND_COMPONENTS)

@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
   }
   try {
     std::vector<std::string> damaged;
-    const auto trained = program::model_of_run<Cpu>(argv[1], true, damaged);
+    const auto trained = program::model_of_run<Cpu, Full<float>>(argv[1], true, damaged);
     const Emoji data;
     if (trained.classes.size() != static_cast<std::size_t>(data.class_count())) {
       raise<ValueError>("bench_emoji_classes", text("a run on the ", data.class_count(), " classes of emoji"),

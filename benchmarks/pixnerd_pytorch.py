@@ -37,6 +37,17 @@ PRESETS = {
     "small": Config(
         64, 64, patch=8, model_width=384, heads=6, dit_blocks=12, field_blocks=2, field_width=64
     ),
+    "xl": Config(  # the published PixNerd-XL/16
+        256,
+        256,
+        patch=16,
+        model_width=1152,
+        heads=16,
+        dit_blocks=26,
+        field_blocks=4,
+        field_width=64,
+        classes=1000,
+    ),
 }
 
 

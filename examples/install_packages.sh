@@ -23,6 +23,7 @@ programs libharfbuzz-dev         header:harfbuzz/hb.h                           
 data     fonts-noto-color-emoji  share:fonts/truetype/noto/NotoColorEmoji.ttf       Noto Color Emoji, a font
 data     unicode-data            share:unicode/emoji/emoji-test.txt                 list of all emoji
 tests    libboost-test-dev       library:libboost_unit_test_framework.so            Boost.Test
+tests    libboost-context-dev    library:libboost_context.so                        Boost.Context
 tests    dataset-fashion-mnist   share:datasets/fashion-mnist/train-images-idx3-ubyte.gz   Fashion-MNIST, images
 tests    clang                   command:clang++                                    second C++ compiler
 tests    clang-format            command:clang-format                               clang-format

@@ -48,11 +48,14 @@ struct SettingOptions {
     group.add_flag(text("--", name, ",!--no-", name), value, help);
   }
   template <class T, class Low, class High>
+    requires std::is_arithmetic_v<T>
   void operator()(const char* name, T& value, const char* help, Low, High) {
     group.add(text("--", name), value, std::floating_point<T> ? "X" : "N", help);
   }
-  void operator()(const char* name, std::string& value, const char* help, const char* a, const char* b) {
-    group.add(text("--", name), value, text(a, "|", b), help);
+  template <class... More>
+  void operator()(const char* name, std::string& value, const char* help, const char* first,
+                  const More*... more) {
+    group.add(text("--", name), value, text(first, text("|", more)...), help);
   }
 };
 
@@ -70,7 +73,8 @@ struct GivenSettings {
 
 void add_machine(CLI::App* app, DeviceChoice& choice) {
   OptionGroup group{app, "Machine"};
-  group.add("--device", choice.device, "NAME", "auto or cpu");
+  group.add("--device", choice.device, "NAME",
+            "auto, cpu, cuda or cuda:N; auto takes a GPU where there is one");
   group.add("--threads", choice.threads, "N", "default: every processor that it may use")
       ->check(CLI::Range(1, 1024));
 }
@@ -143,6 +147,8 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
   how.add("--shift", command.shift, "X",
           "takes more of the steps near the noise where above 1; default: the run's, or 1 with --weights");
   how.add("--last-step", command.last_step, "X", "width of the last step; default: 1 / steps");
+  how.add("--precision", command.precision, "auto|full|mixed", precision_help)
+      ->check(CLI::IsMember({"auto", "full", "mixed"}));
 
   OptionGroup output{sample, "Output"};
   output.add("--out", command.out, "FILE.png", "the picture, all images in a grid");
@@ -168,6 +174,10 @@ CLI::App* add_verify(CLI::App& app, VerifyCommand& command) {
       ->type_name("FILE")
       ->take_all()
       ->required();
+  verify->add_option("--precision", command.precision, "float32, or bfloat16 inside the model")
+      ->type_name("full|mixed")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"full", "mixed"}));
   add_machine(verify, command.where);
   verify->footer(
       "Prints a row for each file: its worst tensor, the error |ours - theirs| / |theirs| (L2 norms), what "
@@ -187,7 +197,7 @@ void add_info(CLI::App& app, InfoCommand& command) {
   info->add_option("file", command.file, "a safetensors file")->type_name("FILE")->excludes(run);
   info->footer(
       "Examples:\n"
-      "  pixnerd info                      version, instruction set, processors, memory\n"
+      "  pixnerd info                      version, devices, instruction set, processors, memory\n"
       "  pixnerd info --run runs/emoji     settings, steps done, classes, tensors");
 }
 

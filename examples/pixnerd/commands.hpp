@@ -17,6 +17,12 @@ namespace pixnerd::program {
 struct DeviceChoice {
   std::string device = "auto";
   int threads = 0;  ///< 0: all that this process may use
+
+  // Filled in by choose_device().
+  bool on_gpu = false;
+  std::string description;   ///< which device, and why
+  double memory = 0;         ///< of the device, bytes
+  std::string memory_owner;  ///< whose memory that is
 };
 
 struct TrainCommand {
@@ -49,11 +55,13 @@ struct SampleCommand {
   std::int64_t columns = 0;  ///< 0: chosen
   std::int64_t zoom = 0;     ///< 0: chosen
   std::string trajectory;    ///< empty: none
+  std::string precision = "auto";
   DeviceChoice where;
 };
 
 struct VerifyCommand {
   std::vector<std::string> files;
+  std::string precision = "full";
   DeviceChoice where;
 };
 

@@ -13,6 +13,7 @@
 
 #include <pixnerd/data/pixels.hpp>
 #include <pixnerd/flow/guidance.hpp>
+#include <pixnerd/flow/replayed_model.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/ode/adams.hpp>
 #include <pixnerd/ode/euler.hpp>
@@ -57,6 +58,11 @@ inline AnyStepper make_stepper(const std::string& name, std::uint64_t seed,
   raise<ValueError>("--solver", "euler, heun, heun-reuse, adams2, adams3, adams4 or sde", name);
 }
 
+template <class Device>
+Tensor<float> on_host(const Tensor<float, Device>& x) {
+  return Tensor<float>::from_host(x.shape(), x.to_host());
+}
+
 /// How many images are drawn at once: enough to keep the processor busy, few enough for its memory.
 inline std::int64_t images_at_once(std::int64_t patches) {
   return std::clamp<std::int64_t>(1024 / std::max<std::int64_t>(1, patches), 1, 64);
@@ -83,13 +89,14 @@ inline double memory_to_draw(const PixnerdC2iConfig& config, const DrawOptions& 
 
 /// Draws an image of each class in `labels`. Image i depends on the seed, i and its class, not on the others.
 /// Throws NonFiniteError when pixels come out as NaN or infinity.
-template <class Device>
-Drawing draw(const PixnerdC2i<Device>& model, const std::vector<std::int64_t>& labels,
+template <class Device, class Precision>
+Drawing draw(const PixnerdC2i<Device, Precision>& model, const std::vector<std::int64_t>& labels,
              const DrawOptions& options) {
   const auto count = static_cast<std::int64_t>(labels.size());
   const std::int64_t patches = options.height / model.config().patch * (options.width / model.config().patch);
   const std::int64_t most = detail::images_at_once(patches);
 
+  const ReplayedModel<PixnerdC2i<Device, Precision>, Tensor<std::int64_t, Device>> replayed(model);
   Drawing drawing;
   std::int64_t batch = 0;
   for (std::int64_t first = 0; first < count; first += batch) {
@@ -98,7 +105,7 @@ Drawing draw(const PixnerdC2i<Device>& model, const std::vector<std::int64_t>& l
     const std::vector<std::int64_t> here(labels.begin() + first, labels.begin() + first + batch);
     const auto condition = Tensor<std::int64_t, Device>::from_host({batch}, here);
     const auto null_condition = Tensor<std::int64_t, Device>::full({batch}, model.config().classes);
-    const GuidedField field(model, condition, null_condition, options.guidance);
+    const GuidedField field(replayed, condition, null_condition, options.guidance);
     std::vector<std::uint32_t> samples(here.size());
     std::iota(samples.begin(), samples.end(), static_cast<std::uint32_t>(first));
     const Tensor<float, Device> noise({batch, model.config().channels, options.height, options.width});
@@ -112,14 +119,17 @@ Drawing draw(const PixnerdC2i<Device>& model, const std::vector<std::int64_t>& l
         std::visit([&](const auto& stepper) { return integrate(stepper, field, noise, options.grid, how); },
                    detail::make_stepper(options.solver, options.seed, samples));
     if (!solution.completed) return {};
-    for (const float value : solution.x.to_host()) {
-      if (!std::isfinite(value)) raise<NonFiniteError>("sample", "finite pixels", text(value));
+    const auto pixels = detail::on_host(solution.x);
+    for (std::int64_t i = 0; i < pixels.count(); ++i) {
+      if (!std::isfinite(pixels.data()[i])) {
+        raise<NonFiniteError>("sample", "finite pixels", text(pixels.data()[i]));
+      }
     }
-    for (auto& image : to_images(solution.x)) drawing.images.push_back(std::move(image));
+    for (auto& image : to_images(pixels)) drawing.images.push_back(std::move(image));
     if (!record) continue;
     std::vector<std::vector<Image>> ways(static_cast<std::size_t>(batch));
     for (const auto& point : solution.xs) {
-      auto images = to_images(point);
+      auto images = to_images(detail::on_host(point));
       for (std::size_t i = 0; i < ways.size(); ++i) ways[i].push_back(std::move(images[i]));
     }
     for (auto& way : ways) drawing.trajectories.push_back(std::move(way));

@@ -12,6 +12,7 @@
 #include <pixnerd/ops/cpu_product.hpp>
 
 #include "commands.hpp"
+#include "device_choice.hpp"
 #include "trained_model.hpp"
 
 namespace pixnerd::program {
@@ -51,15 +52,37 @@ struct SettingPrinter {
   }
 };
 
+/// Which GPUs there is code for, and which there are.
+inline void print_cuda(const CudaSupport& cuda) {
+  if (!cuda.compiled_in) {
+    print_fact("CUDA", "none: this program was built without CUDA code");
+    return;
+  }
+  std::string capabilities;
+  for (const int architecture : cuda.architectures)
+    capabilities += text(capabilities.empty() ? "" : ", ", capability_text(architecture));
+  print_fact("CUDA", text("code by nvcc ", cuda.compiler, " for compute capability ", capabilities));
+  if (cuda.gpus.empty()) print_fact("GPUs", "none, or no driver for them");
+  for (std::size_t i = 0; i < cuda.gpus.size(); ++i) {
+    const Gpu& gpu = cuda.gpus[i];
+    const std::string problem = gpu_problem(cuda, gpu);
+    print_fact(
+        text(Cuda::name, ":", i),
+        text(gpu.name, ", ", bytes_text(gpu.memory), ", ", bytes_text(gpu.memory_free),
+             " of it free, compute capability ", capability_text(gpu.capability), ", ", gpu.multiprocessors,
+             " multiprocessors", problem.empty() ? "" : ": too old for this program"));
+  }
+}
+
 inline void print_program() {
   print_fact("version", text("pixnerd ", version));
-  print_fact("devices", text(Cpu::name));
   print_fact("instructions", instruction_set_text());
   print_fact("threads", text(thread_count()));
   const auto page = static_cast<double>(sysconf(_SC_PAGE_SIZE));
   print_fact("memory",
              text(bytes_text(page * static_cast<double>(sysconf(_SC_PHYS_PAGES))), ", ",
                   bytes_text(page * static_cast<double>(sysconf(_SC_AVPHYS_PAGES))), " of it free"));
+  print_cuda(cuda_support());
 }
 
 inline void print_model(const PixnerdC2iConfig& config, std::int64_t parameters) {

@@ -6,31 +6,28 @@
 #include <string>
 
 #include <pixnerd/core/device.hpp>
-#include <pixnerd/core/error.hpp>
 #include <pixnerd/core/thread_pool.hpp>
 
 #include "command_line.hpp"
+#include "device_choice.hpp"
 #include "run.hpp"
 
 namespace {
 
 using namespace pixnerd;
 
-/// Applies where a command is to run. This program holds code for one device.
-void choose(const program::DeviceChoice& choice) {
-  if (choice.device != "auto" && choice.device != Cpu::name) {
-    raise<ValueError>("--device", "auto or cpu, which this program was built for", choice.device);
-  }
-  if (choice.threads > 0) set_thread_count(choice.threads);
-}
-
-int run_command(const program::Command& command) {
-  std::visit(
-      [](const auto& chosen) {
-        if constexpr (requires { chosen.where; }) choose(chosen.where);
+int run_command(program::Command& command) {
+  const bool on_gpu = std::visit(
+      [](auto& chosen) {
+        if constexpr (requires { chosen.where; }) {
+          if (chosen.where.threads > 0) set_thread_count(chosen.where.threads);
+          program::choose_device(chosen.where);
+          return chosen.where.on_gpu;
+        }
+        return false;
       },
       command);
-  return program::run<Cpu>(command);
+  return on_gpu ? program::run<Cuda>(command) : program::run<Cpu>(command);
 }
 
 }  // namespace
@@ -42,7 +39,7 @@ int main(int count, char** arguments) {
   };
   try {
     int exit_code = 0;
-    const auto command = program::parse_command_line(count, arguments, exit_code);
+    auto command = program::parse_command_line(count, arguments, exit_code);
     return command ? run_command(*command) : exit_code;
   } catch (const std::bad_alloc&) {
     return fail("[memory] expected room for another tensor or image, got none");

@@ -80,7 +80,8 @@ inline PixnerdC2iConfig config_of(const SafetensorsFile& file, const std::string
 template <class Model>
 void check_finite_parameters(const Model& model, const std::string& path) {
   for_each_parameter(model, [&](const std::string& name, const auto& parameter) {
-    for (const float value : parameter.to_host()) {
+    for (const auto element : parameter.to_host()) {
+      const auto value = static_cast<float>(element);
       if (!std::isfinite(value)) {
         raise<NonFiniteError>("load model", text("finite numbers in '", path, "'"),
                               text(value, " in ", name));
@@ -91,12 +92,12 @@ void check_finite_parameters(const Model& model, const std::string& path) {
 
 /// The model whose parameters a file holds under `prefix`. Throws FileError for anything but all parameters
 /// of one model, NonFiniteError for NaN and infinity among them.
-template <class Device>
-PixnerdC2i<Device> load_model(const SafetensorsFile& file, const std::string& prefix = "") {
+template <class Device, class Precision = Full<float>>
+PixnerdC2i<Device, Precision> load_model(const SafetensorsFile& file, const std::string& prefix = "") {
   const PixnerdC2iConfig config = config_of(file, prefix);
   // Sizes that the file cannot fill must not be allocated.
   auto shapes = Initializer::shapes_only();
-  const std::int64_t wanted = parameter_count(PixnerdC2i<Device>(config, shapes));
+  const std::int64_t wanted = parameter_count(PixnerdC2i<Cpu>(config, shapes));
   std::int64_t held = 0;
   for (const auto& entry : file.entries()) held += entry.shape.count();
   if (wanted > held) {
@@ -105,7 +106,7 @@ PixnerdC2i<Device> load_model(const SafetensorsFile& file, const std::string& pr
                      text(held));
   }
   Initializer init(0);
-  PixnerdC2i<Device> model(config, init);
+  PixnerdC2i<Device, Precision> model(config, init);
   load_parameters(file, model, prefix);
   check_finite_parameters(model, file.path());
   return model;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <pixnerd/io/safetensors.hpp>
 
@@ -48,16 +49,16 @@ class ReferenceFile {
   ReferenceKind kind() const { return kind_; }
 
   /// A tensor of finite numbers. Throws FileError when it is missing, NonFiniteError when it is not finite.
-  template <class T = float>
-  Tensor<T, Cpu> tensor(const std::string& name) const {
-    auto out = file_.tensor<T>(name);
+  template <class T, class Device>
+  Tensor<T, Device> tensor(const std::string& name) const {
+    const auto out = file_.tensor<T>(name);
     for (std::int64_t i = 0; i < out.count(); ++i) {
       if (!std::isfinite(static_cast<double>(out.data()[i]))) {
         raise<NonFiniteError>("verify", text("finite numbers in '", path(), "'"),
                               text(out.data()[i], " in ", name));
       }
     }
-    return out;
+    return Tensor<T, Device>::from_host(out.shape(), std::span<const T>(out.data(), out.bytes() / sizeof(T)));
   }
 
   /// Adds the error of a tensor that the file holds under `name`.
@@ -69,10 +70,15 @@ class ReferenceFile {
       raise<FileError>("verify", text(name, " of shape ", ours.shape(), " in '", path(), "'"),
                        text(theirs.shape()));
     }
-    const auto values = ours.to_host();
-    const auto count = static_cast<std::size_t>(theirs.count());
-    comparison.add(name,
-                   relative_error(std::span<const T>(values), std::span<const T>(theirs.data(), count), name),
+    compare(comparison, name, ours.to_host(), tolerance);
+  }
+
+  /// The same for elements in the order of the file.
+  template <class T>
+  void compare(Comparison& comparison, const std::string& name, const std::vector<T>& ours,
+               double tolerance) const {
+    const auto theirs = file_.read<T>(name);
+    comparison.add(name, relative_error(std::span<const T>(ours), std::span<const T>(theirs), name),
                    tolerance);
   }
 
@@ -103,9 +109,5 @@ inline double config_number(const ReferenceFile& reference, const nlohmann::json
                             double least, double most, double fallback) {
   return config_number(reference, object, key, least, most, &fallback);
 }
-
-/// Tolerances of float32 against float32, as relative errors.
-inline constexpr double forward_tolerance = 1e-5;
-inline constexpr double gradient_tolerance = 1e-4;
 
 }  // namespace pixnerd::program

@@ -1,6 +1,6 @@
 /// \file
-/// Running a command on a device. Each device has a translation unit of its own that instantiates this:
-/// run_cpu.cpp, and later run_cuda.cu.
+/// Running a command on a device. Each device has a translation unit of its own that defines this for it:
+/// run_cpu.cpp and run_cuda.cu, or run_without_cuda.cpp, which refuses.
 #pragma once
 
 #include "commands.hpp"

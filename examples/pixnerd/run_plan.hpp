@@ -10,6 +10,7 @@
 
 #include "commands.hpp"
 #include "datasets.hpp"
+#include "precision_choice.hpp"
 #include "trained_model.hpp"
 #include "training.hpp"
 
@@ -41,6 +42,7 @@ inline TrainSettings resumed_settings(const TrainCommand& command, const TrainSe
   const auto asked = settings_to_json(command.settings), before = settings_to_json(stored);
   for (const auto& name : command.given) {
     if (name == "data" || name == "steps" || asked.at(name) == before.at(name)) continue;
+    if (name == "precision" && command.settings.precision == "auto") continue;
     raise<ValueError>(
         "resume", text("--", name, " ", before.at(name).dump(), " as at the start of the run '", folder, "'"),
         asked.at(name).dump());
@@ -71,7 +73,8 @@ inline void check_same_data(const RunConfiguration& now, const RunConfiguration&
 
 /// Decides on everything but the number of steps of a run that is given minutes. Throws FileError or
 /// ValueError for whatever would keep the run from starting; nothing was changed then.
-inline RunPlan plan_run(const TrainCommand& command) {
+template <class Device>
+RunPlan plan_run(const TrainCommand& command) {
   TrainSettings settings = command.settings;
   std::string folder = command.run;
   if (folder.empty()) {
@@ -107,13 +110,14 @@ inline RunPlan plan_run(const TrainCommand& command) {
     if (!is_given) checked.steps = 1;
     check_settings(checked);
     if (!is_given) settings.steps = 0;
+    settings.precision = precision_of<Device>(settings.precision);
   }
 
   OpenedData data = open_data(settings);
   RunConfiguration configuration{settings, class_names(data.images), data.images.size()};
   if (command.resume) detail::check_same_data(configuration, before);
   const std::int64_t parameters =
-      check_fits_into_memory(model_config(settings, data.images.class_count()), settings);
+      check_fits_into_memory(model_config(settings, data.images.class_count()), settings, command.where);
   return {std::move(folder), std::move(checkpoint), std::move(configuration), std::move(data), parameters};
 }
 

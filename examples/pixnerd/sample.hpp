@@ -2,8 +2,6 @@
 /// `pixnerd sample`: images from a trained model.
 #pragma once
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -19,6 +17,7 @@
 #include "class_choice.hpp"
 #include "commands.hpp"
 #include "drawing.hpp"
+#include "precision_choice.hpp"
 #include "progress.hpp"
 #include "trained_model.hpp"
 
@@ -70,15 +69,14 @@ struct Layout {
   }
 };
 
-/// Throws ValueError when drawing surely takes more than the memory of this machine.
-inline void check_drawing_fits(const PixnerdC2iConfig& config, const DrawOptions& options,
-                               std::int64_t count) {
+/// Throws ValueError when drawing surely takes more than the memory of the device.
+inline void check_drawing_fits(const PixnerdC2iConfig& config, const DrawOptions& options, std::int64_t count,
+                               const DeviceChoice& where) {
   const double needed = memory_to_draw(config, options, count);
-  const double there =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  if (needed > there) {
+  if (needed > where.memory) {
     raise<ValueError>(
-        "--size", text("images that fit into the ", std::llround(there / 1e6), " MB of this machine"),
+        "--size",
+        text("images that fit into the ", std::llround(where.memory / 1e6), " MB of ", where.memory_owner),
         text("at least ", std::llround(needed / 1e6), " MB for ", options.height, " x ", options.width));
   }
 }
@@ -119,22 +117,22 @@ inline Image trajectory_picture(const std::vector<std::vector<Image>>& trajector
 }
 
 /// The model that the command names.
-template <class Device>
-TrainedModel<Device> find_model(const SampleCommand& command) {
+template <class Device, class Precision>
+TrainedModel<Device, Precision> find_model(const SampleCommand& command) {
   if (command.run.empty() == command.weights.empty()) {
     raise<ValueError>("sample", "--run DIR or --weights FILE", "neither");
   }
-  if (command.run.empty()) return model_of_file<Device>(command.weights, command.ema);
+  if (command.run.empty()) return model_of_file<Device, Precision>(command.weights, command.ema);
   std::vector<std::string> damaged;
-  auto trained = model_of_run<Device>(command.run, command.ema, damaged);
+  auto trained = model_of_run<Device, Precision>(command.run, command.ema, damaged);
   for (const auto& problem : damaged)
     std::fprintf(stderr, "passed over a damaged checkpoint: %s\n", problem.c_str());
   return trained;
 }
 
 /// How to draw with a model. Throws ValueError for what it cannot draw.
-template <class Device>
-DrawOptions draw_options(const SampleCommand& command, const TrainedModel<Device>& trained) {
+template <class Device, class Precision>
+DrawOptions draw_options(const SampleCommand& command, const TrainedModel<Device, Precision>& trained) {
   const PixnerdC2iConfig& config = trained.model.config();
   if (config.channels != 3)
     raise<FileError>("sample", "a model of images with 3 channels", text(config.channels));
@@ -188,14 +186,14 @@ inline void print_rows(const std::vector<std::int64_t>& labels, const std::vecto
 
 /// Draws what the command asks for and says where it is. Everything that can be wrong is found before the work
 /// begins.
-template <class Device>
+template <class Device, class Precision>
 int sample(const SampleCommand& command) {
-  const auto trained = detail::find_model<Device>(command);
+  const auto trained = detail::find_model<Device, Precision>(command);
   DrawOptions options = detail::draw_options(command, trained);
   const auto labels =
       choose_classes(command.classes, trained.classes, trained.model.config().classes, command.count);
   const detail::Layout layout(command, options);
-  detail::check_drawing_fits(trained.model.config(), options, command.count);
+  detail::check_drawing_fits(trained.model.config(), options, command.count, command.where);
   detail::check_picture_paths(command);
 
   Progress progress;
@@ -222,6 +220,8 @@ int sample(const SampleCommand& command) {
 
   const std::string step = trained.step > 0 ? text(" (step ", trained.step, ")") : "";
   std::printf("model    %s%s\n", trained.path.c_str(), step.c_str());
+  std::printf("device   %s, precision %s\n", command.where.description.c_str(),
+              precision_of<Device>(command.precision).c_str());
   std::printf("drawn    %lld images of %lld x %lld in %s s, %s\n", static_cast<long long>(command.count),
               static_cast<long long>(options.height), static_cast<long long>(options.width),
               number_text(seconds, 2).c_str(), settings.c_str());
@@ -229,6 +229,12 @@ int sample(const SampleCommand& command) {
   std::printf("picture  %s\n", command.out.c_str());
   if (!command.trajectory.empty()) std::printf("ways     %s\n", command.trajectory.c_str());
   return 0;
+}
+
+template <class Device>
+int sample_command(const SampleCommand& command) {
+  return with_precision(precision_of<Device>(command.precision),
+                        [&](auto precision) { return sample<Device, decltype(precision)>(command); });
 }
 
 }  // namespace pixnerd::program

@@ -29,9 +29,10 @@ inline constexpr SamplesPicture picture_between{16, 4, 25};  ///< while the trai
 inline constexpr SamplesPicture picture_at_end{32, 8, 50};
 
 /// Draws samples of classes spread over all. Returns false, and writes nothing, when interrupted.
-template <class Device>
-bool write_samples(const std::string& path, const PixnerdC2i<Device>& model, const TrainSettings& settings,
-                   const SamplesPicture& picture, const InterruptGuard& interrupt) {
+template <class Device, class Precision>
+bool write_samples(const std::string& path, const PixnerdC2i<Device, Precision>& model,
+                   const TrainSettings& settings, const SamplesPicture& picture,
+                   const InterruptGuard& interrupt) {
   DrawOptions options;
   options.height = options.width = settings.size;
   options.seed = static_cast<std::uint64_t>(settings.seed);

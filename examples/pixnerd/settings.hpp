@@ -15,6 +15,11 @@ namespace pixnerd::program {
 /// The largest seed that is accepted.
 inline constexpr std::int64_t most_seed = 9'000'000'000'000'000'000;
 
+inline constexpr const char* precision_help =
+    "full: float32; mixed: bfloat16 inside the model, float32 weights and sums; auto: mixed on a GPU, full "
+    "on "
+    "the CPU";
+
 /// The settings of `pixnerd train` that a run keeps, with their defaults.
 struct TrainSettings {
   std::string data;
@@ -44,6 +49,7 @@ struct TrainSettings {
   std::string time = "lognormal";
   double shift = 1;
   std::int64_t seed = 0;
+  std::string precision = "auto";
 
   /// Calls visitor.section(title) and visitor(name, member, help, range or choices ...) in the order of help
   /// texts.
@@ -84,6 +90,7 @@ struct TrainSettings {
     visitor("time", self.time, "distribution of the noise levels", "lognormal", "uniform");
     visitor("shift", self.shift, "moves noise levels toward noise where above 1", 1e-3, 1000);
     visitor("seed", self.seed, "of everything random", 0, most_seed);
+    visitor("precision", self.precision, precision_help, "auto", "full", "mixed");
   }
 };
 
@@ -110,9 +117,11 @@ struct SettingChecker {
       refuse_setting(where, name, text("from ", low, " to ", high), text(value));
     }
   }
+  template <class... More>
   void operator()(const char* name, const std::string& value, const char*, const char* first,
-                  const char* second) {
-    if (value != first && value != second) refuse_setting(where, name, text(first, " or ", second), value);
+                  const More*... more) {
+    if (value == first || ((value == more) || ...)) return;
+    refuse_setting(where, name, text(first, text(" or ", more)...), value);
   }
 };
 

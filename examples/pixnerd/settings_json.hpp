@@ -30,6 +30,13 @@ struct SettingReader {
   template <class T, class... Rest>
   void operator()(const char* name, T& value, const Rest&...) {
     const auto found = in.find(name);
+    if constexpr (std::is_same_v<T, std::string>) {
+      // Runs that are older than the choice were all in float32.
+      if (found == in.end() && std::string_view(name) == "precision") {
+        value = "full";
+        return;
+      }
+    }
     if (found == in.end()) refuse_setting(where, name, "among the settings", "none");
     const bool fits = std::is_same_v<T, std::string> ? found->is_string()
                       : std::is_same_v<T, bool>      ? found->is_boolean()

@@ -42,7 +42,7 @@ inline void remove_old_checkpoints(const std::string& folder, std::int64_t keep)
 
 /// How many steps fit into the minutes of the command, pictures included, found by doing 20 with a model that
 /// is thrown away; 0 when interrupted. `elapsed` runs since the program began.
-template <class Device>
+template <class Device, class Precision>
 std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan, const Stopwatch& elapsed,
                            const InterruptGuard& interrupt) {
   constexpr std::int64_t measured = 20, warm = 3;
@@ -50,7 +50,7 @@ std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan, con
   settings.steps = measured;
   const auto batch = static_cast<double>(settings.batch * settings.accumulate);
   double seconds = 0;
-  Training<Device> training(settings, plan.data.images.class_count());
+  Training<Device, Precision> training(settings, plan.data.images.class_count());
   const bool finished = training.run(plan.data.images, [&](const StepReport& report) {
     if (report.step > warm) seconds += batch / report.samples_per_second;
     return !interrupt.requested();
@@ -67,7 +67,7 @@ std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan, con
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(0.97 * left / (step + drawing)));
 }
 
-inline void print_plan(const RunPlan& plan, const char* device) {
+inline void print_plan(const RunPlan& plan, const DeviceChoice& where) {
   const TrainSettings& settings = plan.configuration.settings;
   constexpr std::size_t shown = 5;
   const auto& left_out = plan.data.left_out;
@@ -82,8 +82,8 @@ inline void print_plan(const RunPlan& plan, const char* device) {
        text(settings.data, ", ", plan.configuration.images, " images of ", plan.configuration.classes.size(),
             " classes, as ", settings.size, " x ", settings.size, " pixels"));
   fact("model", text(plan.parameters, " parameters"));
-  fact("device",
-       text(device, " (this program has no other), threads ", thread_count(), ", ", instruction_set_text()));
+  fact("device", text(where.description, ", precision ", settings.precision, ", threads ", thread_count(),
+                      ", ", instruction_set_text()));
   fact("run", plan.folder);
   if (!plan.checkpoint.empty()) fact("resume", plan.checkpoint);
   std::fflush(stdout);
@@ -92,7 +92,7 @@ inline void print_plan(const RunPlan& plan, const char* device) {
 }  // namespace detail
 
 /// Takes the steps of a run and writes what it leaves behind: metrics.csv, checkpoints, pictures.
-template <class Device>
+template <class Device, class Precision>
 class TrainingRun {
  public:
   /// Throws FileError when the checkpoint that the plan starts from, or the metrics beside it, cannot be
@@ -175,21 +175,18 @@ class TrainingRun {
   const TrainCommand& command_;
   const RunPlan& plan_;
   const TrainSettings& settings_;
-  Training<Device> training_;
+  Training<Device, Precision> training_;
 };
 
-/// Trains as the command says. A new run that fails before its first step is done leaves nothing behind.
+/// Trains as planned. A new run that fails before its first step is done leaves nothing behind.
 /// Returns the exit status: not 0 when it was interrupted before there was anything to go on with.
-template <class Device>
-int train_command(TrainCommand command) {
-  const Stopwatch elapsed;
-  RunPlan plan = plan_run(command);
-  detail::print_plan(plan, Device::name);
+template <class Device, class Precision>
+int train_as_planned(TrainCommand command, RunPlan plan, const Stopwatch& elapsed) {
   const InterruptGuard interrupt;
   TrainSettings& settings = plan.configuration.settings;
   if (settings.steps == 0) {
     if (command.minutes == 0) command.minutes = 5;
-    settings.steps = detail::measure_steps<Device>(command, plan, elapsed, interrupt);
+    settings.steps = detail::measure_steps<Device, Precision>(command, plan, elapsed, interrupt);
     if (settings.steps == 0) {
       std::printf("stopped    before the run began: nothing was saved\n");
       return interrupt.exit_status();
@@ -202,7 +199,7 @@ int train_command(TrainCommand command) {
   }
   std::fflush(stdout);
 
-  TrainingRun<Device> run(command, plan);
+  TrainingRun<Device, Precision> run(command, plan);
   bool finished = false;
   try {
     finished = run.run(interrupt);
@@ -219,6 +216,16 @@ int train_command(TrainCommand command) {
   std::printf("samples    %s/samples.png\n", plan.folder.c_str());
   std::printf("more       pixnerd sample --run %s\n", plan.folder.c_str());
   return 0;
+}
+
+template <class Device>
+int train_command(const TrainCommand& command) {
+  const Stopwatch elapsed;
+  RunPlan plan = plan_run<Device>(command);
+  detail::print_plan(plan, command.where);
+  return with_precision(plan.configuration.settings.precision, [&](auto precision) {
+    return train_as_planned<Device, decltype(precision)>(command, std::move(plan), elapsed);
+  });
 }
 
 }  // namespace pixnerd::program

@@ -62,9 +62,9 @@ inline std::string find_checkpoint(const std::string& run, std::vector<std::stri
 }
 
 /// A model and what is known about it.
-template <class Device>
+template <class Device, class Precision>
 struct TrainedModel {
-  PixnerdC2i<Device> model;
+  PixnerdC2i<Device, Precision> model;
   std::string path;                  ///< the file it comes from
   std::vector<std::string> classes;  ///< their names; empty when unknown
   std::int64_t size = 0;             ///< side of the images that it was trained on; 0 when unknown
@@ -73,13 +73,14 @@ struct TrainedModel {
 };
 
 /// The model of a run. Throws FileError when the checkpoint does not hold what was asked for.
-template <class Device>
-TrainedModel<Device> model_of_run(const std::string& run, bool average, std::vector<std::string>& damaged) {
+template <class Device, class Precision>
+TrainedModel<Device, Precision> model_of_run(const std::string& run, bool average,
+                                             std::vector<std::string>& damaged) {
   const std::string folder = find_checkpoint(run, damaged);
   const TrainState state = read_train_state(folder + "/state.json");
   const auto configuration = configuration_from_json(state.configuration, folder + "/state.json");
   const std::string path = folder + (average ? "/ema.safetensors" : "/model.safetensors");
-  auto model = load_model<Device>(SafetensorsFile(path));
+  auto model = load_model<Device, Precision>(SafetensorsFile(path));
   if (static_cast<std::int64_t>(configuration.classes.size()) != model.config().classes) {
     raise<FileError>("checkpoint",
                      text("names of the ", model.config().classes, " classes of the model in '", folder, "'"),
@@ -95,8 +96,8 @@ TrainedModel<Device> model_of_run(const std::string& run, bool average, std::vec
 
 /// The model of a file. Where it holds several, `average` prefers those whose prefix speaks of an average
 /// ("ema_denoiser"). Throws FileError when it holds none.
-template <class Device>
-TrainedModel<Device> model_of_file(const std::string& path, bool average) {
+template <class Device, class Precision>
+TrainedModel<Device, Precision> model_of_file(const std::string& path, bool average) {
   const SafetensorsFile file(path);
   const auto prefixes = model_prefixes(file);
   if (prefixes.empty()) {
@@ -107,7 +108,7 @@ TrainedModel<Device> model_of_file(const std::string& path, bool average) {
   auto chosen = std::find_if(prefixes.begin(), prefixes.end(),
                              [&](const std::string& prefix) { return is_average(prefix) == average; });
   if (chosen == prefixes.end()) chosen = prefixes.begin();
-  return {load_model<Device>(file, *chosen), path, {}};
+  return {load_model<Device, Precision>(file, *chosen), path, {}};
 }
 
 }  // namespace pixnerd::program

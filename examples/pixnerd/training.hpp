@@ -2,8 +2,6 @@
 /// A training run in memory: model, parameters, data, and the library's options for them.
 #pragma once
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -17,7 +15,7 @@
 #include <pixnerd/optim/adamw.hpp>
 #include <pixnerd/train/loop.hpp>
 
-#include "settings.hpp"
+#include "commands.hpp"
 
 namespace pixnerd::program {
 
@@ -33,22 +31,24 @@ inline PixnerdC2iConfig model_config(const TrainSettings& settings, std::int64_t
           .classes = classes};
 }
 
-/// Number of parameters. Throws ValueError when what training surely takes is more than the memory of this
-/// machine: parameters, gradients, moments and averages, and of each image some pixels and the tokens that
+/// Number of parameters. Throws ValueError when what training surely takes is more than the memory of the
+/// device: parameters, gradients, moments and averages, and of each image some pixels and the tokens that
 /// backward needs.
-inline std::int64_t check_fits_into_memory(const PixnerdC2iConfig& config, const TrainSettings& settings) {
+inline std::int64_t check_fits_into_memory(const PixnerdC2iConfig& config, const TrainSettings& settings,
+                                           const DeviceChoice& where) {
   auto shapes = Initializer::shapes_only();
   const std::int64_t parameters = parameter_count(PixnerdC2i<Cpu>(config, shapes));
   const auto pixels = static_cast<double>(settings.size * settings.size);
   const double tokens = pixels / static_cast<double>(config.patch * config.patch);
   const double image = 6 * 3 * pixels + 10 * tokens * static_cast<double>(config.width * config.depth);
-  const double needed =
-      sizeof(float) * (5.0 * static_cast<double>(parameters) + image * static_cast<double>(settings.batch));
-  const double there =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  if (needed > there) {
+  const double element = settings.precision == "mixed" ? 2 : 4;
+  const double needed = 5.0 * sizeof(float) * static_cast<double>(parameters) +
+                        element * image * static_cast<double>(settings.batch);
+  if (needed > where.memory) {
     raise<ValueError>(
-        "train", text("a training that fits into the ", std::llround(there / 1e6), " MB of this machine"),
+        "train",
+        text("a training that fits into the ", std::llround(where.memory / 1e6), " MB of ",
+             where.memory_owner),
         text("one of at least ", std::llround(needed / 1e6), " MB: ", parameters,
              " parameters and batches of ", settings.batch, " images of ", settings.size, " pixels a side"));
   }
@@ -77,16 +77,17 @@ inline TrainOptions train_options(const TrainSettings& settings, std::int64_t cl
 struct AdamWithEarlyAverage {
   AdamW adamw;
 
-  template <class Store>
-  void update(Store& store, UpdateSettings settings) const {
+  /// `scale` is what an OptimizerOnDevice is given besides.
+  template <class Store, class... Scale>
+  void update(Store& store, UpdateSettings settings, const Scale&... scale) const {
     const auto step = static_cast<double>(settings.step);
     settings.average_decay = std::min(settings.average_decay, (1 + step) / (10 + step));
-    adamw.update(store, settings);
+    adamw.update(store, settings, scale...);
   }
 };
 
 /// A model that is being trained.
-template <class Device>
+template <class Device, class Precision>
 class Training {
  public:
   Training(const TrainSettings& settings, std::int64_t classes)
@@ -109,7 +110,7 @@ class Training {
   void resume(const std::string& checkpoint) { state = load_checkpoint(checkpoint, store_); }
 
   /// The model with averaged weights, which follow the training.
-  PixnerdC2i<Device> averaged() const { return store_.averaged(model_); }
+  PixnerdC2i<Device, Precision> averaged() const { return store_.averaged(model_); }
 
   /// Trains on until all steps are done or on_step(report) returns false; see pixnerd::train().
   template <class OnStep>
@@ -131,8 +132,8 @@ class Training {
  private:
   TrainSettings settings_;
   Initializer init_;
-  PixnerdC2i<Device> model_;
-  ParameterStore<Full<float>, Device> store_;
+  PixnerdC2i<Device, Precision> model_;
+  ParameterStore<Precision, Device> store_;
   TrainOptions options_;
 };
 

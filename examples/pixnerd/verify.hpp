@@ -7,6 +7,7 @@
 #include <string>
 
 #include "commands.hpp"
+#include "precision_choice.hpp"
 #include "verify_model.hpp"
 #include "verify_samplers.hpp"
 #include "verify_training.hpp"
@@ -15,18 +16,18 @@ namespace pixnerd::program {
 
 /// Compares everything that a reference file holds results for. Throws FileError for a file that is damaged
 /// or of no known kind, NonFiniteError for one with NaN or infinity in its inputs.
-template <class Device>
+template <class Device, class Precision>
 Comparison verify_file(const std::string& path) {
   const ReferenceFile reference(path);
   switch (reference.kind()) {
     case ReferenceKind::samplers:
-      return verify_samplers<Device>(reference);
+      return verify_samplers<Device, Precision>(reference);
     case ReferenceKind::training:
-      return verify_training<Device>(reference);
+      return verify_training<Device, Precision>(reference);
     case ReferenceKind::model:
       break;
   }
-  return verify_model<Device>(reference);
+  return verify_model<Device, Precision>(reference);
 }
 
 /// Prints a row for each file, also for one that cannot be read; the exit status is 1 when one fails.
@@ -40,12 +41,14 @@ int verify(const VerifyCommand& command) {
                 rest.c_str());
     std::fflush(stdout);
   };
+  std::printf("device %s, precision %s\n", command.where.description.c_str(), command.precision.c_str());
   row("file", "tensors", "error", "tolerance", "      worst tensor");
   bool all_passed = true;
   for (const auto& file : command.files) {
     Comparison found;
     try {
-      found = verify_file<Device>(file);
+      found = with_precision(command.precision,
+                             [&](auto precision) { return verify_file<Device, decltype(precision)>(file); });
     } catch (const Error& error) {
       row(file, "-", "-", "-", text("FAIL  ", error.what()));
       all_passed = false;

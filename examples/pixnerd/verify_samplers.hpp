@@ -17,16 +17,18 @@
 
 #include "model_file.hpp"
 #include "reference_file.hpp"
+#include "tolerances.hpp"
 
 namespace pixnerd::program {
 
 namespace detail {
 
 /// The tensors of a list, one behind the other along a new outermost axis.
-inline Tensor<float, Cpu> stacked(const std::vector<Tensor<float, Cpu>>& parts) {
+template <class Device>
+Tensor<float, Device> stacked(const std::vector<Tensor<float, Device>>& parts) {
   Shape shape{static_cast<std::int64_t>(parts.size())};
   for (const auto size : parts.front().shape()) shape.push_back(size);
-  Tensor<float, Cpu> out(shape);
+  Tensor<float, Device> out(shape);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto row = static_cast<std::int64_t>(i);
     copy_into(out.rows(row, row + 1).reshape(parts[i].shape()), parts[i]);
@@ -63,13 +65,14 @@ inline double amplification(const Tensor<float, Cpu>& weights) {
 
 /// The file holds in.{noise, cond, uncond}, param.NAME, and for each run of its configuration
 /// RUN.{timesteps, x, v}, for Adams also coeffs; x begins with the noise.
-template <class Device>
+template <class Device, class Precision>
 Comparison verify_samplers(const ReferenceFile& reference) {
   Comparison comparison;
-  const auto model = load_model<Device>(reference.file(), "param");
-  const auto noise = reference.tensor("in.noise");
-  const auto condition = reference.tensor<std::int64_t>("in.cond");
-  const auto null_condition = reference.tensor<std::int64_t>("in.uncond");
+  const Tolerances<Precision> tolerances(reference.path());
+  const auto model = load_model<Device, Precision>(reference.file(), "param");
+  const auto noise = reference.tensor<float, Device>("in.noise");
+  const auto condition = reference.tensor<std::int64_t, Device>("in.cond");
+  const auto null_condition = reference.tensor<std::int64_t, Device>("in.uncond");
 
   const nlohmann::json& runs = reference.config().at("runs");
   for (auto item = runs.begin(); runs.is_object() && item != runs.end(); ++item) {
@@ -99,10 +102,11 @@ Comparison verify_samplers(const ReferenceFile& reference) {
       const auto solution = integrate(stepper, field, noise, grid, {.record = true});
       std::vector<float> times(grid.times().begin(), grid.times().end());
       const auto count = static_cast<std::int64_t>(times.size());
-      reference.compare(comparison, run + ".timesteps", Tensor<float, Cpu>::from_host({count}, times),
-                        forward_tolerance);
-      reference.compare(comparison, run + ".x", detail::stacked(solution.xs), forward_tolerance);
-      reference.compare(comparison, run + ".v", detail::stacked(solution.vs), amplified * forward_tolerance);
+      reference.compare(comparison, run + ".timesteps", Tensor<float, Cpu>::from_host({count}, times), 1e-5);
+      reference.compare(comparison, run + ".x", detail::stacked(solution.xs),
+                        tolerances.guided(guidance.scale));
+      reference.compare(comparison, run + ".v", detail::stacked(solution.vs),
+                        amplified * tolerances.guided(guidance.scale));
     };
     const auto sampler = settings.value("sampler", nlohmann::json());
     const auto step_fn = settings.value("step_fn", nlohmann::json());

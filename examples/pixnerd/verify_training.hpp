@@ -14,6 +14,7 @@
 
 #include "model_file.hpp"
 #include "reference_file.hpp"
+#include "tolerances.hpp"
 
 namespace pixnerd::program {
 
@@ -65,45 +66,44 @@ inline std::string staged_name(const ParameterEntry& entry, const std::string& m
 /// behind the times, the times, the target features; before the first step param0.NAME and proj0.NAME, and
 /// after the last param.NAME, proj.NAME and ema.NAME; losses (steps, 3) of flow matching, alignment and both;
 /// grad_norms (steps) before clipping; grad0.NAME and gradproj0.NAME of the first step, clipped.
-template <class Device>
+template <class Device, class Precision>
 Comparison verify_training(const ReferenceFile& reference) {
   const detail::ReferenceTraining training(reference);
   Comparison comparison;
 
-  auto model = load_model<Device>(reference.file(), "param0");
+  const Tolerances<Precision> tolerances(reference.path());
+  auto model = load_model<Device, Precision>(reference.file(), "param0");
   const std::int64_t features = detail::ShapeReader(reference.file(), "proj0")("0.4.weight", 2)[0];
   Initializer init(0);
-  Repa<Device> repa{RepaProjector<Device>(model.config().width, features, init), training.repa_block,
-                    training.repa_weight};
+  Repa<Device, Precision> repa{RepaProjector<Device, Precision>(model.config().width, features, init),
+                               training.repa_block, training.repa_weight};
   load_parameters(reference.file(), repa.projector, "proj0");
-  ParameterStore<Full<float>, Device> store(model, repa, "");
+  ParameterStore<Precision, Device> store(model, repa, "");
   store.start_average();
 
   std::vector<float> losses, norms;
   for (int i = 0; i < training.steps; ++i) {
     const auto name = [&](const char* tensor) { return text("step", i, ".", tensor); };
-    const auto t = reference.tensor(name("t")).to_host();
+    const auto t = reference.tensor<float, Cpu>(name("t")).to_host();
     const std::vector<double> times(t.begin(), t.end());
     if (training.log_normal) {
       std::vector<float> shifted;
-      for (const float z : reference.tensor(name("z")).to_host()) {
+      for (const float z : reference.tensor<float, Cpu>(name("z")).to_host()) {
         const double base = 1.0 / (1.0 + std::exp(-static_cast<double>(z)));
         shifted.push_back(static_cast<float>(shift_time(base, training.shift)));
       }
-      const auto count = static_cast<std::int64_t>(shifted.size());
-      reference.compare(comparison, name("t"), Tensor<float, Device>::from_host({count}, shifted),
-                        forward_tolerance);
+      reference.compare(comparison, name("t"), shifted, 1e-5);
     }
 
     store.zero_grad();
     {
       Tape tape;
       auto tap = repa.tap();
-      const auto sample =
-          flow_sample(LinearPath{}, reference.tensor(name("x")), reference.tensor(name("noise")), times);
+      const auto sample = flow_sample(LinearPath{}, reference.tensor<float, Device>(name("x")),
+                                      reference.tensor<float, Device>(name("noise")), times);
       const auto flow = flow_matching_loss(
-          sample, model.forward(sample.x, sample.t, reference.tensor<std::int64_t>(name("y")), tap));
-      const auto alignment = repa.alignment(tap, reference.tensor(name("dst")));
+          sample, model.forward(sample.x, sample.t, reference.tensor<std::int64_t, Device>(name("y")), tap));
+      const auto alignment = repa.alignment(tap, reference.tensor<float, Device>(name("dst")));
       const auto total = repa.total(flow, alignment);
       tape.backward(total);
       losses.insert(losses.end(), {flow.item(), alignment.item(), total.item()});
@@ -114,26 +114,24 @@ Comparison verify_training(const ReferenceFile& reference) {
     norms.push_back(static_cast<float>(norm));
     if (i == 0) {
       for (const auto& entry : store.entries()) {
-        auto clipped = copy(store.part(store.gradients(), entry));
-        for (std::int64_t k = 0; k < clipped.count(); ++k) clipped.data()[k] *= static_cast<float>(scale);
-        reference.compare(comparison, detail::staged_name(entry, "grad0", "gradproj0"), clipped,
-                          gradient_tolerance);
+        auto clipped = store.part(store.gradients(), entry).to_host();
+        for (float& value : clipped) value *= static_cast<float>(scale);
+        const auto in_file = detail::staged_name(entry, "grad0", "gradproj0");
+        reference.compare(comparison, in_file, clipped, tolerances.gradient(in_file));
       }
     }
     training.optimizer.update(store, {i + 1, training.rate, scale, training.ema_decay});
   }
 
-  const auto steps = static_cast<std::int64_t>(training.steps);
-  reference.compare(comparison, "losses", Tensor<float, Device>::from_host({steps, 3}, losses),
-                    forward_tolerance);
-  reference.compare(comparison, "grad_norms", Tensor<float, Device>::from_host({steps}, norms),
-                    gradient_tolerance);
+  reference.compare(comparison, "losses", losses, tolerances.forward());
+  reference.compare(comparison, "grad_norms", norms, tolerances.gradient("grad_norms"));
   for (const auto& entry : store.entries()) {
-    reference.compare(comparison, detail::staged_name(entry, "param", "proj"),
-                      store.part(store.weights(), entry), gradient_tolerance);
+    const auto in_file = detail::staged_name(entry, "param", "proj");
+    reference.compare(comparison, in_file, store.part(store.weights(), entry), tolerances.gradient(in_file));
     if (entry.averaged) {
-      reference.compare(comparison, "ema." + entry.name, store.part(store.average(), entry),
-                        gradient_tolerance);
+      const std::string average = "ema." + entry.name;
+      reference.compare(comparison, average, store.part(store.average(), entry),
+                        tolerances.gradient(average));
     }
   }
   return comparison;

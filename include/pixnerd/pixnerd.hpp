@@ -5,7 +5,11 @@
 
 #include <pixnerd/autograd/gradcheck.hpp>
 #include <pixnerd/autograd/recompute.hpp>
+<<<<<<< HEAD
 #include <pixnerd/core/torch_random.hpp>
+=======
+#include <pixnerd/core/upload.hpp>
+>>>>>>> main
 #include <pixnerd/core/version.hpp>
 #include <pixnerd/field/field_decoder.hpp>
 #include <pixnerd/field/linear_decoder.hpp>
@@ -13,6 +17,7 @@
 #include <pixnerd/flow/guidance.hpp>
 #include <pixnerd/flow/published_schedules.hpp>
 #include <pixnerd/flow/repa.hpp>
+#include <pixnerd/flow/replayed_model.hpp>
 #include <pixnerd/flow/time_sampling.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/nn/repeat.hpp>
@@ -37,3 +42,7 @@
 #include <pixnerd/optim/grad_norm.hpp>
 #include <pixnerd/optim/schedule.hpp>
 #include <pixnerd/tensor/print.hpp>
+
+#ifdef __CUDACC__
+#include <pixnerd/pixnerd.cuh>
+#endif

@@ -42,6 +42,12 @@ build_and_run components
 echo "== a subdirectory"
 configure subdirectory -DPIXNERD_SOURCE="$root" -DPIXNERD_COMPONENTS="io;image;data;train"
 build_and_run subdirectory
+if command -v nvcc >/dev/null || [[ -x /usr/local/cuda/bin/nvcc ]]; then
+  echo "== installed, with CUDA"
+  PATH=$PATH:/usr/local/cuda/bin configure cuda "${installed[@]}" -DPIXNERD_COMPONENTS="cuda" \
+    -DCMAKE_CUDA_ARCHITECTURES=90-real
+  build_and_run cuda
+fi
 echo "== what is missing is said"
 expect_failure "pixnerd's component image needs PNG, which was not found (on Debian and Ubuntu: apt-get install libpng-dev)." \
   no_png "${installed[@]}" -DPIXNERD_COMPONENTS="image" -DCMAKE_DISABLE_FIND_PACKAGE_PNG=ON
@@ -49,5 +55,5 @@ expect_failure "pixnerd's component data needs HarfBuzz, which was not found" \
   no_harfbuzz "${installed[@]}" -DPIXNERD_COMPONENTS="data" -DCMAKE_DISABLE_FIND_PACKAGE_HarfBuzz=ON
 expect_failure "pixnerd needs Eigen3, which was not found" \
   no_eigen "${installed[@]}" -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON
-expect_failure "pixnerd has no component music; it has io, image, data, train." \
+expect_failure "pixnerd has no component music; it has io, image, data, train, cuda." \
   no_music "${installed[@]}" -DPIXNERD_COMPONENTS="music"

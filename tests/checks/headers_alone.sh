@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks that every header compiles alone, without a warning, with g++ and clang++.
+# Checks that every header compiles alone, without a warning, with g++ and clang++; those for the GPU with g++ in
+# emulation, where Boost.Context is there.
 #
 #   tests/checks/headers_alone.sh BUILD     BUILD: a configured build folder, which knows where the libraries are
 set -euo pipefail
@@ -26,4 +27,11 @@ for compiler in g++ clang++; do
     xargs -0 -P "$(nproc)" -I '{}' bash -c 'compiles_alone "$@"' bash '{}' "$compiler" "${flags[@]}" || status=1
 done
 ((status == 0)) || exit 1
-echo "headers: ${#headers[@]} headers compile alone with g++ and clang++"
+
+for_gpu=()
+if [[ -e /usr/include/boost/context/fiber.hpp ]]; then
+  mapfile -t for_gpu < <(cd include && find pixnerd -name '*.cuh' | sort)
+  printf '%s\0' "${for_gpu[@]}" | xargs -0 -P "$(nproc)" -I '{}' bash -c 'compiles_alone "$@"' bash '{}' g++ \
+    -Itests/emulation "${flags[@]}" -Wno-unknown-pragmas || exit 1
+fi
+echo "headers: ${#headers[@]} headers compile alone with g++ and clang++, ${#for_gpu[@]} for the GPU in emulation"

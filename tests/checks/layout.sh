@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks the rules that the compiler does not: folders include only from folders above them, pixnerd.hpp reaches all but
-# the opt-in headers, headers stay free of CUDA, every operation has its test.
+# the opt-in headers, headers stay free of CUDA, every operation has its test and its code for the GPU, which can be
+# emulated.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -57,11 +58,39 @@ while IFS= read -r file; do
   [[ $opt_in == *" ${name%%/*} "* || -n ${reached[$name]:-} ]] || wrong "$file is not reached by pixnerd.hpp"
 done < <(find include/pixnerd -name '*.hpp' | sort)
 
+queue+=(pixnerd.cuh)
+for ((; i < ${#queue[@]}; ++i)); do
+  for name in ${includes[${queue[i]}]:-}; do
+    [[ -n ${reached[$name]:-} ]] || queue+=("$name")
+    reached[$name]=1
+  done
+done
+while IFS= read -r file; do
+  name=${file#include/pixnerd/}
+  [[ $opt_in == *" ${name%%/*} "* || $name == pixnerd.cuh || -n ${reached[$name]:-} ]] ||
+    wrong "$file is not reached by pixnerd.cuh"
+  # Kernels start through launch(), and what only a GPU has stands in one file: so the emulation can replace it.
+  if [[ $name != core/cuda_mma.cuh ]] && grep -nE '<<<|\basm\b|cooperative_groups|__syncwarp_|\bcub/|thrust/' "$file"; then
+    wrong "$file uses what only nvcc understands"
+  fi
+done < <(find include/pixnerd -name '*.cuh' | sort)
+while IFS= read -r file; do
+  [[ -e include/pixnerd/$file ]] || wrong "tests/emulation/pixnerd/$file stands in for nothing"
+done < <(cd tests/emulation/pixnerd && find . -type f | sed 's|^\./||')
+
 for header in include/pixnerd/ops/*.hpp; do
   [[ -e $header ]] || continue
   test=tests/ops/$(basename "$header" .hpp).cpp
   [[ -e $test ]] || wrong "$header has no test $test"
 done
+
+# Code for the GPU lies beside the CPU's, and one test names all of it.
+all_kernels=tests/cuda/all_kernels.cu
+while IFS=: read -r header declaration; do
+  kernel=$(sed 's/.*struct \([a-z_]*_kernel\) {.*/\1/' <<<"$declaration")
+  [[ -e ${header%.hpp}.cuh ]] || wrong "$header declares $kernel and has no ${header%.hpp}.cuh"
+  grep -q "\b$kernel<Cuda>" "$all_kernels" || wrong "$header declares $kernel, which $all_kernels does not name"
+done < <(grep -rE --include='*.hpp' '^struct [a-z_]*_kernel \{' include/pixnerd | sort)
 
 ((errors == 0)) || exit 1
 echo "layout: folders, includes and tests are in order"

@@ -88,6 +88,9 @@ inline float __uint_as_float(unsigned bits) {
 inline unsigned __float_as_uint(float value) {
   return __builtin_bit_cast(unsigned, value);
 }
+inline int __ffs(int bits) {
+  return __builtin_ffs(bits);
+}
 inline void __threadfence() {}
 
 /// Blocks run on several threads: integers only, where the order does not matter.
@@ -232,6 +235,11 @@ inline cudaError_t cudaGetDevice(int* index) {
   return cudaSuccess;
 }
 inline cudaError_t cudaSetDevice(int) {
+  return cudaSuccess;
+}
+enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin = 97 };
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+  *value = 227 * 1024;
   return cudaSuccess;
 }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {

@@ -4,13 +4,16 @@
 /// The threads of a block are fibers on one thread of the processor; barriers and warp functions are rendezvous of fibers.
 /// Blocks run on all processors in any order. What a GPU would do wrong in silence is an error here: threads of which some
 /// wait at a barrier that others never reach; shared and global memory that is read before it is written holds NaN; memory
-/// written beyond its end is found when it is freed. Races within a block are not found. Nothing here is fast.
+/// written beyond its end is found when it is freed; asynchronous copies arrive as late as they may. Threads run from the
+/// first to the last, or, with PIXNERD_EMULATION_ORDER=reverse, from the last to the first: a missing barrier that one order
+/// hides, the other shows. Nothing here is fast.
 #pragma once
 
 #include <array>
 #include <boost/context/fiber.hpp>
 #include <boost/context/pooled_fixedsize_stack.hpp>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -48,8 +51,16 @@ struct Warp {
 
 struct Block;
 
+/// 16 bytes on their way into shared memory; from nowhere come zeros.
+struct Copy {
+  void* to;
+  const void* from;
+};
+
 struct Thread {
   uint3 index;
+  std::vector<Copy> copies;               // of the open group
+  std::vector<std::vector<Copy>> groups;  // closed, oldest first
   unsigned linear = 0;
   bool finished = false;
   boost::context::fiber fiber;   // where it goes on
@@ -115,6 +126,29 @@ auto with_warp(unsigned mask, const T& value, Use use) {
   });
 }
 
+/// Lets the oldest groups of copies arrive until `pending` are left.
+inline void wait_copies(std::size_t pending) {
+  auto& groups = current_thread->groups;
+  while (groups.size() > pending) {
+    for (const Copy& copy : groups.front()) {
+      if (copy.from == nullptr) {
+        std::memset(copy.to, 0, 16);
+      } else {
+        std::memcpy(copy.to, copy.from, 16);
+      }
+    }
+    groups.erase(groups.begin());
+  }
+}
+
+inline bool runs_in_reverse() {
+  static const bool reverse = [] {
+    const char* order = std::getenv("PIXNERD_EMULATION_ORDER");
+    return order != nullptr && std::string(order) == "reverse";
+  }();
+  return reverse;
+}
+
 inline void run_block(Block& block, const std::function<void()>& body,
                       boost::context::pooled_fixedsize_stack& stacks) {
   const unsigned count = block.size.x * block.size.y * block.size.z;
@@ -151,7 +185,8 @@ inline void run_block(Block& block, const std::function<void()>& body,
   current_block = &block;
   while (block.live > 0) {
     const std::uint64_t before = block.progress;
-    for (Thread& thread : block.threads) {
+    for (unsigned i = 0; i < count; ++i) {
+      Thread& thread = block.threads[runs_in_reverse() ? count - 1 - i : i];
       if (thread.finished) continue;
       current_thread = &thread;
       thread.fiber = std::move(thread.fiber).resume();

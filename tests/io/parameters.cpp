@@ -166,4 +166,27 @@ BOOST_AUTO_TEST_CASE(a_file_that_fails_half_way_changes_nothing) {
   BOOST_TEST(values(model) == before);
 }
 
+BOOST_AUTO_TEST_CASE(wider_numbers_are_rounded_to_a_narrow_model) {
+  const Folder folder;
+  const std::string path = folder / "wide.safetensors";
+  Initializer init(1);
+  const Linear<Cpu> wide(3, 5, init);
+  const Linear<Cpu, Full<double>> wider(3, 5, init);
+  Linear<Cpu, Mixed> narrow(3, 5, init);
+  const auto check = [&](const auto& saved) {
+    save_parameters(path, saved);
+    load_parameters(path, narrow);
+    const auto expected = saved.weight.to_host();
+    const auto loaded = narrow.weight.to_host();
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      BOOST_TEST(loaded[i].bits == bfloat16(static_cast<float>(expected[i])).bits);
+  };
+  check(wide);
+  check(wider);
+  save_parameters(path, narrow);
+  Linear<Cpu> back(3, 5, init);
+  load_parameters(path, back);
+  for (int i = 0; i < 15; ++i) BOOST_TEST(back.weight.data()[i] == float(narrow.weight.data()[i]));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,6 +2,7 @@
 
 #include <pixnerd/ops/attention.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -76,6 +77,9 @@ BOOST_AUTO_TEST_CASE(gradient_of_one_tensor_in_several_places) {
   const auto x = random_tensor({1, 70, 1, 2}, 1), y = random_tensor({1, 3, 1, 2}, 2);
   check_gradient([](const auto& in) { return attention(in[0], in[0], in[0]); }, {x});
   check_gradient([](const auto& in) { return attention(in[0], in[1], in[1]); }, {x, y});
+  const auto z = random_tensor({1, 70, 1, 2}, 3);
+  check_gradient([](const auto& in) { return attention(in[0], in[0], in[1]); }, {x, z});
+  check_gradient([](const auto& in) { return attention(in[0], in[1], in[0]); }, {x, z});
 }
 
 BOOST_AUTO_TEST_CASE(scores_of_the_whole_batch_never_exist) {
@@ -97,6 +101,12 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
   BOOST_CHECK_THROW(attention(x, x, random_tensor({2, 4, 4, 5}, 2)), ShapeError);
   BOOST_CHECK_THROW(attention(x, random_tensor({2, 0, 4, 5}, 2), random_tensor({2, 0, 4, 5}, 2)), ShapeError);
   BOOST_CHECK_THROW(attention(random_tensor({2, 3, 20}, 1), x, x), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return attention(in[0], in[1], in[2]); },
+                 {{2, 70, 3, 8}, {2, 33, 3, 8}, {2, 33, 3, 8}});
+  check_bfloat16([](const auto& in) { return attention(in[0], in[0], in[0]); }, {{1, 70, 2, 8}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,6 +2,7 @@
 
 #include <pixnerd/ops/batched_product.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -37,6 +38,10 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
   BOOST_CHECK_THROW(batched_product(random_tensor({2, 3, 4}, 1), random_tensor({2, 5, 4}, 2)), ShapeError);
   BOOST_CHECK_THROW(batched_product(random_tensor({2, 3, 4}, 1), random_tensor({3, 4, 4}, 2)), ShapeError);
   BOOST_CHECK_THROW(batched_product(random_tensor({3, 4}, 1), random_tensor({4, 4}, 2)), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return batched_product(in[0], in[1]); }, {{3, 20, 9}, {3, 9, 14}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

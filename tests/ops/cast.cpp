@@ -2,7 +2,9 @@
 
 #include <pixnerd/ops/cast.hpp>
 #include <pixnerd/ops/elementwise.hpp>
+#include <pixnerd/ops/scale.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -49,6 +51,11 @@ BOOST_AUTO_TEST_CASE(gradient_is_converted_back) {
     BOOST_TEST(grad(x).data()[i] == 2 * double(r.data()[i]) + double(rounded),
                boost::test_tools::tolerance(1e-15));
   }
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return scale(cast<float>(in[0]), 3.0); }, {{3, 5}});
+  check_bfloat16([](const auto& in) { return cast<bfloat16>(scale(widened(in[0]), 3.0)); }, {{3, 5}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

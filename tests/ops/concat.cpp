@@ -4,6 +4,7 @@
 #include <pixnerd/ops/elementwise.hpp>
 #include <pixnerd/ops/split.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -54,6 +55,10 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
   BOOST_CHECK_THROW(concat(std::vector{x, random_tensor({2}, 2)}, 0), ShapeError);
   BOOST_CHECK_THROW(concat(std::vector{x}, 2), ShapeError);
   BOOST_CHECK_THROW(concat(std::vector<Tensor<float>>{}, 0), ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return concat(std::vector{in[0], in[1]}, 1); }, {{3, 5, 7}, {3, 2, 7}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,6 +2,7 @@
 
 #include <pixnerd/ops/cosine_similarity.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -53,6 +54,10 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
                "[cosine_similarity] expected x and y (..., D) of one shape, got (2, 3) and (3)";
       });
   BOOST_CHECK_THROW(cosine_similarity(random_tensor({}, 1), random_tensor({}, 2)), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return cosine_similarity(in[0], in[1]); }, {{7, 65}, {7, 65}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

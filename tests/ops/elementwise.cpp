@@ -4,6 +4,7 @@
 #include <pixnerd/ops/elementwise.hpp>
 #include <pixnerd/ops/silu.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -180,6 +181,17 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
   BOOST_CHECK_THROW(random_tensor({2, 3}, 1) - random_tensor({2}, 2), ShapeError);
   BOOST_CHECK_THROW(random_tensor({2, 0}, 1) * random_tensor({2, 2}, 2), ShapeError);
   BOOST_CHECK_THROW(random_tensor({3, 1}, 1) / random_tensor({2, 3}, 2), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  const std::vector<std::vector<Shape>> shapes = {
+      {{6, 31}, {6, 31}}, {{2, 30, 7}, {7}}, {{2, 30, 7}, {2, 1, 7}}, {{5, 40}, {5, 1}}};
+  for (const auto& pair : shapes) {
+    check_bfloat16([](const auto& in) { return in[0] + in[1]; }, pair);
+    check_bfloat16([](const auto& in) { return in[1] - in[0]; }, pair);
+    check_bfloat16([](const auto& in) { return in[0] * in[1]; }, pair);
+    check_bfloat16([](const auto& in) { return in[0] / in[1]; }, pair);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

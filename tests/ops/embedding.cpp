@@ -3,6 +3,7 @@
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/ops/embedding.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -62,6 +63,11 @@ BOOST_AUTO_TEST_CASE(errors) {
   });
   BOOST_CHECK_THROW(embedding(table, indices_of({1}, {-1})), ValueError);
   BOOST_CHECK_THROW(embedding(random_tensor({5}, 1), indices_of({1}, {0})), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  const auto indices = Tensor<std::int64_t>::from_host({4}, std::vector<std::int64_t>{2, 0, 2, 1});
+  check_bfloat16([&](const auto& in) { return embedding(in[0], indices); }, {{3, 41}}, {0});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

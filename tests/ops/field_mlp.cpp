@@ -2,6 +2,7 @@
 
 #include <pixnerd/ops/field_mlp.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -100,6 +101,13 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
   BOOST_CHECK_THROW(field_mlp(x, random_tensor({2, 63}, 1), weight), ShapeError);
   BOOST_CHECK_THROW(field_mlp(x, random_tensor({3, 64}, 1), weight), ShapeError);
   BOOST_CHECK_THROW(field_mlp(x, random_tensor({2, 64}, 1), random_tensor({5}, 2)), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  for (const bool normalize_second : {false, true}) {
+    check_bfloat16([=](const auto& in) { return field_mlp(in[0], in[1], in[2], normalize_second); },
+                   {{5, 16, 8}, {5, 2 * 8 * 16}, {8}}, {2});
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,6 +4,7 @@
 #include <pixnerd/ops/gated_residual.hpp>
 #include <pixnerd/ops/silu.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -96,6 +97,13 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
   });
   BOOST_CHECK_THROW(gated_residual(s, random_tensor({5}, 2), s), ShapeError);
   BOOST_CHECK_THROW(gated_residual(gate, gate, gate), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return gated_residual(in[0], in[1], in[2]); },
+                 {{2, 30, 67}, {2, 67}, {2, 30, 67}});
+  check_bfloat16([](const auto& in) { return gated_residual(widened(in[0]), in[1], in[2]); },
+                 {{2, 30, 67}, {2, 67}, {2, 30, 67}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

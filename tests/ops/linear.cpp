@@ -3,6 +3,7 @@
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/ops/linear.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -76,6 +77,21 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
       });
   BOOST_CHECK_THROW(linear(random_tensor({2, 3}, 1), random_tensor({5, 3}, 2), random_tensor({4}, 3)),
                     ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return linear(in[0], in[1], in[2]); }, {{2, 30, 17}, {23, 17}, {23}},
+                 {1, 2});
+  check_bfloat16([](const auto& in) { return wide_linear(in[0], in[1], in[2]); },
+                 {{2, 30, 17}, {23, 17}, {23}}, {1, 2});
+  check_bfloat16([](const auto& in) { return linear(in[0], in[1]); }, {{300, 17}, {23, 17}}, {1});
+}
+
+BOOST_AUTO_TEST_CASE(wide_result_is_not_rounded) {
+  const auto x = random_bfloat16<bfloat16>({30, 17}, 1), weight = random_bfloat16<bfloat16>({23, 17}, 2);
+  const auto expected = linear(cast<float>(x), cast<float>(weight));
+  BOOST_TEST((wide_linear(x, weight).to_host() == expected.to_host()));
+  BOOST_TEST((linear(x, weight).to_host() == cast<bfloat16>(expected).to_host()));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

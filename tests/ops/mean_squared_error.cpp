@@ -3,6 +3,7 @@
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/ops/mean_squared_error.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -89,6 +90,16 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
     return std::string(e.what()) == "[mean_squared_error] expected one weight for each of 2 samples, got (3)";
   });
   BOOST_CHECK_THROW(mean_squared_error(p, p, random_tensor({2, 3}, 2)), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return mean_squared_error(in[0], in[1]); }, {{3, 50}, {3, 50}});
+  check_bfloat16(
+      [](const auto& in) {
+        using T = typename std::decay_t<decltype(in[0])>::value_type;
+        return mean_squared_error(in[0], in[1], random_bfloat16<T>({3}, 9));
+      },
+      {{3, 50}, {3, 50}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

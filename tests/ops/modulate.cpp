@@ -3,6 +3,7 @@
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/ops/modulate.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -90,6 +91,11 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
   });
   BOOST_CHECK_THROW(modulate(x, random_tensor({2, 3}, 3), v), ShapeError);
   BOOST_CHECK_THROW(modulate(v, v, v), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return modulate(in[0], in[1], in[2]); },
+                 {{2, 30, 67}, {2, 67}, {2, 67}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,6 +2,7 @@
 
 #include <pixnerd/ops/normalize_columns.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -48,6 +49,10 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
   BOOST_CHECK_EXCEPTION(normalize_columns(random_tensor({2, 3}, 1)), ShapeError, [](const auto& e) {
     return std::string(e.what()) == "[normalize_columns] expected x (N, rows, columns), got (2, 3)";
   });
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return normalize_columns(in[0]); }, {{3, 40, 19}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,6 +2,7 @@
 
 #include <pixnerd/ops/patchify.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -71,6 +72,12 @@ BOOST_AUTO_TEST_CASE(errors) {
   });
   BOOST_CHECK_THROW(fold(random_tensor({2, 8, 18}, 1), 3, 6, 7, 3, 2), ShapeError);
   BOOST_CHECK_THROW(fold(random_tensor({8, 18}, 1), 3, 6, 8, 3, 2), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return patchify(in[0], 2, 3, PatchLayout::channels_last); },
+                 {{2, 3, 4, 6}});
+  check_bfloat16([](const auto& in) { return fold(in[0], 3, 4, 6, 2, 3); }, {{2, 4, 18}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,6 +3,7 @@
 #include <pixnerd/ops/linear.hpp>
 #include <pixnerd/ops/pixel_embedding.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -44,6 +45,15 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
   BOOST_CHECK_THROW(
       pixel_embedding(x, random_tensor({3, 2}, 1), random_tensor({5, 6}, 1), random_tensor({6}, 1)),
       ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16(
+      [](const auto& in) {
+        using T = typename std::decay_t<decltype(in[0])>::value_type;
+        return pixel_embedding(in[0], random_bfloat16<T>({16, 11}, 9), in[1], in[2]);
+      },
+      {{6, 16, 3}, {7, 14}, {7}}, {1, 2});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

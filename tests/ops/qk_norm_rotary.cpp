@@ -3,6 +3,7 @@
 
 #include <pixnerd/ops/qk_norm_rotary.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -81,6 +82,22 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
   const auto wide = random_tensor({514}, 1);
   BOOST_CHECK_THROW(qk_norm_rotary(random_tensor({1, 1, 3 * 514}, 1), wide, wide, Tensor<double>{}),
                     ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  const auto output = [](auto part, bool turned) {
+    return [=](const auto& in) {
+      using W = wide_t<typename std::decay_t<decltype(in[0])>::value_type>;
+      const auto angles = random_tensor<W>({9, 8}, 9);
+      return qk_norm_rotary(in[0], in[1], in[2], turned ? angles : Tensor<W>{})[decltype(part)::value];
+    };
+  };
+  for (const bool turned : {false, true}) {
+    const std::vector<Shape> shapes{{2, 9, 3 * 2 * 8}, {8}, {8}};
+    check_bfloat16(output(std::integral_constant<int, 0>{}, turned), shapes, {1, 2});
+    check_bfloat16(output(std::integral_constant<int, 1>{}, turned), shapes, {1, 2});
+    check_bfloat16(output(std::integral_constant<int, 2>{}, turned), shapes, {1, 2});
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

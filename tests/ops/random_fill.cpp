@@ -52,6 +52,22 @@ BOOST_AUTO_TEST_CASE(a_sample_does_not_depend_on_its_batch) {
   BOOST_TEST((batch.rows(1, 2).to_host() != alone.to_host()));
 }
 
+BOOST_AUTO_TEST_CASE(sample_numbers_may_lie_where_the_tensor_does) {
+  const std::vector<std::uint32_t> samples = {4, 900, 4};
+  // Samples of less than four numbers, and of several pieces of work.
+  for (const std::int64_t each : {0, 1, 3, 35, 4096, 9001}) {
+    const Tensor<float> there({3, each}), here({3, each});
+    fill_normal_per_sample(there, 11, RandomPurpose::noise, Tensor<std::uint32_t>::from_host({3}, samples),
+                           6);
+    fill_normal_per_sample(here, 11, RandomPurpose::noise, samples, 6);
+    BOOST_TEST((there.to_host() == here.to_host()));
+    BOOST_TEST((there.rows(0, 1).to_host() == there.rows(2, 3).to_host()));
+    for (std::int64_t i = 0; i < each; i += 7)
+      BOOST_TEST(there.rows(1, 2).data()[i] ==
+                 random_normal({11, RandomPurpose::noise, 900, 6}, static_cast<std::uint64_t>(i)));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(threads_do_not_change_bits) {
   const int before = thread_count();
   std::vector<std::vector<float>> results;

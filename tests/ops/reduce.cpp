@@ -4,6 +4,7 @@
 #include <pixnerd/ops/elementwise.hpp>
 #include <pixnerd/ops/reduce.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -91,6 +92,12 @@ BOOST_AUTO_TEST_CASE(errors) {
   BOOST_CHECK_THROW(mean(random_tensor({2, 0}, 1), -1), ShapeError);
   BOOST_CHECK_THROW(sum(random_tensor({2, 3}, 1), 2), ShapeError);
   BOOST_CHECK_THROW(sum(random_tensor({}, 1), 0), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return sum(in[0]); }, {{3, 5, 7}});
+  check_bfloat16([](const auto& in) { return mean(in[0], 0); }, {{30, 5}});
+  check_bfloat16([](const auto& in) { return mean(in[0], -1); }, {{3, 50}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

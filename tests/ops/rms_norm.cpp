@@ -4,6 +4,7 @@
 #include <pixnerd/ops/rms_norm.hpp>
 #include <pixnerd/ops/silu.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -124,6 +125,12 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
                         });
   BOOST_CHECK_THROW(rms_norm(random_tensor({}, 1), random_tensor({1}, 2)), ShapeError);
   BOOST_CHECK_THROW(rms_norm(random_tensor({2, 3}, 1), random_tensor({1, 3}, 2)), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return rms_norm(in[0], in[1]); }, {{20, 65}, {65}}, {1});
+  check_bfloat16([](const auto& in) { return rms_norm(in[0], in[1], 1e-6, RmsRounding::after_weight); },
+                 {{20, 65}, {65}}, {1});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,6 +3,7 @@
 #include <pixnerd/ops/scale.hpp>
 #include <pixnerd/ops/silu.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -26,6 +27,11 @@ BOOST_AUTO_TEST_CASE(gradient) {
     check_gradient([](const auto& in) { return add_scalar(in[0], 3); }, {x});
     check_gradient([](const auto& in) { return silu(add_scalar(silu(in[0]), 3)); }, {x});
   }
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return scale(in[0], 0.7); }, {{5, 33}});
+  check_bfloat16([](const auto& in) { return add_scalar(in[0], 0.7); }, {{5, 33}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

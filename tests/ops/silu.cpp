@@ -3,6 +3,7 @@
 #include <pixnerd/autograd/gradcheck.hpp>
 #include <pixnerd/ops/silu.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -22,6 +23,11 @@ BOOST_AUTO_TEST_CASE(gradient) {
   for (const Shape& shape : {Shape{}, Shape{1}, Shape{0}, Shape{3, 7}, Shape{2, 0, 3}}) {
     check_gradient([](const auto& in) { return silu(in[0]); }, {random_tensor(shape, 1)});
   }
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  for (const Shape& shape : {Shape{}, Shape{3, 7}, Shape{0}})
+    check_bfloat16([](const auto& in) { return silu(in[0]); }, {shape});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

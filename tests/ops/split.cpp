@@ -3,6 +3,7 @@
 #include <pixnerd/ops/elementwise.hpp>
 #include <pixnerd/ops/split.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -48,6 +49,10 @@ BOOST_AUTO_TEST_CASE(sizes_that_do_not_fit) {
   });
   BOOST_CHECK_THROW(split<2>(x, 2), ShapeError);
   BOOST_CHECK_THROW(split<2>(random_tensor({}, 1), 0), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return split<3>(in[0], 1)[1]; }, {{4, 6, 5}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

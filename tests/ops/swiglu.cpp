@@ -3,6 +3,7 @@
 #include <pixnerd/ops/silu.hpp>
 #include <pixnerd/ops/swiglu.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -34,6 +35,11 @@ BOOST_AUTO_TEST_CASE(shapes_that_differ) {
       swiglu(random_tensor({2, 3}, 1), random_tensor({3}, 2)), ShapeError, [](const auto& e) {
         return std::string(e.what()) == "[swiglu] expected a and b of one shape, got (2, 3) and (3)";
       });
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16([](const auto& in) { return swiglu(in[0], in[1]); }, {{3, 67}, {3, 67}});
+  check_bfloat16([](const auto& in) { return swiglu(in[0], in[0]); }, {{3, 67}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,6 +3,7 @@
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/ops/timestep_features.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -49,6 +50,12 @@ BOOST_AUTO_TEST_CASE(errors) {
   BOOST_CHECK_THROW(timestep_features(t, -2), ValueError);
   BOOST_CHECK_THROW(timestep_features(t, 256, 0), ValueError);
   BOOST_CHECK_THROW(timestep_features(random_tensor({3, 1}, 1)), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  const auto t = random_bfloat16<bfloat16>({5}, 1);
+  BOOST_TEST(relative_error(in_float(timestep_features(t)), timestep_features(cast<float>(t)).to_host()) <
+             3e-3);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

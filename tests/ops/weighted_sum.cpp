@@ -2,6 +2,7 @@
 
 #include <pixnerd/ops/weighted_sum.hpp>
 
+#include "bfloat16.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -42,6 +43,15 @@ BOOST_AUTO_TEST_CASE(errors) {
       [](const auto& e) {
         return std::string(e.what()) == "[weighted_sum] expected tensors of one shape, (2, 3), got (3)";
       });
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
+  check_bfloat16(
+      [](const auto& in) {
+        using T = typename std::decay_t<decltype(in[0])>::value_type;
+        return weighted_sum<T, Cpu>({{0.3, in[0]}, {-1.7, in[1]}, {2.0, in[0]}});
+      },
+      {{50, 61}, {50, 61}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

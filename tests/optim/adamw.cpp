@@ -20,6 +20,8 @@ struct Parameters {
 
 static_assert(Optimizer<AdamW, ParameterStore<Full<float>, Cpu>>);
 static_assert(Optimizer<AdamW, ParameterStore<Full<double>, Cpu>>);
+static_assert(OptimizerOnDevice<AdamW, ParameterStore<Full<float>, Cpu>>);
+static_assert(OptimizerOnDevice<AdamW, ParameterStore<Mixed, Cpu>>);
 
 /// AdamW and the average in float64, element by element, as the formulas are written.
 struct Written {
@@ -155,6 +157,43 @@ BOOST_AUTO_TEST_CASE(averages_only_what_has_an_average) {
   store.start_average();
   run(2);
   BOOST_TEST(std::memcmp(store.average().data(), store.weights().data(), 600 * sizeof(float)) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(takes_its_factor_from_memory_and_does_nothing_when_that_is_nan) {
+  const auto run = [](const UpdateSettings& settings, const auto&... scale) {
+    Parameters<float> module{random_tensor<float>({1000}, 1)};
+    ParameterStore<Full<float>, Cpu> store(module);
+    store.start_average();
+    copy_into(store.part(store.gradients(), store.entries()[0]), random_tensor<float>({1000}, 2));
+    AdamW{}.update(store, settings, scale...);
+    std::vector<std::vector<float>> out;
+    for (const auto& slab :
+         {store.weights(), store.first_moments(), store.second_moments(), store.average()}) {
+      out.push_back(slab.to_host());
+    }
+    return out;
+  };
+  const UpdateSettings settings{1, 0.1, 0.25, 0.9};
+  BOOST_TEST((run(settings) == run({1, 0.1, 1.0, 0.9}, Tensor<double>::full({1}, 0.25))));
+  const auto nothing = run(settings, Tensor<double>::full({1}, std::numeric_limits<double>::quiet_NaN()));
+  BOOST_TEST((nothing[0] == nothing[3]));
+  BOOST_TEST((nothing[1] == std::vector<float>(nothing[1].size(), 0.0f)));
+  BOOST_TEST((nothing[2] == nothing[1]));
+  BOOST_CHECK_THROW(run(settings, Tensor<double>::full({2}, 1.0)), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(writes_the_rounded_copies) {
+  Parameters<bfloat16> module{Tensor<bfloat16>::full({700}, bfloat16(1.0f))};
+  ParameterStore<Mixed, Cpu> store(module);
+  for (std::int64_t step = 1; step <= 3; ++step) {
+    for (std::int64_t i = 0; i < 700; ++i) store.gradients().data()[i] = static_cast<float>(i - 350);
+    AdamW{}.update(store, {step, 1e-3});
+  }
+  for (std::int64_t i = 0; i < 700; ++i) {
+    BOOST_TEST_REQUIRE((module.values.data()[i] == bfloat16(store.weights().data()[i])));
+  }
+  // Steps that are too small to be seen in the copies add up in the weights.
+  BOOST_TEST(std::abs(store.weights().data()[0] - 1.003f) < 1e-4f);
 }
 
 BOOST_AUTO_TEST_CASE(settings_out_of_range_are_errors) {

@@ -81,6 +81,29 @@ BOOST_AUTO_TEST_CASE(names_step_and_parameter_of_non_finite_gradients) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_record_has_norm_factor_and_losses) {
+  Parameters<float> module(40, 3);
+  const ParameterStore<Full<float>, Cpu> store(module);
+  store.gradients().data()[7] = 3;
+  store.gradients().data()[49] = -4;
+  const auto record_of = [&](double max_norm, const std::vector<float>& losses) {
+    const auto count = static_cast<std::int64_t>(losses.size());
+    const auto record = Tensor<double>::full({GradientRecord::losses + count}, -1.0);
+    measure_gradients(store, max_norm, Tensor<float>::from_host({count}, losses), record);
+    return record.to_host();
+  };
+  BOOST_TEST(record_of(0, {}) == (std::vector<double>{25, 1}), boost::test_tools::per_element());
+  BOOST_TEST(record_of(1, {0.5f, -2}) == (std::vector<double>{25, clip_scale(5, 1), 0.5, -2}),
+             boost::test_tools::per_element());
+  const auto bad = record_of(1, {0.5f, std::numeric_limits<float>::infinity()});
+  BOOST_TEST(bad[0] == 25);
+  BOOST_TEST(std::isnan(bad[1]));
+  BOOST_TEST(bad[2] == 0.5);
+  store.gradients().data()[42] = std::numeric_limits<float>::quiet_NaN();
+  BOOST_TEST(std::isnan(record_of(1, {0.5f})[GradientRecord::scale]));
+  BOOST_CHECK_THROW(measure_gradients(store, 0, {}, Tensor<double>({3})), ShapeError);
+}
+
 BOOST_AUTO_TEST_CASE(squares_beyond_double_are_an_error_of_their_own) {
   Parameters<double> module(4, 4);
   const ParameterStore<Full<double>, Cpu> store(module);

@@ -165,6 +165,83 @@ BOOST_AUTO_TEST_CASE(doubled_names_and_shared_memory_are_errors_and_change_nothi
   BOOST_TEST(tied.a.weight.data() == before);
 }
 
+BOOST_AUTO_TEST_CASE(layers_of_another_type_read_rounded_copies) {
+  Initializer init(7);
+  Linear<Cpu, Mixed> layer(3, 5, init);
+  const auto before = layer.weight.to_host();
+  ParameterStore<Mixed, Cpu> store(layer);
+  const auto& [weight, bias] = std::pair(store.entries()[0], store.entries()[1]);
+  BOOST_TEST(layer.bias.data() == store.copies().data() + 16);
+  BOOST_TEST(store.copies().count() == store.count());
+  BOOST_TEST((layer.weight.to_host() == before));
+  // Masters begin at the layer's numbers, widened.
+  for (std::size_t i = 0; i < before.size(); ++i) BOOST_TEST(store.weights().data()[i] == float(before[i]));
+  BOOST_TEST((store.copies().data()[15] == bfloat16(0.0f)));
+
+  // Gradients are float32, in the slab.
+  store.zero_grad();
+  {
+    Tape tape;
+    const auto y = layer(Tensor<bfloat16>::full({300, 3}, bfloat16(1.0f)));
+    tape.backward(y, Tensor<bfloat16>::full(y.shape(), bfloat16(1.0f)));
+  }
+  BOOST_TEST(store.gradients().data()[bias.offset] == 300.0f);
+  BOOST_TEST(grad(layer.bias).data()[0] == 300.0f);
+
+  store.start_average();
+  const auto averaged = store.averaged(layer);
+  BOOST_TEST(averaged.weight.slot() == nullptr);
+  BOOST_TEST((averaged.weight.to_host() == before));
+  store.part(store.weights(), weight).data()[2] = 1.0009765625f;  // rounds to 1
+  store.part(store.average(), weight).data()[2] = 3.0f;
+  BOOST_TEST((layer.weight.to_host() == before));
+  store.refresh_copies();
+  BOOST_TEST((layer.weight.data()[2] == bfloat16(1.0f)));
+  BOOST_TEST(store.weights().data()[2] == 1.0009765625f);
+  // The average is rounded once more by the next call.
+  BOOST_TEST((averaged.weight.data()[2] == before[2]));
+  (void)store.averaged(layer);
+  BOOST_TEST((averaged.weight.data()[2] == bfloat16(3.0f)));
+}
+
+BOOST_AUTO_TEST_CASE(parts_of_a_slab_are_a_module) {
+  Initializer init(10);
+  Linear<Cpu, Mixed> layer(3, 5, init), helper(2, 2, init);
+  ParameterStore<Mixed, Cpu> store(layer, helper, "helper");
+  store.start_average();
+  std::vector<std::string> names;
+  const auto masters = store.named(store.weights());
+  for_each_parameter(masters, [&](const std::string& name, const Tensor<float>& weight) {
+    names.push_back(name);
+    weight.zero();
+  });
+  BOOST_TEST(names == (std::vector<std::string>{"weight", "bias", "helper.weight", "helper.bias"}),
+             boost::test_tools::per_element());
+  store.refresh_copies();
+  BOOST_TEST((layer.bias.data()[4] == bfloat16(0.0f)));
+  BOOST_TEST(store.named(store.average()).tensors.size() == 2);
+  BOOST_TEST(parameter_count(store.named(store.average())) == 20);
+}
+
+BOOST_AUTO_TEST_CASE(layers_of_the_same_type_read_the_weights) {
+  Initializer init(8);
+  Pair model(init);
+  const Store store(model);
+  static_assert(!Store::has_copies);
+  BOOST_TEST(store.copies().data() == store.weights().data());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_completed_is_added_to) {
+  Initializer init(9);
+  Pair model(init);
+  Store store(model);
+  store.zero_grad();
+  store.gradients().data()[0] = 7.0f;
+  store.complete_gradients();
+  BOOST_TEST(model.a.weight.slot()->target<float>().add);
+  BOOST_TEST(store.gradients().data()[0] == 0.0f);
+}
+
 BOOST_AUTO_TEST_CASE(empty_parameters_and_modules_are_fine) {
   Initializer init(6);
   Nothing nothing{{}, Tensor<float>::zeros({0, 3})};

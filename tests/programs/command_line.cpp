@@ -55,7 +55,10 @@ BOOST_AUTO_TEST_CASE(values_out_of_range) {
   check_refused(train({"--ema", "1.5"}), {"--ema", "from 0 to 1", "got 1.5"});
   check_refused(train({"--schedule", "linear"}), {"--schedule", "cosine or constant", "got linear"});
   check_refused(train({"--time", "noon"}), {"--time", "lognormal or uniform", "got noon"});
-  check_refused(train({"--device", "cuda"}), {"--device", "auto or cpu", "got cuda"});
+  check_refused(train({"--device", "tpu"}), {"--device", "auto, cpu, cuda or cuda:N", "got tpu"});
+  check_refused(train({"--device", "cuda:x"}), {"--device", "auto, cpu, cuda or cuda:N", "got cuda:x"});
+  check_refused(train({"--device", "cuda:999"}), {"--device", "got cuda:999"});
+  check_refused(train({"--precision", "half"}), {"--precision", "auto or full or mixed", "got half"});
   check_refused(train({"--threads", "0"}), {"--threads", "0"}, 2);
   check_refused({"train", "--data", "emoji", "--groups", "Dinosaurs", "--run", run},
                 {"Animals & Nature", "got 'Dinosaurs'"});
@@ -81,7 +84,7 @@ BOOST_AUTO_TEST_CASE(sample_takes_the_shift_of_its_run) {
 
 BOOST_AUTO_TEST_CASE(info_about_the_program) {
   const auto outcome = run_well({"info"});
-  for (const std::string word : {"version", "instructions", "threads", "memory"}) {
+  for (const std::string word : {"version", "instructions", "threads", "memory", "CUDA"}) {
     BOOST_TEST(outcome.out.find(word) != std::string::npos);
   }
 }

@@ -91,6 +91,22 @@ BOOST_AUTO_TEST_CASE(comes_back_bit_for_bit) {
   BOOST_TEST((again.configuration == state.configuration));
 }
 
+BOOST_AUTO_TEST_CASE(rounded_copies_follow_the_weights) {
+  const test::Folder folder;
+  Initializer init(1), other(2);
+  Linear<Cpu> saved(3, 5, init);
+  const Store store(saved);
+  store.weights().data()[1] = 1.0009765625f;  // no bfloat16
+  const std::string path = save_checkpoint(folder / "run", store, TrainState{});
+  // Files hold float32 in either precision.
+  Linear<Cpu, Mixed> loaded(3, 5, other);
+  const ParameterStore<Mixed, Cpu> into(loaded);
+  load_checkpoint(path, into);
+  BOOST_TEST((into.weights().to_host() == store.weights().to_host()));
+  BOOST_TEST((loaded.weight.data()[1] == bfloat16(1.0f)));
+  BOOST_TEST((loaded.weight.data()[14] == bfloat16(saved.weight.data()[14])));
+}
+
 BOOST_AUTO_TEST_CASE(files_hold_the_published_names) {
   const test::Folder folder;
   Everything saved(1);

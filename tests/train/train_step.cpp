@@ -189,6 +189,97 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_stops_before_anything_changes) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_stepper_that_stays_takes_the_same_steps) {
+  Run once, kept;
+  auto options = small_options();
+  options.accumulation = 2;
+  const AdamW optimizer;
+  auto objective = flow_matching_objective(kept.model);
+  TrainStepper stepper(kept.store, optimizer, objective, options);
+  // Batches of other sizes on the way.
+  std::int64_t sizes[] = {3, 3, 2, 5, 3};
+  for (const std::int64_t size : sizes) {
+    Noise data(size, once.state.samples), same(size, once.state.samples);
+    const auto a = once.step(data, options);
+    const auto b = stepper(same, kept.state);
+    BOOST_TEST(a.loss == b.loss);
+    BOOST_TEST(a.grad_norm == b.grad_norm);
+    BOOST_TEST(equal_bits(bits_of(once.store), bits_of(kept.store)));
+  }
+  // A batch that is not finite, the second of its step, changes nothing, and the next step is as if it had not been.
+  const auto before = bits_of(kept.store);
+  int batch = 0;
+  Noise data(3, kept.state.samples);
+  const auto poisoned = [&] {
+    auto out = data();
+    if (++batch == 2) out.images.rows(2, 3).data()[5] = not_a_number;
+    return out;
+  };
+  const auto third = text("nan in sample ", kept.state.samples + 5);
+  test::check_throws<NonFiniteError>([&] { stepper(poisoned, kept.state); }, {"[step 6]", third});
+  BOOST_TEST(equal_bits(bits_of(kept.store), before));
+  Noise again(3, kept.state.samples), same(3, kept.state.samples);
+  once.step(same, options);
+  stepper(again, kept.state);
+  BOOST_TEST(equal_bits(bits_of(once.store), bits_of(kept.store)));
+}
+
+BOOST_AUTO_TEST_CASE(optimizers_may_know_their_factor_on_the_host_only) {
+  struct OnHost {
+    int* calls;
+    void update(Store& store, const UpdateSettings& settings) const {
+      ++*calls;
+      BOOST_TEST(settings.gradient_scale < 1);
+      AdamW{}.update(store, settings);
+    }
+  };
+  static_assert(!OptimizerOnDevice<OnHost, Store>);
+  Run run, other;
+  auto options = small_options();
+  options.clip_norm = 0.1;
+  const auto objective = flow_matching_objective(other.model);
+  int calls = 0;
+  for (int step = 0; step < 3; ++step) {
+    Noise data(3, run.state.samples), same(3, run.state.samples);
+    run.step(data, options);
+    train_step(other.store, OnHost{&calls}, objective, same, options, other.state);
+  }
+  BOOST_TEST(calls == 3);
+  BOOST_TEST(equal_bits(bits_of(run.store), bits_of(other.store)));
+  const auto poisoned = [&] {
+    auto out = Noise(3, 9)();
+    out.images.data()[5] = not_a_number;
+    return out;
+  };
+  test::check_throws<NonFiniteError>(
+      [&] { train_step(other.store, OnHost{&calls}, objective, poisoned, options, other.state); }, {"nan"});
+  BOOST_TEST(calls == 3);
+}
+
+BOOST_AUTO_TEST_CASE(mixed_precision_learns) {
+  Initializer init(1), same(1);
+  const PixnerdC2iConfig config{
+      .patch = 4, .width = 48, .heads = 2, .depth = 2, .field_depth = 1, .field_features = 16, .classes = 4};
+  PixnerdC2i<Cpu, Mixed> mixed(config, init);
+  PixnerdC2i<Cpu> full(config, same);
+  ParameterStore<Mixed, Cpu> mixed_store(mixed);
+  Store full_store(full);
+  auto options = small_options();
+  options.rate = 3e-3;
+  TrainState mixed_state, full_state;
+  const auto mixed_objective = flow_matching_objective(mixed);
+  const auto full_objective = flow_matching_objective(full);
+  double loss = 0;
+  for (int step = 0; step < 30; ++step) {
+    Noise data(4, mixed_state.samples), again(4, full_state.samples);
+    const auto a = train_step(mixed_store, AdamW{}, mixed_objective, data, options, mixed_state);
+    const auto b = train_step(full_store, AdamW{}, full_objective, again, options, full_state);
+    if (step == 0) BOOST_TEST(std::abs(a.loss - b.loss) < 0.01 * b.loss);
+    if (step >= 20) loss += (a.loss - b.loss) / (10 * b.loss);
+  }
+  BOOST_TEST(std::abs(loss) < 0.05);
+}
+
 BOOST_AUTO_TEST_CASE(data_must_go_on_where_the_state_stands) {
   Run run;
   const auto options = small_options();

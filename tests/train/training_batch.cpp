@@ -16,15 +16,38 @@ BOOST_AUTO_TEST_CASE(a_sample_draws_the_same_in_any_batch) {
   BOOST_TEST(part.samples == (std::vector<std::uint32_t>{13, 14}), boost::test_tools::per_element());
   BOOST_TEST(part.noise.to_host() == whole.noise.rows(3, 5).to_host(), boost::test_tools::per_element());
   BOOST_TEST(part.labels.to_host() == whole.labels.rows(3, 5).to_host(), boost::test_tools::per_element());
-  for (std::size_t i = 0; i < 2; ++i) BOOST_TEST(part.times[i] == whole.times[i + 3]);
+  BOOST_TEST(part.sample_numbers.to_host() == part.samples, boost::test_tools::per_element());
+  for (std::size_t i = 0; i < 2; ++i) BOOST_TEST(part.times.data()[i] == whole.times.data()[i + 3]);
   // Another step, another seed and another sample draw other numbers.
   const auto other_step = draw_training_batch<float, Cpu>(test::Noise(2, 13)(), options, 3, 8);
   const auto other_seed = draw_training_batch<float, Cpu>(test::Noise(2, 13)(), options, 4, 7);
   for (const auto& other : {other_step, other_seed}) {
     BOOST_TEST(other.noise.data()[0] != part.noise.data()[0]);
-    BOOST_TEST(other.times[0] != part.times[0]);
+    BOOST_TEST(other.times.data()[0] != part.times.data()[0]);
   }
   BOOST_TEST(part.noise.data()[0] != part.noise.rows(1, 2).data()[0]);
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_of_the_same_shape_keeps_its_memory) {
+  NoisingOptions options;
+  options.null_class = 4;
+  TrainingBatch<float, Cpu> batch;
+  BatchUploads<Cpu> uploads;
+  draw_training_batch(batch, uploads, test::Noise(3)(), options, 1, 1);
+  const auto before = batch;
+  draw_training_batch(batch, uploads, test::Noise(3, 3)(), options, 1, 2);
+  const auto fresh = draw_training_batch<float, Cpu>(test::Noise(3, 3)(), options, 1, 2);
+  BOOST_TEST(batch.images.data() == before.images.data());
+  BOOST_TEST(batch.labels.data() == before.labels.data());
+  BOOST_TEST(batch.noise.data() == before.noise.data());
+  BOOST_TEST(batch.times.data() == before.times.data());
+  BOOST_TEST((batch.images.to_host() == fresh.images.to_host()));
+  BOOST_TEST((batch.labels.to_host() == fresh.labels.to_host()));
+  BOOST_TEST((batch.noise.to_host() == fresh.noise.to_host()));
+  BOOST_TEST((batch.times.to_host() == fresh.times.to_host()));
+  BOOST_TEST((batch.samples == fresh.samples));
+  draw_training_batch(batch, uploads, test::Noise(2)(), options, 1, 1);
+  BOOST_TEST((batch.noise.shape() == Shape{2, 3, 16, 16}));
 }
 
 BOOST_AUTO_TEST_CASE(labels_are_dropped_with_the_given_probability) {

@@ -185,6 +185,8 @@ class CudaArena {
   class Use {
    public:
     explicit Use(const CudaArena& arena) : before_(std::exchange(memory_pool<Cuda>::arena_, arena.id_)) {}
+    /// From the common memory, for what outlives every arena.
+    Use() : before_(std::exchange(memory_pool<Cuda>::arena_, 0)) {}
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
     ~Use() { memory_pool<Cuda>::arena_ = before_; }

@@ -94,4 +94,19 @@ __device__ inline float reciprocal_fast(float x) {
   return out;
 }
 
+/// The thread's number in its warp, asked for anew: what follows from it is computed again after it, not kept in registers
+/// from before.
+__device__ inline int lane_again() {
+  int lane;
+  asm volatile("mov.u32 %0, %%laneid;" : "=r"(lane));
+  return lane;
+}
+
+/// 1 / sqrt(x) within 2 units in the last place.
+__device__ inline float reciprocal_root_fast(float x) {
+  float out;
+  asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(out) : "f"(x));
+  return out;
+}
+
 }  // namespace pixnerd

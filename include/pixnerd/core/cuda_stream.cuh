@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -114,6 +115,18 @@ inline CudaDeviceInfo cuda_device_info(int index) {
 /// The stream of all kernels and copies of the library. Throws CudaError without a GPU.
 inline cudaStream_t cuda_stream() {
   return detail::CudaContext::instance().stream();
+}
+
+/// Bytes of shared memory that a block may have on the GPU in use. Throws CudaError without a GPU.
+inline std::int64_t cuda_shared_memory() {
+  static const std::int64_t bytes = [] {
+    (void)cuda_stream();  // from now on the GPU stays the same
+    int most = 0;
+    PIXNERD_CUDA_CHECK("cuda device", cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin,
+                                                             detail::CudaContext::instance().index()));
+    return most;
+  }();
+  return bytes;
 }
 
 /// Waits until the GPU has done all that was asked of it. Throws CudaError, in the name of `op`, when some of it

@@ -20,10 +20,12 @@ struct DecoderConfig {
   std::int64_t first_block = 26;  ///< published index of the first field block: they continue the encoder's
 };
 
-/// decoder(tokens (B, L, D), noisy image (B, C, H, W), condition (B, D)) is the velocity (B, C, H, W).
+/// decoder(tokens (B, L, D), noisy image (B, C, H, W), condition (B, D)) is the velocity (B, C, H, W). Tokens
+/// are of T, all else of wide_t<T>.
 template <class D, class T, class Device>
-concept Decoder = requires(const D& decoder, const Tensor<T, Device>& x) {
-  { decoder(x, x, x) } -> std::convertible_to<Tensor<T, Device>>;
+concept Decoder = requires(const D& decoder, const Tensor<T, Device>& tokens,
+                           const Tensor<wide_t<T>, Device>& x) {
+  { decoder(tokens, x, x) } -> std::convertible_to<Tensor<wide_t<T>, Device>>;
 };
 
 }  // namespace pixnerd

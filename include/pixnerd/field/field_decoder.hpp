@@ -8,6 +8,7 @@
 #include <pixnerd/field/decoder.hpp>
 #include <pixnerd/field/field_block.hpp>
 #include <pixnerd/field/field_head.hpp>
+#include <pixnerd/ops/cast.hpp>
 #include <pixnerd/ops/patchify.hpp>
 #include <pixnerd/ops/pixel_embedding.hpp>
 
@@ -19,6 +20,7 @@ template <class Device, class Precision = Full<float>, class Basis = DctBasis,
           class Field = FieldBlock<Device, Precision>, class Head = FieldHead<Device, Precision>>
 struct FieldDecoder {
   using T = typename Precision::compute;
+  using W = wide_t<T>;
   static_assert(CoordinateBasis<Basis>,
                 "a coordinate basis has a `count` and a static `values(height, width)`");
 
@@ -35,16 +37,16 @@ struct FieldDecoder {
     for (std::int64_t i = 0; i < c.depth; ++i) blocks.emplace_back(c.width, c.features, c.ratio, init);
   }
 
-  Tensor<T, Device> operator()(const Tensor<T, Device>& tokens, const Tensor<T, Device>& x,
-                               const Tensor<T, Device>& /*condition*/) const {
+  Tensor<W, Device> operator()(const Tensor<T, Device>& tokens, const Tensor<W, Device>& x,
+                               const Tensor<W, Device>& /*condition*/) const {
     const std::int64_t patches = tokens.size(0) * tokens.size(1), P = config.patch;
     const auto flat = tokens.reshape({patches, tokens.size(2)});  // (B*L, D)
-    const auto noisy = patchify(x, P, P, PatchLayout::channels_last)
+    const auto noisy = patchify(cast<T>(x), P, P, PatchLayout::channels_last)
                            .reshape({patches, P * P, config.channels});                     // (B*L, P*P, C)
     auto pixels = pixel_embedding(noisy, coordinates(), embedding.weight, embedding.bias);  // (B*L, P*P, F)
     for (const auto& block : blocks) pixels = block(pixels, flat);
     const auto patchwise = head(pixels).reshape({tokens.size(0), tokens.size(1), P * P * config.channels});
-    return fold(patchwise, config.channels, x.size(2), x.size(3), P, P, PatchLayout::channels_last);
+    return cast<W>(fold(patchwise, config.channels, x.size(2), x.size(3), P, P, PatchLayout::channels_last));
   }
 
   static void visit(auto& self, auto&& visitor) {

@@ -6,6 +6,7 @@
 #include <pixnerd/field/decoder.hpp>
 #include <pixnerd/nn/linear.hpp>
 #include <pixnerd/nn/rms_norm.hpp>
+#include <pixnerd/ops/cast.hpp>
 #include <pixnerd/ops/modulate.hpp>
 #include <pixnerd/ops/patchify.hpp>
 #include <pixnerd/ops/split.hpp>
@@ -17,6 +18,7 @@ namespace pixnerd {
 template <class Device, class Precision = Full<float>>
 struct LinearDecoder {
   using T = typename Precision::compute;
+  using W = wide_t<T>;
 
   DecoderConfig config;
   RmsNorm<Device, Precision> norm;
@@ -32,12 +34,12 @@ struct LinearDecoder {
     linear.bias = init.constant<T, Device>({c.channels * c.patch * c.patch}, 0.0);
   }
 
-  Tensor<T, Device> operator()(const Tensor<T, Device>& tokens, const Tensor<T, Device>& x,
-                               const Tensor<T, Device>& condition) const {
-    const auto [shift, scale] = split<2>(modulation(condition), -1);    // (B, D)
-    const auto patches = linear(modulate(norm(tokens), shift, scale));  // (B, L, C*P*P)
-    return fold(patches, config.channels, x.size(2), x.size(3), config.patch, config.patch,
-                PatchLayout::channels_first);
+  Tensor<W, Device> operator()(const Tensor<T, Device>& tokens, const Tensor<W, Device>& x,
+                               const Tensor<W, Device>& condition) const {
+    const auto [shift, scale] = split<2>(modulation(cast<T>(condition)), -1);  // (B, D)
+    const auto patches = linear(modulate(norm(tokens), shift, scale));         // (B, L, C*P*P)
+    return cast<W>(fold(patches, config.channels, x.size(2), x.size(3), config.patch, config.patch,
+                        PatchLayout::channels_first));
   }
 
   static void visit(auto& self, auto&& visitor) {

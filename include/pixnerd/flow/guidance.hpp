@@ -2,11 +2,11 @@
 /// Classifier-free guidance: a conditional model as a velocity field. Source: PixNerd, sampling.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <utility>
-#include <vector>
 
 #include <pixnerd/flow/velocity_field.hpp>
 #include <pixnerd/ops/elementwise.hpp>
@@ -89,11 +89,10 @@ class GuidedField {
       return weighted_sum<T, Device>({{1.0 - g, v_null}, {g, v_condition}});
     }
     // The same, written from the condition's side: v_condition + (g - 1) (v_condition - v_null) where guided.
-    const std::int64_t channels = v.size(1);
-    std::vector<T> weights(static_cast<std::size_t>(channels), static_cast<T>(0));
-    for (std::size_t c = 0; c < weights.size() && c < 3; ++c) weights[c] = static_cast<T>(g - 1.0);
-    const auto weight = Tensor<T, Device>::from_host({1, channels, 1, 1}, weights);
-    return add(v_condition, multiply(subtract(v_condition, v_null), weight));
+    const std::int64_t channels = v.size(1), guided = std::min<std::int64_t>(3, channels);
+    const auto weight = Tensor<T, Device>::zeros({channels});  // filled there, not copied from the host
+    copy_into(weight.rows(0, guided), Tensor<T, Device>::full({guided}, static_cast<T>(wide_t<T>(g - 1.0))));
+    return add(v_condition, multiply(subtract(v_condition, v_null), weight.reshape({1, channels, 1, 1})));
   }
 
   /// The same field, guided at every time: for solvers that heed no interval.

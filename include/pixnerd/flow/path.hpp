@@ -9,6 +9,8 @@
 #include <concepts>
 #include <numbers>
 
+#include <pixnerd/core/annotations.hpp>
+
 namespace pixnerd {
 
 /// The two coefficients of a path at one time, and their derivatives there.
@@ -20,6 +22,7 @@ struct PathPoint {
 };
 
 /// A function from time, in [0, 1], to a PathPoint, with alpha(0) = sigma(1) = 0 and alpha(1) = sigma(0) = 1.
+/// Called where the data are: a path for GPUs is marked PIXNERD_HOST_DEVICE.
 template <class Path>
 concept ProbabilityPath = requires(const Path& path, double t) {
   { path(t) } -> std::same_as<PathPoint>;
@@ -28,13 +31,13 @@ concept ProbabilityPath = requires(const Path& path, double t) {
 /// The straight line from noise to data, alpha = t and sigma = 1 - t; the path of every published result.
 /// Source: PixNerd, diffusion path.
 struct LinearPath {
-  PathPoint operator()(double t) const { return {t, 1.0 - t, 1.0, -1.0}; }
+  PIXNERD_HOST_DEVICE PathPoint operator()(double t) const { return {t, 1.0 - t, 1.0, -1.0}; }
 };
 
 /// A quarter of a circle, alpha = sin(pi t / 2) and sigma = cos(pi t / 2): the variance of x_t stays that of
 /// data and noise. The published formulas of this name run the other way and lack a factor; see gvp_point().
 struct CosinePath {
-  PathPoint operator()(double t) const {
+  PIXNERD_HOST_DEVICE PathPoint operator()(double t) const {
     constexpr double quarter = std::numbers::pi / 2;
     const double s = std::sin(quarter * t), c = std::cos(quarter * t);
     return {s, c, quarter * c, -quarter * s};

@@ -8,6 +8,7 @@
 
 #include <pixnerd/nn/linear.hpp>
 #include <pixnerd/nn/module.hpp>
+#include <pixnerd/ops/cast.hpp>
 #include <pixnerd/ops/cosine_similarity.hpp>
 #include <pixnerd/ops/elementwise.hpp>
 #include <pixnerd/ops/reduce.hpp>
@@ -82,22 +83,23 @@ Tensor<T, Device> alignment_loss(const Tensor<T, Device>& projected, const Tenso
 template <class Device, class Precision = Full<float>>
 struct Repa {
   using T = typename Precision::compute;
+  using W = wide_t<T>;
 
   RepaProjector<Device, Precision> projector;
   std::int64_t block = 8;  ///< whose tokens are aligned, counted from 1; 8 in L and XL, 6 in text-to-image
   double weight = 0.5;     ///< of the alignment in the total
 
-  BlockTap<T, Device> tap() const { return BlockTap<T, Device>(block); }
+  BlockTap<W, Device> tap() const { return BlockTap<W, Device>(block); }
 
   /// The tapped tokens (B, L, D), projected, against the encoder's `features` (B, L, features) of the clean
-  /// images: one element, from 0 to 2.
-  Tensor<T, Device> alignment(const BlockTap<T, Device>& tap, const Tensor<T, Device>& features) const {
-    return alignment_loss(projector(tap.tokens()), features);
+  /// images: one element, from 0 to 2. Under Mixed only the projector computes in bfloat16.
+  Tensor<W, Device> alignment(const BlockTap<W, Device>& tap, const Tensor<W, Device>& features) const {
+    return alignment_loss(cast<W>(projector(cast<T>(tap.tokens()))), features);
   }
 
   /// flow + weight alignment.
-  Tensor<T, Device> total(const Tensor<T, Device>& flow, const Tensor<T, Device>& alignment) const {
-    return weighted_sum<T, Device>({{1.0, flow}, {weight, alignment}});
+  Tensor<W, Device> total(const Tensor<W, Device>& flow, const Tensor<W, Device>& alignment) const {
+    return weighted_sum<W, Device>({{1.0, flow}, {weight, alignment}});
   }
 
   static void visit(auto& self, auto&& visitor) { visitor("proj", self.projector); }

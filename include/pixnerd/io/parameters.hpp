@@ -76,7 +76,7 @@ std::string compare_parameters(const SafetensorsFile& file, const Module& model,
         const auto& entry = file.entry(name);
         if (!(entry.shape == parameter.shape())) {
           misshapen.push_back(text(quoted_name(name), " ", entry.shape, " instead of ", parameter.shape()));
-        } else if (!is_readable_as<T>(entry.type)) {
+        } else if (!is_readable_as<wide_t<T>>(entry.type)) {
           mistyped.push_back(text(quoted_name(name), " ", type_name(entry.type), " instead of ",
                                   type_name(safetensors_type_of<T>)));
         }
@@ -96,10 +96,26 @@ std::string compare_parameters(const SafetensorsFile& file, const Module& model,
   return out;
 }
 
+/// The tensor called `name` as elements of T. A file gives bfloat16 only from bfloat16; here other types are
+/// rounded by way of float32.
+template <class T>
+Tensor<T> read_parameter(const SafetensorsFile& file, const std::string& name) {
+  if constexpr (std::same_as<T, wide_t<T>>) {
+    return file.template tensor<T>(name);
+  } else {
+    if (is_readable_as<T>(file.entry(name).type)) return file.template tensor<T>(name);
+    const auto wide = file.template tensor<wide_t<T>>(name);
+    Tensor<T> out(wide.shape());
+    for (std::int64_t i = 0; i < wide.count(); ++i) out.data()[i] = static_cast<T>(wide.data()[i]);
+    return out;
+  }
+}
+
 }  // namespace detail
 
-/// Gives every parameter of `model` the values that the file has for its name. Names in the file that do not
-/// begin with `prefix` and a dot are somebody else's. Throws FileError, listing every name that is missing,
+/// Gives every parameter of `model` the values that the file has for its name, rounded to nearest where its
+/// type is narrower than the file's. Names in the file that do not begin with `prefix` and a dot are somebody
+/// else's. Throws FileError, listing every name that is missing,
 /// unexpected, misshapen or of a type that does not convert; whatever is thrown, the model is as it was.
 template <class Module>
 void load_parameters(const SafetensorsFile& file, Module& model, const std::string& prefix = "") {
@@ -114,7 +130,7 @@ void load_parameters(const SafetensorsFile& file, Module& model, const std::stri
   for_each_parameter(
       model,
       [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>&) {
-        values.push_back(file.template tensor<T>(name).storage());
+        values.push_back(detail::read_parameter<T>(file, name).storage());
       },
       prefix);
   std::size_t next = 0;

@@ -8,6 +8,7 @@
 #include <pixnerd/flow/velocity_field.hpp>
 #include <pixnerd/nn/embedding.hpp>
 #include <pixnerd/nn/module.hpp>
+#include <pixnerd/ops/cast.hpp>
 #include <pixnerd/ops/elementwise.hpp>
 #include <pixnerd/transformer/dit_block.hpp>
 #include <pixnerd/transformer/rotary_table.hpp>
@@ -40,6 +41,7 @@ template <class Device, class Precision = Full<float>, class Block = DitBlock<De
 class PixnerdC2i {
  public:
   using T = typename Precision::compute;
+  using W = wide_t<T>;
   static_assert(Decoder<DecoderType, T, Device>,
                 "a decoder is callable with (tokens, noisy image, condition)");
 
@@ -62,10 +64,11 @@ class PixnerdC2i {
   const PixnerdC2iConfig& config() const { return config_; }
 
   /// x (B, C, H, W), t (B) in [0, 1], labels (B) in [0, K], K for no class -> velocity (B, C, H, W).
-  /// tap(i, tokens (B, L, D)) is called after DiT block i, counted from 0.
+  /// tap(i, tokens (B, L, D)) is called after DiT block i, counted from 0. Under Mixed everything that goes in
+  /// or out is float32, tokens too.
   /// Throws ShapeError unless P divides H and W and the batches agree, ValueError for a label out of range.
   template <class Tap = NoTap>
-  Tensor<T, Device> forward(const Tensor<T, Device>& x, const Tensor<T, Device>& t,
+  Tensor<W, Device> forward(const Tensor<W, Device>& x, const Tensor<W, Device>& t,
                             const Tensor<std::int64_t, Device>& labels, Tap&& tap = {}) const {
     if (x.rank() != 4 || x.size(1) != config_.channels || !(t.shape() == Shape{x.size(0)}) ||
         !(labels.shape() == t.shape())) {
@@ -73,17 +76,17 @@ class PixnerdC2i {
                         text("x ", x.shape(), ", t ", t.shape(), ", labels ", labels.shape()));
     }
     const auto patches =
-        patchify(x, config_.patch, config_.patch, PatchLayout::channels_first);  // (B, L, C*P*P)
-    const auto time = time_embedding_(t);                                        // (B, D)
-    const auto condition = silu(add(time, label_embedding_(labels)));            // (B, D)
+        patchify(cast<T>(x), config_.patch, config_.patch, PatchLayout::channels_first);  // (B, L, C*P*P)
+    const auto time = time_embedding_(t);                                                 // (B, D)
+    const auto condition = silu(add(time, cast<W>(label_embedding_(labels))));            // (B, D)
     const BlockContext<T, Device> context{condition, rotary(x.size(2), x.size(3)), {}};
-    auto s = patch_embedding_(patches);  // (B, L, D)
+    auto s = patch_embedding_.wide(patches);  // (B, L, D)
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       s = blocks_[i](s, context);
       tap(static_cast<std::int64_t>(i), s);
     }
     s = silu(add(time.reshape({x.size(0), 1, config_.width}), s));
-    return decoder_(s, x, condition);
+    return decoder_(cast<T>(s), x, condition);
   }
 
   static void visit(auto& self, auto&& visitor) {
@@ -95,10 +98,10 @@ class PixnerdC2i {
   }
 
  private:
-  Tensor<T, Device> rotary(std::int64_t height, std::int64_t width) const {
+  Tensor<W, Device> rotary(std::int64_t height, std::int64_t width) const {
     const std::int64_t rows = height / config_.patch, columns = width / config_.patch;
     return tables_.get(rows, columns,
-                       [&] { return rotary_table<T, Device>(rows, columns, config_.width / config_.heads); });
+                       [&] { return rotary_table<W, Device>(rows, columns, config_.width / config_.heads); });
   }
 
   PixnerdC2iConfig config_;
@@ -107,7 +110,7 @@ class PixnerdC2i {
   Embedding<Device, Precision> label_embedding_;
   std::vector<Block> blocks_;
   DecoderType decoder_;
-  TableCache<T, Device> tables_;
+  TableCache<W, Device> tables_;
 };
 
 }  // namespace pixnerd

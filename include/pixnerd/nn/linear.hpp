@@ -27,6 +27,9 @@ struct Linear {
 
   Tensor<T, Device> operator()(const Tensor<T, Device>& x) const { return linear(x, weight, bias); }
 
+  /// The same without rounding the sums, where a narrow layer's result is wanted in float32.
+  Tensor<wide_t<T>, Device> wide(const Tensor<T, Device>& x) const { return wide_linear(x, weight, bias); }
+
   static void visit(auto& self, auto&& visitor) {
     visitor("weight", self.weight);
     visitor("bias", self.bias);

@@ -4,6 +4,7 @@
 
 #include <pixnerd/nn/initializer.hpp>
 #include <pixnerd/nn/precision.hpp>
+#include <pixnerd/ops/norm_modulate.hpp>
 #include <pixnerd/ops/rms_norm.hpp>
 
 namespace pixnerd {
@@ -21,6 +22,12 @@ struct RmsNorm {
 
   Tensor<T, Device> operator()(const Tensor<T, Device>& x) const {
     return rms_norm(x, weight, 1e-6, rounding);
+  }
+
+  /// The norm, then * (1 + scale) + shift, in one pass. x (B, L, D) of wide_t<T>, shift and scale (B, D).
+  Tensor<T, Device> modulated(const Tensor<wide_t<T>, Device>& x, const Tensor<T, Device>& shift,
+                              const Tensor<T, Device>& scale) const {
+    return norm_modulate(x, weight, shift, scale, 1e-6, rounding);
   }
 
   static void visit(auto& self, auto&& visitor) { visitor("weight", self.weight); }

@@ -10,12 +10,16 @@
 #include <pixnerd/ops/cpu_product.hpp>
 #include <pixnerd/ops/cpu_reduce.hpp>
 #include <pixnerd/ops/cpu_scratch.hpp>
+#include <pixnerd/ops/cpu_wide.hpp>
 
 namespace pixnerd {
 
 /// Sizes of an attention: batch, heads, number of queries and of keys, head width.
 struct AttentionSizes {
   std::int64_t batch = 0, heads = 0, queries = 0, keys = 0, width = 0;
+
+  std::int64_t query_elements() const { return batch * queries * heads * width; }
+  std::int64_t key_elements() const { return batch * keys * heads * width; }
 };
 
 template <class Device>
@@ -28,8 +32,9 @@ template <>
 struct attention_kernel<Cpu> {
   static constexpr std::int64_t block = 64;  // queries whose scores are held at a time
 
+  /// The sums are not kept: computing them again costs little beside the scores.
   template <class T>
-  static void forward(const AttentionSizes& s, const T* q, const T* k, const T* v, T* y) {
+  static void forward(const AttentionSizes& s, const T* q, const T* k, const T* v, T* y, T*) {
     const std::int64_t blocks = (s.queries + block - 1) / block, stride = s.heads * s.width;
     parallel_for(s.batch * s.heads * blocks, [=](std::int64_t tile) {
       const std::int64_t image = tile / blocks / s.heads, head = tile / blocks % s.heads;
@@ -45,7 +50,7 @@ struct attention_kernel<Cpu> {
   }
 
   template <class T>
-  static void backward(const AttentionSizes& s, const T* q, const T* k, const T* v, const T* grad_y,
+  static void backward(const AttentionSizes& s, const T* q, const T* k, const T* v, const T*, const T* grad_y,
                        GradTarget<T> grad_q, GradTarget<T> grad_k, GradTarget<T> grad_v) {
     const std::int64_t stride = s.heads * s.width;
     const T scale = T(1) / std::sqrt(T(s.width));
@@ -74,16 +79,40 @@ struct attention_kernel<Cpu> {
           const T dot = lane_sum<T>(0, s.keys, [=](std::int64_t j) { return pi[j] * gi[j]; });
           for (std::int64_t j = 0; j < s.keys; ++j) gi[j] = pi[j] * (gi[j] - dot) * scale;
         }
-        if (grad_q) {
-          product_tile<T>(rows, s.width, s.keys, {grad_p, s.keys}, {k + at_keys, stride},
-                          grad_q.data + at_queries, stride, grad_q.add);
-        }
         if (grad_k) {
           product_tile<T>(s.keys, s.width, rows, {grad_p, s.keys, true}, {q + at_queries, stride},
                           grad_k.data + at_keys, stride, grad_k.add || first > 0);
         }
+        if (grad_q) {
+          product_tile<T>(rows, s.width, s.keys, {grad_p, s.keys}, {k + at_keys, stride},
+                          grad_q.data + at_queries, stride, grad_q.add);
+        }
       }
     });
+  }
+
+  /// The same for bfloat16, in float32.
+  template <class T>
+    requires(!is_wide<T>)
+  static void forward(const AttentionSizes& s, const T* q, const T* k, const T* v, T* y, wide_t<T>*) {
+    const WideInput<T> wide_q(q, s.query_elements()), wide_k(k, s.key_elements()),
+        wide_v(v, s.key_elements());
+    const WideOutput<T> wide_y({y}, s.query_elements());
+    forward(s, wide_q.data(), wide_k.data(), wide_v.data(), wide_y.data(), static_cast<wide_t<T>*>(nullptr));
+    wide_y.store();
+  }
+
+  template <class T>
+    requires(!is_wide<T>)
+  static void backward(const AttentionSizes& s, const T* q, const T* k, const T* v, const wide_t<T>*,
+                       const T* grad_y, GradTarget<T> grad_q, GradTarget<T> grad_k, GradTarget<T> grad_v) {
+    const WideInput<T> wide_q(q, s.query_elements()), wide_k(k, s.key_elements()),
+        wide_v(v, s.key_elements()), wide_grad(grad_y, s.query_elements());
+    const WideOutput<T> sum_v(grad_v, s.key_elements()), sum_q(grad_q, s.query_elements()),
+        sum_k(grad_k, s.key_elements());
+    backward(s, wide_q.data(), wide_k.data(), wide_v.data(), static_cast<const wide_t<T>*>(nullptr),
+             wide_grad.data(), sum_q.target(), sum_k.target(), sum_v.target());
+    for (const auto* sum : {&sum_v, &sum_k, &sum_q}) sum->store();
   }
 
  private:
@@ -105,9 +134,9 @@ struct attention_kernel<Cpu> {
 };
 
 /// y = softmax(q k^T / sqrt(d)) v for each image and head, over all keys.
-/// q (B, Lq, A, d), k and v (B, Lk, A, d) -> y (B, Lq, A, d). Saves q, k and v; backward computes the scores
-/// again, and only a block of rows of them exists at a time. Throws ShapeError when sizes do not fit or there
-/// are no keys.
+/// q (B, Lq, A, d), k and v (B, Lk, A, d) -> y (B, Lq, A, d). Saves q, k, v and, for the kernels that use it,
+/// the logarithm of each softmax's sum; backward computes the scores again, and only a block of rows of them
+/// exists at a time. Throws ShapeError when sizes do not fit or there are no keys.
 template <class T, class Device>
 Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>& k,
                             const Tensor<T, Device>& v) {
@@ -119,14 +148,19 @@ Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>&
   const AttentionSizes sizes{q.size(0), q.size(2), q.size(1), k.size(1), q.size(3)};
   Tensor<T, Device> y(q.shape());
   using kernel = attention_kernel<Device>;
-  kernel::forward(sizes, q.data(), k.data(), v.data(), y.data());
-  if (needs_grad(q, k, v)) {
+  using W = wide_t<T>;
+  const bool recorded = needs_grad(q, k, v);
+  const auto log_sums =
+      recorded ? Tensor<W, Device>({sizes.batch, sizes.heads, sizes.queries}) : Tensor<W, Device>{};
+  kernel::forward(sizes, q.data(), k.data(), v.data(), y.data(), log_sums.data());
+  if (recorded) {
     record(y, [=](const Tensor<T, Device>& grad_y) {
       // In the order in which the kernel contributes to them: one tensor may be two or all of the inputs.
       const auto grad_v = grad_target<T>(v.slot());
-      const auto grad_q = grad_target<T>(q.slot());
       const auto grad_k = grad_target<T>(k.slot());
-      kernel::backward(sizes, q.data(), k.data(), v.data(), grad_y.data(), grad_q, grad_k, grad_v);
+      const auto grad_q = grad_target<T>(q.slot());
+      kernel::backward(sizes, q.data(), k.data(), v.data(), static_cast<const W*>(log_sums.data()),
+                       grad_y.data(), grad_q, grad_k, grad_v);
     });
   }
   return y;

@@ -4,6 +4,7 @@
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/ops/cpu_product.hpp>
+#include <pixnerd/ops/cpu_wide.hpp>
 
 namespace pixnerd {
 
@@ -21,11 +22,16 @@ struct batched_product_kernel<Cpu> {
   template <class T>
   static void run(std::int64_t batch, std::int64_t rows, std::int64_t columns, std::int64_t inner, const T* a,
                   bool transpose_a, const T* b, bool transpose_b, T* c, bool add) {
-    parallel_for(batch, [=](std::int64_t n) {
-      product_tile<T>(rows, columns, inner, {a + n * rows * inner, transpose_a ? rows : inner, transpose_a},
-                      {b + n * inner * columns, transpose_b ? inner : columns, transpose_b},
-                      c + n * rows * columns, columns, add);
+    using W = wide_t<T>;
+    const WideInput<T> wide_a(a, batch * rows * inner), wide_b(b, batch * inner * columns);
+    const WideOutput<T> wide_c({c, add}, batch * rows * columns);
+    parallel_for(batch, [&](std::int64_t n) {
+      product_tile<W>(rows, columns, inner,
+                      {wide_a.data() + n * rows * inner, transpose_a ? rows : inner, transpose_a},
+                      {wide_b.data() + n * inner * columns, transpose_b ? inner : columns, transpose_b},
+                      wide_c.data() + n * rows * columns, columns, wide_c.target().add);
     });
+    wide_c.store();
   }
 };
 

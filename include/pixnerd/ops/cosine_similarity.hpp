@@ -27,16 +27,17 @@ struct cosine_similarity_kernel<Cpu> {
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, double epsilon, const T* x, const T* y,
                       T* cosine, wide_t<T>* inverse_norms) {
+    using W = wide_t<T>;
     parallel_ranges(rows, grain(width), [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         const T* a = x + row * width;
         const T* b = y + row * width;
-        const T dot = lane_sum<T>(0, width, [=](std::int64_t j) { return a[j] * b[j]; });
-        const T norm_a = std::sqrt(lane_sum<T>(0, width, [=](std::int64_t j) { return a[j] * a[j]; }));
-        const T norm_b = std::sqrt(lane_sum<T>(0, width, [=](std::int64_t j) { return b[j] * b[j]; }));
-        const T inverse_a = T(1) / std::max(norm_a, T(epsilon)),
-                inverse_b = T(1) / std::max(norm_b, T(epsilon));
-        cosine[row] = dot * inverse_a * inverse_b;
+        const W dot = lane_sum<W>(0, width, [=](std::int64_t j) { return W(a[j]) * W(b[j]); });
+        const W norm_a = std::sqrt(lane_sum<W>(0, width, [=](std::int64_t j) { return W(a[j]) * W(a[j]); }));
+        const W norm_b = std::sqrt(lane_sum<W>(0, width, [=](std::int64_t j) { return W(b[j]) * W(b[j]); }));
+        const W inverse_a = W(1) / std::max(norm_a, W(epsilon)),
+                inverse_b = W(1) / std::max(norm_b, W(epsilon));
+        cosine[row] = static_cast<T>(dot * inverse_a * inverse_b);
         inverse_norms[2 * row] = inverse_a;
         inverse_norms[2 * row + 1] = inverse_b;
       }
@@ -48,21 +49,24 @@ struct cosine_similarity_kernel<Cpu> {
   static void backward(std::int64_t rows, std::int64_t width, double epsilon, const T* x, const T* y,
                        const T* cosine, const wide_t<T>* inverse_norms, const T* grad_cosine,
                        GradTarget<T> grad_x, GradTarget<T> grad_y) {
-    const T clamped = T(1) / T(epsilon);  // the inverse of a norm that does not depend on its vector
+    using W = wide_t<T>;
+    const W clamped = W(1) / W(epsilon);  // the inverse of a norm that does not depend on its vector
     parallel_ranges(rows, grain(width), [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         const std::int64_t start = row * width;
         const T* a = x + start;
         const T* b = y + start;
-        const T inverse_a = inverse_norms[2 * row], inverse_b = inverse_norms[2 * row + 1];
-        const T across = grad_cosine[row] * inverse_a * inverse_b, along = grad_cosine[row] * cosine[row];
+        const W inverse_a = inverse_norms[2 * row], inverse_b = inverse_norms[2 * row + 1];
+        const W g = W(grad_cosine[row]), across = g * inverse_a * inverse_b, along = g * W(cosine[row]);
         if (grad_x) {
-          const T own = inverse_a < clamped ? along * inverse_a * inverse_a : T(0);
-          for (std::int64_t j = 0; j < width; ++j) grad_x.put(start + j, across * b[j] - own * a[j]);
+          const W own = inverse_a < clamped ? along * inverse_a * inverse_a : W(0);
+          for (std::int64_t j = 0; j < width; ++j)
+            grad_x.put(start + j, static_cast<T>(across * W(b[j]) - own * W(a[j])));
         }
         if (grad_y) {
-          const T own = inverse_b < clamped ? along * inverse_b * inverse_b : T(0);
-          for (std::int64_t j = 0; j < width; ++j) grad_y.put(start + j, across * a[j] - own * b[j]);
+          const W own = inverse_b < clamped ? along * inverse_b * inverse_b : W(0);
+          for (std::int64_t j = 0; j < width; ++j)
+            grad_y.put(start + j, static_cast<T>(across * W(a[j]) - own * W(b[j])));
         }
       }
     });

@@ -7,6 +7,7 @@
 #include <pixnerd/autograd/grad_slot.hpp>
 #include <pixnerd/core/cuda_launch.cuh>
 #include <pixnerd/core/cuda_memory.cuh>
+#include <pixnerd/ops/cuda_vector.cuh>
 
 namespace pixnerd {
 
@@ -54,36 +55,36 @@ template <class T, int inputs, int outputs, class Formula>
 __global__ void elementwise_kernel_by_packet(std::int64_t count, Pointers<T, inputs> in,
                                              Targets<T, outputs> out, Formula formula) {
   using W = wide_t<T>;
-  constexpr int width = Packet<T>::count;
+  constexpr int width = packet_width<T>;
   const std::int64_t first = (std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * width;
   if (first + width > count) {
     for (std::int64_t i = first; i < count; ++i) apply_formula(in, out, i, formula);
     return;
   }
-  Packet<T> x[inputs > 0 ? inputs : 1], y[outputs];
+  // Everything is read before anything is written, so that all reads are on their way at once.
+  W x[inputs > 0 ? inputs : 1][width], before[outputs][width], y[outputs][width];
 #pragma unroll
-  for (int k = 0; k < inputs; ++k) x[k] = *reinterpret_cast<const Packet<T>*>(in.at[k] + first);
+  for (int k = 0; k < inputs; ++k) load_wide<width>(in.at[k] + first, x[k]);
 #pragma unroll
   for (int k = 0; k < outputs; ++k) {
     if (out.at[k].data != nullptr && out.at[k].add)
-      y[k] = *reinterpret_cast<const Packet<T>*>(out.at[k].data + first);
+      load_wide<width>(static_cast<const T*>(out.at[k].data) + first, before[k]);
   }
 #pragma unroll
   for (int j = 0; j < width; ++j) {
     W xj[inputs > 0 ? inputs : 1], yj[outputs];
 #pragma unroll
-    for (int k = 0; k < inputs; ++k) xj[k] = static_cast<W>(x[k].values[j]);
+    for (int k = 0; k < inputs; ++k) xj[k] = x[k][j];
     formula(first + j, xj, yj);
 #pragma unroll
     for (int k = 0; k < outputs; ++k) {
-      if (out.at[k].data == nullptr) continue;
-      if (out.at[k].add) yj[k] += static_cast<W>(y[k].values[j]);
-      y[k].values[j] = static_cast<T>(yj[k]);
+      y[k][j] = out.at[k].data != nullptr && out.at[k].add ? yj[k] + before[k][j] : yj[k];
     }
   }
 #pragma unroll
   for (int k = 0; k < outputs; ++k) {
-    if (out.at[k].data != nullptr) *reinterpret_cast<Packet<T>*>(out.at[k].data + first) = y[k];
+    if (out.at[k].data != nullptr)
+      *reinterpret_cast<Vector<T, width>*>(out.at[k].data + first) = rounded<T, width>(y[k]);
   }
 }
 
@@ -110,7 +111,7 @@ void cuda_elementwise(const char* op, std::int64_t count, const T* const (&in)[i
   constexpr int threads = 256;
   if (bits % 16 == 0) {
     launch(op, detail::elementwise_kernel_by_packet<T, inputs, outputs, Formula>,
-           blocks_for(count, threads * detail::Packet<T>::count), threads, 0, count, from, to, formula);
+           blocks_for(count, threads * packet_width<T>), threads, 0, count, from, to, formula);
   } else {
     launch(op, detail::elementwise_kernel_by_one<T, inputs, outputs, Formula>, blocks_for(count, threads),
            threads, 0, count, from, to, formula);

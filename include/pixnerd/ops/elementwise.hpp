@@ -8,6 +8,7 @@
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/ops/broadcast.hpp>
 #include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu_wide.hpp>
 #include <pixnerd/ops/scale.hpp>
 #include <pixnerd/ops/weighted_sum.hpp>
 
@@ -69,11 +70,12 @@ struct elementwise_kernel<Cpu> {
 
   template <class Formula, class T>
   static void forward(const BroadcastLoops& loops, const T* a, const T* b, T* y) {
+    using W = wide_t<T>;
     parallel_ranges(loops.count(), grain, [&](std::int64_t begin, std::int64_t end) {
       loops.for_pieces(begin, end, [&](std::int64_t i, std::int64_t ia, std::int64_t ib, std::int64_t n) {
         T* out = y + i;
         for_each(loops, n, a + ia, b + ib,
-                 [=](std::int64_t j, T aj, T bj) { out[j] = Formula::value(aj, bj); });
+                 [=](std::int64_t j, W aj, W bj) { out[j] = static_cast<T>(Formula::value(aj, bj)); });
       });
     });
   }
@@ -82,25 +84,29 @@ struct elementwise_kernel<Cpu> {
   template <class Formula, class T>
   static void backward(const BroadcastLoops& loops, std::int64_t count_a, const T* a, const T* b,
                        const T* grad_y, GradTarget<T> grad_a) {
+    using W = wide_t<T>;
     const std::int64_t count = loops.count();
     if (count_a == count) {
       parallel_ranges(count, grain, [&](std::int64_t begin, std::int64_t end) {
         loops.for_pieces(begin, end, [&](std::int64_t i, std::int64_t ia, std::int64_t ib, std::int64_t n) {
           const T* g = grad_y + i;
           const GradTarget<T> out{grad_a.data + i, grad_a.add};
-          for_each(loops, n, a + ia, b + ib,
-                   [=](std::int64_t j, T aj, T bj) { out.put(j, Formula::grad_a(g[j], aj, bj)); });
+          for_each(loops, n, a + ia, b + ib, [=](std::int64_t j, W aj, W bj) {
+            out.put(j, static_cast<T>(Formula::grad_a(W(g[j]), aj, bj)));
+          });
         });
       });
       return;
     }
     const std::int64_t outer = loops.size[0], each = outer == 0 ? 0 : count / outer;
+    const WideOutput<T> sum(grad_a, count_a);
+    const GradTarget<W> target = sum.target();
     if (loops.stride_a[0] == 0) {
       // Every index of the outermost loop contributes to all of a. At least four times as many elements as a
       // has in a block, so that adding the blocks costs little.
       const std::int64_t block = std::max(grain, 4 * count_a) / std::max<std::int64_t>(1, each);
-      parallel_column_sums<T>(outer, count_a, std::max<std::int64_t>(1, block), grad_a,
-                              [&](std::int64_t begin, std::int64_t end, T* sums) {
+      parallel_column_sums<W>(outer, count_a, std::max<std::int64_t>(1, block), target,
+                              [&](std::int64_t begin, std::int64_t end, W* sums) {
                                 add_terms<Formula>(loops, begin * each, end * each, a, b, grad_y, sums);
                               });
     } else {
@@ -108,42 +114,45 @@ struct elementwise_kernel<Cpu> {
       const std::int64_t part = count_a / outer;
       parallel_ranges(outer, std::max<std::int64_t>(1, grain / std::max<std::int64_t>(1, each)),
                       [&](std::int64_t begin, std::int64_t end) {
-                        if (!grad_a.add) std::fill_n(grad_a.data + begin * part, (end - begin) * part, T(0));
-                        add_terms<Formula>(loops, begin * each, end * each, a, b, grad_y, grad_a.data);
+                        if (!target.add) std::fill_n(target.data + begin * part, (end - begin) * part, W(0));
+                        add_terms<Formula>(loops, begin * each, end * each, a, b, grad_y, target.data);
                       });
     }
+    sum.store();
   }
 
  private:
   /// Calls body(j, a_j, b_j) for j in [0, n) of a piece of the innermost loop.
   template <class T, class Body>
   static void for_each(const BroadcastLoops& loops, std::int64_t n, const T* a, const T* b, Body body) {
+    using W = wide_t<T>;
     if (loops.stride_a[loops.rank - 1] == 0) {
-      const T repeated = a[0];
-      for (std::int64_t j = 0; j < n; ++j) body(j, repeated, b[j]);
+      const W repeated = W(a[0]);
+      for (std::int64_t j = 0; j < n; ++j) body(j, repeated, W(b[j]));
     } else if (loops.stride_b[loops.rank - 1] == 0) {
-      const T repeated = b[0];
-      for (std::int64_t j = 0; j < n; ++j) body(j, a[j], repeated);
+      const W repeated = W(b[0]);
+      for (std::int64_t j = 0; j < n; ++j) body(j, W(a[j]), repeated);
     } else {
-      for (std::int64_t j = 0; j < n; ++j) body(j, a[j], b[j]);
+      for (std::int64_t j = 0; j < n; ++j) body(j, W(a[j]), W(b[j]));
     }
   }
 
   /// Adds what elements [begin, end) of the result contribute to the gradient of a.
   template <class Formula, class T>
   static void add_terms(const BroadcastLoops& loops, std::int64_t begin, std::int64_t end, const T* a,
-                        const T* b, const T* grad_y, T* sums) {
+                        const T* b, const T* grad_y, wide_t<T>* sums) {
+    using W = wide_t<T>;
     loops.for_pieces(begin, end, [&](std::int64_t i, std::int64_t ia, std::int64_t ib, std::int64_t n) {
       const T* g = grad_y + i;
       if (loops.stride_a[loops.rank - 1] == 0) {
-        const T repeated = a[ia];
+        const W repeated = W(a[ia]);
         const T* other = b + ib;
-        sums[ia] +=
-            lane_sum<T>(0, n, [=](std::int64_t j) { return Formula::grad_a(g[j], repeated, other[j]); });
+        sums[ia] += lane_sum<W>(
+            0, n, [=](std::int64_t j) { return Formula::grad_a(W(g[j]), repeated, W(other[j])); });
       } else {
-        T* out = sums + ia;
+        W* out = sums + ia;
         for_each(loops, n, a + ia, b + ib,
-                 [=](std::int64_t j, T aj, T bj) { out[j] += Formula::grad_a(g[j], aj, bj); });
+                 [=](std::int64_t j, W aj, W bj) { out[j] += Formula::grad_a(W(g[j]), aj, bj); });
       }
     });
   }

@@ -10,6 +10,18 @@
 
 namespace pixnerd {
 
+namespace detail {
+/// Of indices in host memory.
+inline void check_indices(std::int64_t rows, std::int64_t count, const std::int64_t* indices) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (indices[i] < 0 || indices[i] >= rows) {
+      raise<ValueError>("embedding", text("indices of at least 0 and below ", rows),
+                        text(indices[i], " at position ", i));
+    }
+  }
+}
+}  // namespace detail
+
 template <class Device>
 struct embedding_kernel {
   static_assert(sizeof(Device) == 0,
@@ -22,12 +34,7 @@ struct embedding_kernel<Cpu> {
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, std::int64_t count, const T* table,
                       const std::int64_t* indices, T* y) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      if (indices[i] < 0 || indices[i] >= rows) {
-        raise<ValueError>("embedding", text("indices of at least 0 and below ", rows),
-                          text(indices[i], " at position ", i));
-      }
-    }
+    detail::check_indices(rows, count, indices);
     const std::int64_t grain = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i)

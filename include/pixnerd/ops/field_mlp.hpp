@@ -11,6 +11,7 @@
 #include <pixnerd/ops/cpu_product.hpp>
 #include <pixnerd/ops/cpu_reduce.hpp>
 #include <pixnerd/ops/cpu_scratch.hpp>
+#include <pixnerd/ops/cpu_wide.hpp>
 
 namespace pixnerd {
 
@@ -19,6 +20,9 @@ namespace pixnerd {
 struct FieldSizes {
   std::int64_t patches = 0, pixels = 0, width = 0, hidden = 0;
   bool normalize_second = true;
+
+  std::int64_t features() const { return patches * pixels * width; }
+  std::int64_t weights() const { return patches * 2 * width * hidden; }
 };
 
 template <class Device>
@@ -103,6 +107,32 @@ struct field_mlp_kernel<Cpu> {
         }
       }
     });
+  }
+
+  /// The same for bfloat16, in float32.
+  template <class T>
+    requires(!is_wide<T>)
+  static void forward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
+                      const T* norm_weight, T* y) {
+    const WideInput<T> wide_x(x, s.features()), wide_theta(theta, s.weights()),
+        wide_norm(norm_weight, s.width);
+    const WideOutput<T> wide_y({y}, s.features());
+    forward(s, epsilon, wide_x.data(), wide_theta.data(), wide_norm.data(), wide_y.data());
+    wide_y.store();
+  }
+
+  template <class T>
+    requires(!is_wide<T>)
+  static void backward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
+                       const T* norm_weight, const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_theta,
+                       GradTarget<wide_t<T>> grad_norm_weight) {
+    const WideInput<T> wide_x(x, s.features()), wide_theta(theta, s.weights()),
+        wide_norm(norm_weight, s.width), wide_grad(grad_y, s.features());
+    const WideOutput<T> sum_x(grad_x, s.features()), sum_theta(grad_theta, s.weights());
+    backward(s, epsilon, wide_x.data(), wide_theta.data(), wide_norm.data(), wide_grad.data(), sum_x.target(),
+             sum_theta.target(), grad_norm_weight);
+    sum_x.store();
+    sum_theta.store();
   }
 
  private:

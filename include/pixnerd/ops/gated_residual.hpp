@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/thread_pool.hpp>
@@ -19,42 +20,47 @@ struct gated_residual_kernel {
 
 template <>
 struct gated_residual_kernel<Cpu> {
-  template <class T>
-  static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* s, const T* gate,
-                      const T* h, T* y) {
+  /// S is T or wide_t<T>.
+  template <class S, class T>
+  static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const S* s, const T* gate,
+                      const T* h, S* y) {
+    using W = wide_t<T>;
     const std::int64_t grain = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
     parallel_ranges(batch * length, grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t token = begin; token < end; ++token) {
         const std::int64_t start = token * width;
         const T* g = gate + token / length * width;
-        for (std::int64_t j = 0; j < width; ++j) y[start + j] = s[start + j] + g[j] * h[start + j];
+        for (std::int64_t j = 0; j < width; ++j)
+          y[start + j] = static_cast<S>(W(s[start + j]) + W(g[j]) * W(h[start + j]));
       }
     });
   }
 
   /// Of h and gate; either target may be false. Both may be one tensor's: grad_h contributes first.
-  template <class T>
+  template <class S, class T>
   static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* gate, const T* h,
-                       const T* grad_y, GradTarget<T> grad_h, GradTarget<T> grad_gate) {
+                       const S* grad_y, GradTarget<T> grad_h, GradTarget<T> grad_gate) {
+    using W = wide_t<T>;
     // A piece of work is one image and as many columns as fit on the stack; it walks over all tokens.
     constexpr std::int64_t columns = 256;
     const std::int64_t tiles = (width + columns - 1) / columns;
     parallel_for(batch * tiles, [=](std::int64_t index) {
       const std::int64_t image = index / tiles, first = index % tiles * columns,
                          n = std::min(columns, width - first), at = image * width + first;
-      std::array<T, columns> sums{};
+      std::array<W, columns> sums{};
       for (std::int64_t token = image * length; token < (image + 1) * length; ++token) {
         const std::int64_t start = token * width + first;
-        const T* g = grad_y + start;
+        const S* g = grad_y + start;
         if (grad_gate) {
-          for (std::int64_t j = 0; j < n; ++j) sums[j] += g[j] * h[start + j];
+          for (std::int64_t j = 0; j < n; ++j) sums[j] += W(g[j]) * W(h[start + j]);
         }
         if (grad_h) {
-          for (std::int64_t j = 0; j < n; ++j) grad_h.put(start + j, g[j] * gate[at + j]);
+          for (std::int64_t j = 0; j < n; ++j)
+            grad_h.put(start + j, static_cast<T>(W(g[j]) * W(gate[at + j])));
         }
       }
       if (grad_gate) {
-        for (std::int64_t j = 0; j < n; ++j) grad_gate.put(at + j, sums[j]);
+        for (std::int64_t j = 0; j < n; ++j) grad_gate.put(at + j, static_cast<T>(sums[j]));
       }
     });
   }
@@ -69,11 +75,12 @@ struct gated_residual_kernel<Cpu> {
 };
 
 /// y = s + gate h, the gate shared by the tokens of an image.
-/// s (B, L, D), gate (B, D), h (B, L, D) -> y (B, L, D). Saves gate and h. Throws ShapeError when the sizes
-/// do not fit. Source: Peebles and Xie 2023, "Scalable diffusion models with transformers"; PixNerd, DiT
+/// s (B, L, D) of T or wide_t<T>, gate (B, D) and h (B, L, D) of T -> y (B, L, D) of the type of s: what many
+/// blocks add to need not be rounded each time. Saves gate and h. Throws ShapeError when the sizes do not fit. Source: Peebles and Xie 2023, "Scalable diffusion models with transformers"; PixNerd, DiT
 /// block.
-template <class T, class Device>
-Tensor<T, Device> gated_residual(const Tensor<T, Device>& s, const Tensor<T, Device>& gate,
+template <class S, class T, class Device>
+  requires(std::same_as<S, T> || std::same_as<S, wide_t<T>>)
+Tensor<S, Device> gated_residual(const Tensor<S, Device>& s, const Tensor<T, Device>& gate,
                                  const Tensor<T, Device>& h) {
   if (s.rank() != 3 || !(gate.shape() == Shape{s.size(0), s.size(2)}) || !(h.shape() == s.shape())) {
     raise<ShapeError>("gated_residual", "s (B, L, D), gate (B, D) and h (B, L, D)",
@@ -81,15 +88,15 @@ Tensor<T, Device> gated_residual(const Tensor<T, Device>& s, const Tensor<T, Dev
   }
   using kernel = gated_residual_kernel<Device>;
   const std::int64_t batch = s.size(0), length = s.size(1), width = s.size(2);
-  Tensor<T, Device> y(s.shape());
+  Tensor<S, Device> y(s.shape());
   kernel::forward(batch, length, width, s.data(), gate.data(), h.data(), y.data());
   if (needs_grad(s, gate, h)) {
-    record(y, [=, s = s.slot()](const Tensor<T, Device>& grad_y) {
+    record(y, [=, s = s.slot()](const Tensor<S, Device>& grad_y) {
       const auto grad_h = grad_target<T>(h.slot());
       const auto grad_gate = grad_target<T>(gate.slot());
       kernel::backward(batch, length, width, gate.data(), h.data(), grad_y.data(), grad_h, grad_gate);
       // Last, because what comes later may be added to the adopted memory.
-      if (s && !s->adopt(grad_y)) kernel::backward_s(grad_y.count(), grad_y.data(), grad_target<T>(s));
+      if (s && !s->adopt(grad_y)) kernel::backward_s(grad_y.count(), grad_y.data(), grad_target<S>(s));
     });
   }
   return y;

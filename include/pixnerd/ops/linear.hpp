@@ -3,8 +3,10 @@
 #pragma once
 
 #include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/ops/cast.hpp>
 #include <pixnerd/ops/cpu_product.hpp>
 #include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu_wide.hpp>
 
 namespace pixnerd {
 
@@ -16,42 +18,65 @@ struct linear_kernel {
 
 template <>
 struct linear_kernel<Cpu> {
-  /// y (rows x out) = x (rows x in) * weight^T + bias; bias may be null.
-  template <class T>
+  /// y (rows x out) = x (rows x in) * weight^T + bias; bias may be null. Y is T or wide_t<T>.
+  template <class T, class Y>
   static void forward(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x, const T* weight,
-                      const T* bias, T* y) {
-    parallel_product<T>(rows, out, in, {x, in}, {weight, in, true}, y, out, false, bias);
+                      const T* bias, Y* y) {
+    using W = wide_t<T>;
+    const WideInput<T> wide_x(x, rows * in), wide_weight(weight, out * in), wide_bias(bias, out);
+    const WideOutput<Y> wide_y({y}, rows * out);
+    parallel_product<W>(rows, out, in, {wide_x.data(), in}, {wide_weight.data(), in, true}, wide_y.data(),
+                        out, false, wide_bias.data());
+    wide_y.store();
   }
 
   template <class T>
   static void backward_x(std::int64_t rows, std::int64_t in, std::int64_t out, const T* weight,
                          const T* grad_y, GradTarget<T> grad_x) {
-    parallel_product<T>(rows, in, out, {grad_y, out}, {weight, in}, grad_x.data, in, grad_x.add);
+    using W = wide_t<T>;
+    const WideInput<T> wide_grad(grad_y, rows * out), wide_weight(weight, out * in);
+    const WideOutput<T> sum(grad_x, rows * in);
+    parallel_product<W>(rows, in, out, {wide_grad.data(), out}, {wide_weight.data(), in}, sum.data(), in,
+                        sum.target().add);
+    sum.store();
   }
 
   template <class T>
   static void backward_weight(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x,
                               const T* grad_y, GradTarget<wide_t<T>> grad_weight) {
-    parallel_product<T>(out, in, rows, {grad_y, out, true}, {x, in}, grad_weight.data, in, grad_weight.add);
+    using W = wide_t<T>;
+    const WideInput<T> wide_grad(grad_y, rows * out), wide_x(x, rows * in);
+    parallel_product<W>(out, in, rows, {wide_grad.data(), out, true}, {wide_x.data(), in}, grad_weight.data,
+                        in, grad_weight.add);
   }
 
   template <class T>
   static void backward_bias(std::int64_t rows, std::int64_t out, const T* grad_y,
                             GradTarget<wide_t<T>> grad_bias) {
-    parallel_column_sums<T>(rows, out, 256, grad_bias, [=](std::int64_t begin, std::int64_t end, T* sums) {
+    using W = wide_t<T>;
+    parallel_column_sums<W>(rows, out, 256, grad_bias, [=](std::int64_t begin, std::int64_t end, W* sums) {
       for (std::int64_t i = begin; i < end; ++i) {
-        for (std::int64_t j = 0; j < out; ++j) sums[j] += grad_y[i * out + j];
+        for (std::int64_t j = 0; j < out; ++j) sums[j] += W(grad_y[i * out + j]);
       }
     });
   }
+
+  /// Both at once, for devices that gain by it.
+  template <class T>
+  static void backward_weight_and_bias(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x,
+                                       const T* grad_y, GradTarget<wide_t<T>> grad_weight,
+                                       GradTarget<wide_t<T>> grad_bias) {
+    backward_weight(rows, in, out, x, grad_y, grad_weight);
+    backward_bias(rows, out, grad_y, grad_bias);
+  }
 };
 
-/// y = x weight^T + bias over the innermost axis.
-/// x (..., in), weight (out, in), bias (out) or undefined -> y (..., out). Saves x and weight.
-/// Throws ShapeError when the sizes do not fit.
-template <class T, class Device>
-Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<T, Device>& weight,
-                         const Tensor<T, Device>& bias = {}) {
+namespace detail {
+
+/// linear() with a result of type Y.
+template <class Y, class T, class Device>
+Tensor<Y, Device> linear_as(const Tensor<T, Device>& x, const Tensor<T, Device>& weight,
+                            const Tensor<T, Device>& bias) {
   if (x.rank() < 1 || weight.rank() != 2 || x.size(-1) != weight.size(1)) {
     raise<ShapeError>("linear", "x (..., in) and weight (out, in)",
                       text("x ", x.shape(), " and weight ", weight.shape()));
@@ -62,19 +87,45 @@ Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<T, Device>& we
   }
   Shape shape = x.shape();
   shape[-1] = out;
-  Tensor<T, Device> y(shape);  // (..., out)
+  Tensor<Y, Device> y(shape);  // (..., out)
   using kernel = linear_kernel<Device>;
   kernel::forward(rows, in, out, x.data(), weight.data(), bias.data(), y.data());
   if (needs_grad(x, weight, bias)) {
-    record(y, [=, bias = bias.slot()](const Tensor<T, Device>& grad_y) {
-      const T* g = grad_y.data();
+    record(y, [=, bias = bias.slot()](const Tensor<Y, Device>& grad_y) {
+      const auto rounded = cast<T>(grad_y);
+      const T* g = rounded.data();
       if (x.slot()) kernel::backward_x(rows, in, out, weight.data(), g, grad_target<T>(x.slot()));
-      if (weight.slot())
-        kernel::backward_weight(rows, in, out, x.data(), g, grad_target<wide_t<T>>(weight.slot()));
-      if (bias) kernel::backward_bias(rows, out, g, grad_target<wide_t<T>>(bias));
+      const auto grad_weight = grad_target<wide_t<T>>(weight.slot()),
+                 grad_bias = grad_target<wide_t<T>>(bias);
+      if (weight.slot() && bias) {
+        kernel::backward_weight_and_bias(rows, in, out, x.data(), g, grad_weight, grad_bias);
+      } else if (weight.slot()) {
+        kernel::backward_weight(rows, in, out, x.data(), g, grad_weight);
+      } else if (bias) {
+        kernel::backward_bias(rows, out, g, grad_bias);
+      }
     });
   }
   return y;
+}
+
+}  // namespace detail
+
+/// y = x weight^T + bias over the innermost axis.
+/// x (..., in), weight (out, in), bias (out) or undefined -> y (..., out). Saves x and weight.
+/// Throws ShapeError when the sizes do not fit.
+template <class T, class Device>
+Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<T, Device>& weight,
+                         const Tensor<T, Device>& bias = {}) {
+  return detail::linear_as<T>(x, weight, bias);
+}
+
+/// The same without rounding the sums: y is of wide_t<T>. The gradient of y is rounded to T for the products
+/// of backward.
+template <class T, class Device>
+Tensor<wide_t<T>, Device> wide_linear(const Tensor<T, Device>& x, const Tensor<T, Device>& weight,
+                                      const Tensor<T, Device>& bias = {}) {
+  return detail::linear_as<wide_t<T>>(x, weight, bias);
 }
 
 }  // namespace pixnerd

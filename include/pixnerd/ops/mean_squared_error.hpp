@@ -25,6 +25,7 @@ struct mean_squared_error_kernel<Cpu> {
   template <class T>
   static void forward(std::int64_t batch, std::int64_t each, const T* prediction, const T* target,
                       const T* weight, T* loss) {
+    using W = wide_t<T>;
     const std::int64_t blocks = (each + grain - 1) / grain;
     std::vector<double> partial(static_cast<std::size_t>(batch * blocks));
     parallel_for(batch * blocks, [=, &partial](std::int64_t index) {
@@ -32,10 +33,10 @@ struct mean_squared_error_kernel<Cpu> {
       const T* p = prediction + sample * each;
       const T* t = target + sample * each;
       const double sum = lane_sum<double>(begin, std::min(each, begin + grain), [=](std::int64_t i) {
-        const double difference = static_cast<double>(p[i]) - static_cast<double>(t[i]);
+        const double difference = static_cast<double>(W(p[i])) - static_cast<double>(W(t[i]));
         return difference * difference;
       });
-      partial[static_cast<std::size_t>(index)] = weight == nullptr ? sum : sum * weight[sample];
+      partial[static_cast<std::size_t>(index)] = weight == nullptr ? sum : sum * W(weight[sample]);
     });
     double total = 0;
     for (const double sum : partial) total += sum;
@@ -46,17 +47,20 @@ struct mean_squared_error_kernel<Cpu> {
   template <class T>
   static void backward(std::int64_t batch, std::int64_t each, const T* prediction, const T* target,
                        const T* weight, const T* grad_loss, GradTarget<T> grad_p, GradTarget<T> grad_t) {
+    using W = wide_t<T>;
     const std::int64_t blocks = (each + grain - 1) / grain;
-    const double factor = 2.0 * *grad_loss / static_cast<double>(batch * each);
+    const double factor = 2.0 * W(*grad_loss) / static_cast<double>(batch * each);
     parallel_for(batch * blocks, [=](std::int64_t index) {
       const std::int64_t sample = index / blocks, first = sample * each + index % blocks * grain;
       const std::int64_t last = std::min((sample + 1) * each, first + grain);
-      const T slope = static_cast<T>(weight == nullptr ? factor : factor * weight[sample]);
+      const W slope = static_cast<W>(weight == nullptr ? factor : factor * W(weight[sample]));
       if (grad_p) {
-        for (std::int64_t i = first; i < last; ++i) grad_p.put(i, slope * (prediction[i] - target[i]));
+        for (std::int64_t i = first; i < last; ++i)
+          grad_p.put(i, static_cast<T>(slope * (W(prediction[i]) - W(target[i]))));
       }
       if (grad_t) {
-        for (std::int64_t i = first; i < last; ++i) grad_t.put(i, slope * (target[i] - prediction[i]));
+        for (std::int64_t i = first; i < last; ++i)
+          grad_t.put(i, static_cast<T>(slope * (W(target[i]) - W(prediction[i]))));
       }
     });
   }

@@ -21,13 +21,15 @@ struct modulate_kernel<Cpu> {
   template <class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* x, const T* shift,
                       const T* scale, T* y) {
+    using W = wide_t<T>;
     const std::int64_t grain = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
     parallel_ranges(batch * length, grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t token = begin; token < end; ++token) {
         const std::int64_t image = token / length * width;
         const T* xt = x + token * width;
         T* yt = y + token * width;
-        for (std::int64_t j = 0; j < width; ++j) yt[j] = xt[j] * (T(1) + scale[image + j]) + shift[image + j];
+        for (std::int64_t j = 0; j < width; ++j)
+          yt[j] = static_cast<T>(W(xt[j]) * (W(1) + W(scale[image + j])) + W(shift[image + j]));
       }
     });
   }
@@ -37,31 +39,33 @@ struct modulate_kernel<Cpu> {
   static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* x,
                        const T* scale, const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_shift,
                        GradTarget<T> grad_scale) {
+    using W = wide_t<T>;
     // A piece of work is one image and as many columns as fit on the stack; it walks over all tokens.
     constexpr std::int64_t columns = 256;
     const std::int64_t tiles = (width + columns - 1) / columns;
     parallel_for(batch * tiles, [=](std::int64_t index) {
       const std::int64_t image = index / tiles, first = index % tiles * columns,
                          n = std::min(columns, width - first), at = image * width + first;
-      std::array<T, columns> shift_sums{}, scale_sums{};
+      std::array<W, columns> shift_sums{}, scale_sums{};
       for (std::int64_t token = image * length; token < (image + 1) * length; ++token) {
         const std::int64_t start = token * width + first;
         const T* g = grad_y + start;
         if (grad_shift) {
-          for (std::int64_t j = 0; j < n; ++j) shift_sums[j] += g[j];
+          for (std::int64_t j = 0; j < n; ++j) shift_sums[j] += W(g[j]);
         }
         if (grad_scale) {
-          for (std::int64_t j = 0; j < n; ++j) scale_sums[j] += g[j] * x[start + j];
+          for (std::int64_t j = 0; j < n; ++j) scale_sums[j] += W(g[j]) * W(x[start + j]);
         }
         if (grad_x) {
-          for (std::int64_t j = 0; j < n; ++j) grad_x.put(start + j, g[j] * (T(1) + scale[at + j]));
+          for (std::int64_t j = 0; j < n; ++j)
+            grad_x.put(start + j, static_cast<T>(W(g[j]) * (W(1) + W(scale[at + j]))));
         }
       }
       if (grad_shift) {
-        for (std::int64_t j = 0; j < n; ++j) grad_shift.put(at + j, shift_sums[j]);
+        for (std::int64_t j = 0; j < n; ++j) grad_shift.put(at + j, static_cast<T>(shift_sums[j]));
       }
       if (grad_scale) {
-        for (std::int64_t j = 0; j < n; ++j) grad_scale.put(at + j, scale_sums[j]);
+        for (std::int64_t j = 0; j < n; ++j) grad_scale.put(at + j, static_cast<T>(scale_sums[j]));
       }
     });
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/ops/cpu_reduce.hpp>
@@ -25,17 +26,17 @@ struct norm_modulate_kernel<Cpu> {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
   }
 
-  /// inverse_rms (batch * length).
-  template <class T>
+  /// X is T or wide_t<T>. inverse_rms (batch * length).
+  template <class X, class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, double epsilon,
-                      RmsRounding rounding, const T* x, const T* weight, const T* shift, const T* scale, T* y,
+                      RmsRounding rounding, const X* x, const T* weight, const T* shift, const T* scale, T* y,
                       wide_t<T>* inverse_rms) {
     using W = wide_t<T>;
     const bool round_first = rounding == RmsRounding::before_weight;
     parallel_ranges(batch * length, grain(width), [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t token = begin; token < end; ++token) {
         const std::int64_t image = token / length * width;
-        const T* xt = x + token * width;
+        const X* xt = x + token * width;
         const T* a = scale + image;
         const T* b = shift + image;
         T* yt = y + token * width;
@@ -59,10 +60,10 @@ struct norm_modulate_kernel<Cpu> {
 
   /// Any target may be false. Several may be one tensor's: grad_x contributes first, then grad_weight,
   /// grad_shift and grad_scale.
-  template <class T>
-  static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* x,
+  template <class X, class T>
+  static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const X* x,
                        const T* weight, const T* scale, const wide_t<T>* inverse_rms, const T* grad_y,
-                       GradTarget<T> grad_x, GradTarget<wide_t<T>> grad_weight, GradTarget<T> grad_shift,
+                       GradTarget<X> grad_x, GradTarget<wide_t<T>> grad_weight, GradTarget<T> grad_shift,
                        GradTarget<T> grad_scale) {
     using W = wide_t<T>;
     const bool sums_wanted = grad_weight || grad_shift || grad_scale;
@@ -79,7 +80,7 @@ struct norm_modulate_kernel<Cpu> {
       if (sums_wanted) std::fill_n(sums, 2 * width, W(0));
       const T* a = scale + image * width;
       for (std::int64_t token = first; token < last; ++token) {
-        const T* xt = x + token * width;
+        const X* xt = x + token * width;
         const T* g = grad_y + token * width;
         const W inverse = inverse_rms[token];
         if (sums_wanted) {
@@ -89,13 +90,13 @@ struct norm_modulate_kernel<Cpu> {
           }
         }
         if (!grad_x) continue;
-        const GradTarget<T> out{grad_x.data + token * width, grad_x.add};
+        const GradTarget<X> out{grad_x.data + token * width, grad_x.add};
         const W dot = lane_sum<W>(
             0, width, [=](std::int64_t j) { return W(g[j]) * (W(1) + W(a[j])) * W(weight[j]) * W(xt[j]); });
         const W along = dot * inverse * inverse * inverse / W(width);
         for (std::int64_t j = 0; j < width; ++j) {
           const W through = W(g[j]) * (W(1) + W(a[j])) * W(weight[j]);
-          out.put(j, static_cast<T>(through * inverse - W(xt[j]) * along));
+          out.put(j, static_cast<X>(through * inverse - W(xt[j]) * along));
         }
       }
     });
@@ -125,13 +126,14 @@ struct norm_modulate_kernel<Cpu> {
 
 /// y = x / sqrt(mean(x^2) + epsilon) * weight * (1 + scale) + shift: the mean over the innermost axis, shift
 /// and scale shared by the tokens of an image.
-/// x (B, L, D), weight (D), shift (B, D), scale (B, D) -> y (B, L, D). Saves x, weight, scale and the inverse
+/// x (B, L, D) of T or wide_t<T>, weight (D), shift (B, D), scale (B, D) -> y (B, L, D) of T. Saves x, weight, scale and the inverse
 /// root mean square of each token. The arithmetic is in wide_t<T>; a 16-bit result is rounded at its end and
 /// once before: where `rounding` says, the normalized value (as the published class-conditional model does
 /// under autocast, whose float32 weight keeps the product in float32) or the weighted one (as its
 /// text-to-image model does). Throws ShapeError when the sizes do not fit. Source: PixNerd, DiT block.
-template <class T, class Device>
-Tensor<T, Device> norm_modulate(const Tensor<T, Device>& x, const Tensor<T, Device>& weight,
+template <class X, class T, class Device>
+  requires(std::same_as<X, T> || std::same_as<X, wide_t<T>>)
+Tensor<T, Device> norm_modulate(const Tensor<X, Device>& x, const Tensor<T, Device>& weight,
                                 const Tensor<T, Device>& shift, const Tensor<T, Device>& scale,
                                 double epsilon = 1e-6, RmsRounding rounding = RmsRounding::before_weight) {
   if (x.rank() != 3 || !(weight.shape() == Shape{x.size(2)}) ||
@@ -148,7 +150,7 @@ Tensor<T, Device> norm_modulate(const Tensor<T, Device>& x, const Tensor<T, Devi
                   scale.data(), y.data(), inverse_rms.data());
   if (needs_grad(x, weight, shift, scale)) {
     record(y, [=, shift = shift.slot()](const Tensor<T, Device>& grad_y) {
-      const auto grad_x = grad_target<T>(x.slot());
+      const auto grad_x = grad_target<X>(x.slot());
       const auto grad_weight = grad_target<wide_t<T>>(weight.slot());
       const auto grad_shift = grad_target<T>(shift);
       const auto grad_scale = grad_target<T>(scale.slot());

@@ -25,16 +25,19 @@ struct normalize_columns_kernel<Cpu> {
   template <class T>
   static void forward(std::int64_t count, std::int64_t rows, std::int64_t columns, double epsilon, const T* x,
                       T* y, wide_t<T>* inverse_norm) {
+    using W = wide_t<T>;
     for_each_tile(count, columns, [=](std::int64_t matrix, std::int64_t column, std::int64_t n) {
       const T* from = x + matrix * rows * columns + column;
       T* to = y + matrix * rows * columns + column;
-      std::array<T, tile> squares{}, inverse;
+      std::array<W, tile> squares{}, inverse;
       for (std::int64_t i = 0; i < rows; ++i) {
-        for (std::int64_t j = 0; j < n; ++j) squares[j] += from[i * columns + j] * from[i * columns + j];
+        for (std::int64_t j = 0; j < n; ++j)
+          squares[j] += W(from[i * columns + j]) * W(from[i * columns + j]);
       }
-      for (std::int64_t j = 0; j < n; ++j) inverse[j] = T(1) / std::max(std::sqrt(squares[j]), T(epsilon));
+      for (std::int64_t j = 0; j < n; ++j) inverse[j] = W(1) / std::max(std::sqrt(squares[j]), W(epsilon));
       for (std::int64_t i = 0; i < rows; ++i) {
-        for (std::int64_t j = 0; j < n; ++j) to[i * columns + j] = from[i * columns + j] * inverse[j];
+        for (std::int64_t j = 0; j < n; ++j)
+          to[i * columns + j] = static_cast<T>(W(from[i * columns + j]) * inverse[j]);
       }
       std::copy_n(inverse.data(), n, inverse_norm + matrix * columns + column);
     });
@@ -43,21 +46,22 @@ struct normalize_columns_kernel<Cpu> {
   template <class T>
   static void backward(std::int64_t count, std::int64_t rows, std::int64_t columns, double epsilon,
                        const T* y, const wide_t<T>* inverse_norm, const T* grad_y, GradTarget<T> grad_x) {
+    using W = wide_t<T>;
     for_each_tile(count, columns, [=](std::int64_t matrix, std::int64_t column, std::int64_t n) {
       const std::int64_t start = matrix * rows * columns + column;
-      const wide_t<T>* inverse = inverse_norm + matrix * columns + column;
-      std::array<T, tile> dot{};
+      const W* inverse = inverse_norm + matrix * columns + column;
+      std::array<W, tile> dot{};
       for (std::int64_t i = 0; i < rows; ++i) {
         const std::int64_t row = start + i * columns;
-        for (std::int64_t j = 0; j < n; ++j) dot[j] += grad_y[row + j] * y[row + j];
+        for (std::int64_t j = 0; j < n; ++j) dot[j] += W(grad_y[row + j]) * W(y[row + j]);
       }
       // A column whose norm was clamped is only scaled.
-      const T clamped = T(1) / T(epsilon);
-      for (std::int64_t j = 0; j < n; ++j) dot[j] = inverse[j] < clamped ? dot[j] : T(0);
+      const W clamped = W(1) / W(epsilon);
+      for (std::int64_t j = 0; j < n; ++j) dot[j] = inverse[j] < clamped ? dot[j] : W(0);
       for (std::int64_t i = 0; i < rows; ++i) {
         const std::int64_t row = start + i * columns;
         for (std::int64_t j = 0; j < n; ++j)
-          grad_x.put(row + j, (grad_y[row + j] - y[row + j] * dot[j]) * inverse[j]);
+          grad_x.put(row + j, static_cast<T>((W(grad_y[row + j]) - W(y[row + j]) * dot[j]) * inverse[j]));
       }
     });
   }

@@ -9,12 +9,16 @@
 #include <pixnerd/ops/cpu_product.hpp>
 #include <pixnerd/ops/cpu_reduce.hpp>
 #include <pixnerd/ops/cpu_scratch.hpp>
+#include <pixnerd/ops/cpu_wide.hpp>
 
 namespace pixnerd {
 
 /// Number of patches, of pixels in each, of values (C) and coordinates (K) of a pixel, and of features (F).
 struct PixelEmbeddingSizes {
   std::int64_t patches = 0, pixels = 0, values = 0, coordinates = 0, features = 0;
+
+  std::int64_t rows() const { return patches * pixels; }
+  std::int64_t weights() const { return features * (values + coordinates); }
 };
 
 template <class Device>
@@ -109,6 +113,31 @@ struct pixel_embedding_kernel<Cpu> {
         }
       }
     }
+  }
+
+  /// The same for bfloat16, in float32.
+  template <class T>
+    requires(!is_wide<T>)
+  static void forward(const PixelEmbeddingSizes& s, const T* x, const T* coordinates, const T* weight,
+                      const T* bias, T* y) {
+    const WideInput<T> wide_x(x, s.rows() * s.values), table(coordinates, s.pixels * s.coordinates),
+        wide_weight(weight, s.weights()), wide_bias(bias, s.features);
+    const WideOutput<T> wide_y({y}, s.rows() * s.features);
+    forward(s, wide_x.data(), table.data(), wide_weight.data(), wide_bias.data(), wide_y.data());
+    wide_y.store();
+  }
+
+  template <class T>
+    requires(!is_wide<T>)
+  static void backward(const PixelEmbeddingSizes& s, const T* x, const T* coordinates, const T* weight,
+                       const T* grad_y, GradTarget<T> grad_x, GradTarget<wide_t<T>> grad_weight,
+                       GradTarget<wide_t<T>> grad_bias) {
+    const WideInput<T> wide_x(x, s.rows() * s.values), table(coordinates, s.pixels * s.coordinates),
+        wide_weight(weight, s.weights()), wide_grad(grad_y, s.rows() * s.features);
+    const WideOutput<T> sum_x(grad_x, s.rows() * s.values);
+    backward(s, wide_x.data(), table.data(), wide_weight.data(), wide_grad.data(), sum_x.target(),
+             grad_weight, grad_bias);
+    sum_x.store();
   }
 };
 

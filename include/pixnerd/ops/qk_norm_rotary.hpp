@@ -33,25 +33,30 @@ struct qk_norm_rotary_kernel<Cpu> {
   static void forward(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
                       wide_t<T> epsilon, const T* qkv, const std::array<const T*, 2>& weights,
                       const wide_t<T>* rotary, const std::array<T*, 3>& out, wide_t<T>* inverse_rms) {
+    using W = wide_t<T>;
     const std::int64_t all = heads * width;
     parallel_ranges(tokens, grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t token = begin; token < end; ++token) {
-        const wide_t<T>* turn = rotary == nullptr ? nullptr : rotary + token % positions * width;
+        const W* turn = rotary == nullptr ? nullptr : rotary + token % positions * width;
         for (int part = 0; part < 2; ++part) {
           for (std::int64_t head = 0; head < heads; ++head) {
             const T* x = qkv + (token * 3 + part) * all + head * width;
             T* y = out[part] + token * all + head * width;
-            const T mean_square =
-                lane_sum<T>(0, width, [x](std::int64_t i) { return x[i] * x[i]; }) / T(width);
-            const T inverse = T(1) / std::sqrt(mean_square + epsilon);
+            const W mean_square =
+                lane_sum<W>(0, width, [x](std::int64_t i) { return W(x[i]) * W(x[i]); }) / W(width);
+            const W inverse = W(1) / std::sqrt(mean_square + epsilon);
             inverse_rms[(token * 2 + part) * heads + head] = inverse;
             const T* weight = weights[part];
             if (turn == nullptr) {
-              for (std::int64_t i = 0; i < width; ++i) y[i] = x[i] * inverse * weight[i];
+              for (std::int64_t i = 0; i < width; ++i)
+                y[i] = static_cast<T>(W(x[i]) * inverse * W(weight[i]));
             } else {
               for (std::int64_t i = 0; i < width; i += 2) {
-                rotate_pair(x[i] * inverse * weight[i], x[i + 1] * inverse * weight[i + 1], turn[i],
-                            turn[i + 1], y[i], y[i + 1]);
+                W a, b;
+                rotate_pair(W(x[i]) * inverse * W(weight[i]), W(x[i + 1]) * inverse * W(weight[i + 1]),
+                            turn[i], turn[i + 1], a, b);
+                y[i] = static_cast<T>(a);
+                y[i + 1] = static_cast<T>(b);
               }
             }
           }
@@ -66,39 +71,40 @@ struct qk_norm_rotary_kernel<Cpu> {
                        const T* qkv, const std::array<const T*, 2>& weights, const wide_t<T>* rotary,
                        const wide_t<T>* inverse_rms, const std::array<const T*, 3>& grad_out,
                        GradTarget<T> grad_qkv, const std::array<GradTarget<wide_t<T>>, 2>& grad_weights) {
+    using W = wide_t<T>;
     const std::int64_t all = heads * width;
-    const auto put = [=](std::int64_t i, T sum) {
+    const auto put = [=](std::int64_t i, W sum) {
       if (const auto& target = grad_weights[i / width]) target.put(i % width, sum);
     };
-    parallel_column_sums<T>(
-        tokens, 2 * width, grain, put, [=](std::int64_t begin, std::int64_t end, T* sums) {
-          std::array<T, max_width> unturned, scaled;
+    parallel_column_sums<W>(
+        tokens, 2 * width, grain, put, [=](std::int64_t begin, std::int64_t end, W* sums) {
+          std::array<W, max_width> unturned, scaled;
           for (std::int64_t token = begin; token < end; ++token) {
-            const wide_t<T>* turn = rotary == nullptr ? nullptr : rotary + token % positions * width;
+            const W* turn = rotary == nullptr ? nullptr : rotary + token % positions * width;
             for (int part = 0; part < 2; ++part) {
               for (std::int64_t head = 0; head < heads; ++head) {
                 const std::int64_t at = (token * 3 + part) * all + head * width;
                 const T* x = qkv + at;
                 const T* g = grad_out[part] + token * all + head * width;
                 const T* weight = weights[part];
-                const T inverse = inverse_rms[(token * 2 + part) * heads + head];
+                const W inverse = inverse_rms[(token * 2 + part) * heads + head];
                 if (turn == nullptr) {
-                  std::copy_n(g, width, unturned.data());
+                  for (std::int64_t i = 0; i < width; ++i) unturned[i] = W(g[i]);
                 } else {
                   for (std::int64_t i = 0; i < width; i += 2) {
-                    rotate_pair(g[i], g[i + 1], turn[i], -turn[i + 1], unturned[i], unturned[i + 1]);
+                    rotate_pair(W(g[i]), W(g[i + 1]), turn[i], -turn[i + 1], unturned[i], unturned[i + 1]);
                   }
                 }
-                T* weight_sums = sums + part * width;
+                W* weight_sums = sums + part * width;
                 for (std::int64_t i = 0; i < width; ++i) {
-                  weight_sums[i] += unturned[i] * x[i] * inverse;
-                  scaled[i] = unturned[i] * weight[i];
+                  weight_sums[i] += unturned[i] * W(x[i]) * inverse;
+                  scaled[i] = unturned[i] * W(weight[i]);
                 }
                 if (!grad_qkv) continue;
-                const T dot = lane_sum<T>(0, width, [&](std::int64_t i) { return scaled[i] * x[i]; });
-                const T along = dot * inverse * inverse * inverse / T(width);
+                const W dot = lane_sum<W>(0, width, [&](std::int64_t i) { return scaled[i] * W(x[i]); });
+                const W along = dot * inverse * inverse * inverse / W(width);
                 for (std::int64_t i = 0; i < width; ++i)
-                  grad_qkv.put(at + i, scaled[i] * inverse - x[i] * along);
+                  grad_qkv.put(at + i, static_cast<T>(scaled[i] * inverse - W(x[i]) * along));
               }
             }
             if (!grad_qkv) continue;

@@ -27,6 +27,21 @@ struct random_fill_kernel<Cpu> {
     fill(count, y, [=](std::uint32_t block) { return random_normals(key, block); });
   }
 
+  /// Sample b, the elements [b each, (b + 1) each) of y, has a stream of its own: key.sample is samples[b].
+  template <class T>
+  static void normal_per_sample(std::int64_t batch, std::int64_t each, RandomKey key,
+                                const std::uint32_t* samples, T* y) {
+    constexpr std::int64_t grain = 1024;  // blocks of four numbers
+    const std::int64_t pieces = (each + 4 * grain - 1) / (4 * grain);
+    parallel_for(batch * pieces, [=](std::int64_t index) {
+      const std::int64_t b = index / pieces, first = index % pieces * grain;
+      RandomKey stream = key;
+      stream.sample = samples[b];
+      fill_blocks(first, std::min(first + grain, (each + 3) / 4), each, y + b * each,
+                  [=](std::uint32_t block) { return random_normals(stream, block); });
+    });
+  }
+
   template <class T>
   static void uniform(std::int64_t count, const RandomKey& key, T* y) {
     fill(count, y, [=](std::uint32_t block) {
@@ -40,14 +55,17 @@ struct random_fill_kernel<Cpu> {
   /// block(b) gives elements [4 b, 4 b + 4).
   template <class T, class Block>
   static void fill(std::int64_t count, T* y, Block block) {
-    parallel_ranges((count + 3) / 4, 1024, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t b = begin; b < end; ++b) {
-        const auto values = block(static_cast<std::uint32_t>(b));
-        const std::int64_t n = std::min<std::int64_t>(4, count - 4 * b);
-        for (std::int64_t k = 0; k < n; ++k)
-          y[4 * b + k] = static_cast<T>(values[static_cast<std::size_t>(k)]);
-      }
-    });
+    parallel_ranges((count + 3) / 4, 1024,
+                    [=](std::int64_t begin, std::int64_t end) { fill_blocks(begin, end, count, y, block); });
+  }
+
+  template <class T, class Block>
+  static void fill_blocks(std::int64_t begin, std::int64_t end, std::int64_t count, T* y, Block block) {
+    for (std::int64_t b = begin; b < end; ++b) {
+      const auto values = block(static_cast<std::uint32_t>(b));
+      const std::int64_t n = std::min<std::int64_t>(4, count - 4 * b);
+      for (std::int64_t k = 0; k < n; ++k) y[4 * b + k] = static_cast<T>(values[static_cast<std::size_t>(k)]);
+    }
   }
 };
 
@@ -68,14 +86,22 @@ void fill_uniform(const Tensor<T, Device>& out, const RandomKey& key) {
 /// Throws ShapeError when their number is not B.
 template <class T, class Device>
 void fill_normal_per_sample(const Tensor<T, Device>& out, std::uint64_t seed, RandomPurpose purpose,
-                            std::span<const std::uint32_t> samples, std::uint32_t step) {
-  const auto batch = static_cast<std::int64_t>(samples.size());
+                            const Tensor<std::uint32_t, Device>& samples, std::uint32_t step) {
+  const std::int64_t batch = samples.count();
   if (out.rank() < 1 || out.size(0) != batch) {
     raise<ShapeError>("fill_normal_per_sample", text("a tensor of ", batch, " samples"), text(out.shape()));
   }
-  for (std::int64_t b = 0; b < batch; ++b) {
-    fill_normal(out.rows(b, b + 1), {seed, purpose, samples[static_cast<std::size_t>(b)], step});
-  }
+  if (out.count() == 0) return;
+  random_fill_kernel<Device>::normal_per_sample(batch, out.count() / batch, {seed, purpose, 0, step},
+                                                samples.data(), out.data());
+}
+
+/// The same for indices on the host.
+template <class T, class Device>
+void fill_normal_per_sample(const Tensor<T, Device>& out, std::uint64_t seed, RandomPurpose purpose,
+                            std::span<const std::uint32_t> samples, std::uint32_t step) {
+  const Shape batch{static_cast<std::int64_t>(samples.size())};
+  fill_normal_per_sample(out, seed, purpose, Tensor<std::uint32_t, Device>::from_host(batch, samples), step);
 }
 
 }  // namespace pixnerd

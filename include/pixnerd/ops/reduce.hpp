@@ -42,12 +42,14 @@ struct reduce_kernel<Cpu> {
         const T* from = x + o * n * inner + column;
         double* to = partial + (o * blocks + block) * inner + column;
         if (inner == 1) {
-          *to = lane_sum<double>(begin, end, [=](std::int64_t i) { return static_cast<double>(from[i]); });
+          *to = lane_sum<double>(begin, end,
+                                 [=](std::int64_t i) { return static_cast<double>(wide_t<T>(from[i])); });
           continue;
         }
         std::array<double, columns> sums{};
         for (std::int64_t i = begin; i < end; ++i) {
-          for (std::int64_t j = 0; j < count; ++j) sums[j] += static_cast<double>(from[i * inner + j]);
+          for (std::int64_t j = 0; j < count; ++j)
+            sums[j] += static_cast<double>(wide_t<T>(from[i * inner + j]));
         }
         std::copy_n(sums.data(), count, to);
       }
@@ -65,18 +67,20 @@ struct reduce_kernel<Cpu> {
   template <class T>
   static void backward(std::int64_t outer, std::int64_t n, std::int64_t inner, double factor, const T* grad_y,
                        GradTarget<T> grad_x) {
-    const T slope = static_cast<T>(factor);
+    using W = wide_t<T>;
+    const W slope = static_cast<W>(factor);
     parallel_ranges(outer * n * inner, 16384, [=](std::int64_t begin, std::int64_t end) {
       while (begin < end) {
         // As far as one number, or one row of numbers, reaches.
         const std::int64_t length = inner == 1 ? n : inner, row = begin / length;
         const std::int64_t stop = std::min(end, (row + 1) * length);
         if (inner == 1) {
-          const T value = slope * grad_y[row];
+          const T value = static_cast<T>(slope * W(grad_y[row]));
           for (std::int64_t i = begin; i < stop; ++i) grad_x.put(i, value);
         } else {
           const T* from = grad_y + row / n * inner + begin % inner;
-          for (std::int64_t i = 0; i < stop - begin; ++i) grad_x.put(begin + i, slope * from[i]);
+          for (std::int64_t i = 0; i < stop - begin; ++i)
+            grad_x.put(begin + i, static_cast<T>(slope * W(from[i])));
         }
         begin = stop;
       }

@@ -21,7 +21,7 @@ struct scale_kernel<Cpu> {
   template <class T>
   static void multiply(std::int64_t count, const T* x, wide_t<T> factor, GradTarget<T> y) {
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) y.put(i, factor * x[i]);
+      for (std::int64_t i = begin; i < end; ++i) y.put(i, static_cast<T>(factor * wide_t<T>(x[i])));
     });
   }
 
@@ -29,7 +29,7 @@ struct scale_kernel<Cpu> {
   template <class T>
   static void add(std::int64_t count, const T* x, wide_t<T> number, T* y) {
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] + number;
+      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<T>(wide_t<T>(x[i]) + number);
     });
   }
 };

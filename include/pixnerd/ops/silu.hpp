@@ -20,15 +20,18 @@ struct silu_kernel<Cpu> {
 
   template <class T>
   static void forward(std::int64_t count, const T* x, T* y) {
+    using W = wide_t<T>;
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) y[i] = silu_value(x[i]);
+      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<T>(silu_value(W(x[i])));
     });
   }
 
   template <class T>
   static void backward(std::int64_t count, const T* x, const T* grad_y, GradTarget<T> grad_x) {
+    using W = wide_t<T>;
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) grad_x.put(i, grad_y[i] * silu_slope(x[i]));
+      for (std::int64_t i = begin; i < end; ++i)
+        grad_x.put(i, static_cast<T>(W(grad_y[i]) * silu_slope(W(x[i]))));
     });
   }
 };

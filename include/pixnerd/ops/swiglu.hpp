@@ -20,8 +20,9 @@ struct swiglu_kernel<Cpu> {
 
   template <class T>
   static void forward(std::int64_t count, const T* a, const T* b, T* y) {
+    using W = wide_t<T>;
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) y[i] = silu_value(a[i]) * b[i];
+      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<T>(silu_value(W(a[i])) * W(b[i]));
     });
   }
 
@@ -29,17 +30,20 @@ struct swiglu_kernel<Cpu> {
   template <class T>
   static void backward(std::int64_t count, const T* a, const T* b, const T* grad_y, GradTarget<T> grad_a,
                        GradTarget<T> grad_b) {
+    using W = wide_t<T>;
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
       if (grad_a && grad_b) {
         for (std::int64_t i = begin; i < end; ++i) {
-          const T s = sigmoid(a[i]), g = grad_y[i], by_silu = g * b[i], silu = a[i] * s;
-          grad_a.put(i, by_silu * (s + silu * (T(1) - s)));
-          grad_b.put(i, g * silu);
+          const W ai = W(a[i]), s = sigmoid(ai), g = W(grad_y[i]), by_silu = g * W(b[i]), silu = ai * s;
+          grad_a.put(i, static_cast<T>(by_silu * (s + silu * (W(1) - s))));
+          grad_b.put(i, static_cast<T>(g * silu));
         }
       } else if (grad_a) {
-        for (std::int64_t i = begin; i < end; ++i) grad_a.put(i, grad_y[i] * b[i] * silu_slope(a[i]));
+        for (std::int64_t i = begin; i < end; ++i)
+          grad_a.put(i, static_cast<T>(W(grad_y[i]) * W(b[i]) * silu_slope(W(a[i]))));
       } else if (grad_b) {
-        for (std::int64_t i = begin; i < end; ++i) grad_b.put(i, grad_y[i] * silu_value(a[i]));
+        for (std::int64_t i = begin; i < end; ++i)
+          grad_b.put(i, static_cast<T>(W(grad_y[i]) * silu_value(W(a[i]))));
       }
     });
   }

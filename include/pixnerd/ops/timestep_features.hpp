@@ -29,7 +29,8 @@ struct timestep_features_kernel<Cpu> {
     parallel_ranges(batch, 16, [=, &frequencies](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         for (std::int64_t k = 0; k < half; ++k) {
-          const double angle = static_cast<double>(t[i]) * frequencies[static_cast<std::size_t>(k)];
+          const double angle =
+              static_cast<double>(wide_t<T>(t[i])) * frequencies[static_cast<std::size_t>(k)];
           y[i * 2 * half + k] = static_cast<T>(std::cos(angle));
           y[i * 2 * half + half + k] = static_cast<T>(std::sin(angle));
         }

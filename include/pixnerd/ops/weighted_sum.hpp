@@ -3,11 +3,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/thread_pool.hpp>
+#include <pixnerd/ops/cpu_wide.hpp>
 #include <pixnerd/ops/scale.hpp>
 
 namespace pixnerd {
@@ -24,13 +26,22 @@ struct weighted_sum_kernel<Cpu> {
   /// y = sum of terms[k].first * terms[k].second over at least one term.
   template <class T>
   static void forward(std::int64_t count, const std::vector<std::pair<wide_t<T>, const T*>>& terms, T* y) {
-    // A piece of y stays in the first-level cache while the terms pass over it.
-    parallel_ranges(count, 2048, [&](std::int64_t begin, std::int64_t end) {
+    using W = wide_t<T>;
+    // A piece of the sum stays in the first-level cache while the terms pass over it.
+    constexpr std::int64_t piece = 2048;
+    parallel_ranges(count, piece, [&](std::int64_t begin, std::int64_t end) {
+      std::array<W, is_wide<T> ? 0 : piece> own;
+      W* sum = own.data();
+      if constexpr (is_wide<T>) sum = y + begin;
+      const std::int64_t n = end - begin;
       const auto [first, x0] = terms[0];
-      for (std::int64_t i = begin; i < end; ++i) y[i] = first * x0[i];
+      for (std::int64_t i = 0; i < n; ++i) sum[i] = first * W(x0[begin + i]);
       for (std::size_t k = 1; k < terms.size(); ++k) {
         const auto [factor, x] = terms[k];
-        for (std::int64_t i = begin; i < end; ++i) y[i] += factor * x[i];
+        for (std::int64_t i = 0; i < n; ++i) sum[i] += factor * W(x[begin + i]);
+      }
+      if constexpr (!is_wide<T>) {
+        for (std::int64_t i = 0; i < n; ++i) y[begin + i] = static_cast<T>(sum[i]);
       }
     });
   }
@@ -52,7 +63,7 @@ Tensor<T, Device> weighted_sum(const std::vector<std::pair<double, Tensor<T, Dev
     wants_grad = wants_grad || needs_grad(x);
   }
   Tensor<T, Device> y(shape);
-  weighted_sum_kernel<Device>::forward(y.count(), pointers, y.data());
+  weighted_sum_kernel<Device>::template forward<T>(y.count(), pointers, y.data());
   if (wants_grad) {
     std::vector<std::pair<wide_t<T>, std::shared_ptr<GradSlot<Device>>>> inputs;
     for (const auto& [factor, x] : terms) {

@@ -26,6 +26,35 @@ struct AdamwFactors {
   T average_decay, average_rest;
 };
 
+namespace detail {
+
+/// The two moments after the gradient g, and the weight after those; `root` is sqrt(second).
+template <class T>
+PIXNERD_HOST_DEVICE inline T adamw_first(T first, T g, const AdamwFactors<T>& f) {
+  return first + f.rest1 * (g - first);
+}
+template <class T>
+PIXNERD_HOST_DEVICE inline T adamw_second(T second, T g, const AdamwFactors<T>& f) {
+  return f.beta2 * second + f.rest2 * (g * g);
+}
+template <class T>
+PIXNERD_HOST_DEVICE inline T adamw_weight(T weight, T first, T root, const AdamwFactors<T>& f) {
+  return weight * f.keep - f.size * (first / (root * f.correction2 + f.epsilon));
+}
+
+}  // namespace detail
+
+/// Where one update reads and writes: slabs of a store, none of which overlap.
+template <class T, class C>
+struct AdamwSlabs {
+  const T* gradient;
+  T* weight;
+  T* first;
+  T* second;
+  T* average;  ///< null without one
+  C* copy;     ///< the weights as layers read them; null where those are the weights themselves
+};
+
 template <class Device>
 struct adamw_kernel {
   static_assert(sizeof(Device) == 0,
@@ -37,15 +66,23 @@ struct adamw_kernel<Cpu> {
   static constexpr std::int64_t grain = 1 << 14;
   static constexpr std::int64_t tile = 512;
 
-  /// Updates `count` elements; the first `averaged` of them have an average.
-  template <class T>
-  static void update(std::int64_t count, std::int64_t averaged, const AdamwFactors<T>& factors,
-                     const T* gradient, T* weight, T* first, T* second, T* average) {
+  /// Updates `count` elements; the first `averaged` of them have an average. `scale`, unless null, is where
+  /// the factor of the gradients is found, and nothing is changed when that is NaN.
+  template <class T, class C>
+  static void update(std::int64_t count, std::int64_t averaged, AdamwFactors<T> factors, const double* scale,
+                     const AdamwSlabs<T, C>& slabs) {
+    if (scale != nullptr) factors.gradient_scale = static_cast<T>(*scale);
+    if (std::isnan(factors.gradient_scale)) return;
     parallel_ranges(count, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; i += tile) {
         const std::int64_t n = std::min(tile, end - i);
-        update_tile(n, factors, gradient + i, weight + i, first + i, second + i);
-        if (i < averaged) average_tile(std::min(n, averaged - i), factors, weight + i, average + i);
+        update_tile(n, factors, slabs.gradient + i, slabs.weight + i, slabs.first + i, slabs.second + i);
+        if (i < averaged) {
+          average_tile(std::min(n, averaged - i), factors, slabs.weight + i, slabs.average + i);
+        }
+        if (slabs.copy != nullptr) {
+          for (std::int64_t k = i; k < i + n; ++k) slabs.copy[k] = static_cast<C>(slabs.weight[k]);
+        }
       }
     });
   }
@@ -60,12 +97,12 @@ struct adamw_kernel<Cpu> {
     T root[tile];
     for (std::int64_t i = 0; i < n; ++i) {
       const T g = gradient[i] * f.gradient_scale;
-      first[i] += f.rest1 * (g - first[i]);
-      second[i] = f.beta2 * second[i] + f.rest2 * (g * g);
+      first[i] = detail::adamw_first(first[i], g, f);
+      second[i] = detail::adamw_second(second[i], g, f);
     }
     for (std::int64_t i = 0; i < n; ++i) root[i] = std::sqrt(second[i]);
     for (std::int64_t i = 0; i < n; ++i) {
-      weight[i] = weight[i] * f.keep - f.size * (first[i] / (root[i] * f.correction2 + f.epsilon));
+      weight[i] = detail::adamw_weight(weight[i], first[i], root[i], f);
     }
   }
 
@@ -85,7 +122,7 @@ struct adamw_kernel<Cpu> {
 ///   w <- w - rate / (1 - beta1^s) m / (sqrt(v / (1 - beta2^s)) + epsilon)
 ///
 /// and then the average of w. Weight decay hits every parameter. One pass; needs no state but the store's
-/// moments and the step. Satisfies Optimizer.
+/// moments and the step. Satisfies OptimizerOnDevice.
 struct AdamW {
   double beta1 = 0.9;         ///< in [0, 1)
   double beta2 = 0.999;       ///< in [0, 1)
@@ -95,7 +132,24 @@ struct AdamW {
   /// Throws ValueError when a setting is out of its range or settings.step is below 1.
   template <class Precision, class Device>
   void update(ParameterStore<Precision, Device>& store, const UpdateSettings& settings) const {
-    using T = typename ParameterStore<Precision, Device>::T;
+    run(store, settings, nullptr);
+  }
+
+  /// The same with the factor of the gradients from `scale`, one element, in place of the one in the settings.
+  /// Changes nothing when it is NaN.
+  template <class Precision, class Device>
+  void update(ParameterStore<Precision, Device>& store, const UpdateSettings& settings,
+              const Tensor<double, Device>& scale) const {
+    if (scale.count() != 1) raise<ShapeError>("adamw", "one gradient scale", text(scale.shape()));
+    run(store, settings, scale.data());
+  }
+
+ private:
+  template <class Precision, class Device>
+  void run(ParameterStore<Precision, Device>& store, const UpdateSettings& settings,
+           const double* scale) const {
+    using Store = ParameterStore<Precision, Device>;
+    using T = typename Store::T;
     check(settings);
     const double step = static_cast<double>(settings.step);
     AdamwFactors<T> f{};
@@ -109,12 +163,13 @@ struct AdamW {
     f.epsilon = static_cast<T>(epsilon);
     f.average_decay = static_cast<T>(settings.average_decay);
     f.average_rest = static_cast<T>(1 - settings.average_decay);
-    adamw_kernel<Device>::update(store.count(), store.average().count(), f, store.gradients().data(),
-                                 store.weights().data(), store.first_moments().data(),
-                                 store.second_moments().data(), store.average().data());
+    const AdamwSlabs<T, typename Store::Compute> slabs{
+        store.gradients().data(),     store.weights().data(),
+        store.first_moments().data(), store.second_moments().data(),
+        store.average().data(),       Store::has_copies ? store.copies().data() : nullptr};
+    adamw_kernel<Device>::update(store.count(), store.average().count(), f, scale, slabs);
   }
 
- private:
   void check(const UpdateSettings& settings) const {
     const auto need = [](bool good, const char* expected, double got) {
       if (!good) raise<ValueError>("adamw", expected, text(got));

@@ -2,15 +2,16 @@
 /// Clipping gradients by their global norm.
 #pragma once
 
-#include <algorithm>
+#include <pixnerd/core/annotations.hpp>
 
 namespace pixnerd {
 
 /// The factor that brings gradients of the global norm `norm` down to `max_norm`:
 /// min(1, max_norm / (norm + 1e-6)). A `max_norm` of 0 clips nothing. Source: PixNerd, training; the same as
 /// torch.nn.utils.clip_grad_norm_.
-inline double clip_scale(double norm, double max_norm) {
-  return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0;
+PIXNERD_HOST_DEVICE inline double clip_scale(double norm, double max_norm) {
+  const double scale = max_norm / (norm + 1e-6);
+  return max_norm > 0 && scale < 1 ? scale : 1.0;
 }
 
 }  // namespace pixnerd

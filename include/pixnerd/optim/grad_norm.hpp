@@ -4,13 +4,48 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/optim/clip.hpp>
 #include <pixnerd/optim/parameter_store.hpp>
 
 namespace pixnerd {
+
+/// What is measured before an update, a few float64 numbers where the gradients are: their places, the losses
+/// of a step being the last ones.
+struct GradientRecord {
+  static constexpr std::int64_t squares = 0;  ///< sum of the squares of all gradients
+  static constexpr std::int64_t scale = 1;   ///< what clipping multiplies them by; NaN when not all is finite
+  static constexpr std::int64_t losses = 2;  ///< the first of the losses
+};
+
+namespace detail {
+
+PIXNERD_HOST_DEVICE inline bool is_finite_value(double x) {
+  return x - x == 0;
+}
+
+/// The factor of gradients that must not be used.
+inline constexpr double no_scale = std::numeric_limits<double>::quiet_NaN();
+
+/// Completes a GradientRecord from the sum of squares.
+template <class T>
+PIXNERD_HOST_DEVICE inline void put_record(double squares, double max_norm, std::int64_t loss_count,
+                                           const T* losses, double* record) {
+  bool finite = is_finite_value(squares);
+  for (std::int64_t i = 0; i < loss_count; ++i) {
+    const double loss = static_cast<double>(losses[i]);
+    finite = finite && is_finite_value(loss);
+    record[GradientRecord::losses + i] = loss;
+  }
+  record[GradientRecord::squares] = squares;
+  record[GradientRecord::scale] = finite ? clip_scale(std::sqrt(squares), max_norm) : no_scale;
+}
+
+}  // namespace detail
 
 template <class Device>
 struct grad_norm_kernel {
@@ -22,9 +57,11 @@ template <>
 struct grad_norm_kernel<Cpu> {
   static constexpr std::int64_t grain = 1 << 15;
 
-  /// Sum of squares in float64, blocks of `grain` elements added in order.
+  /// Fills a GradientRecord from `count` gradients: their squares are summed in float64, blocks of `grain`
+  /// elements added in order.
   template <class T>
-  static double sum_of_squares(std::int64_t count, const T* x) {
+  static void measure(std::int64_t count, const T* x, double max_norm, std::int64_t loss_count,
+                      const T* losses, double* record) {
     std::vector<double> partial(static_cast<std::size_t>((count + grain - 1) / grain));
     parallel_ranges(count, grain, [&](std::int64_t begin, std::int64_t end) {
       partial[static_cast<std::size_t>(begin / grain)] = lane_sum<double>(begin, end, [x](std::int64_t i) {
@@ -34,7 +71,7 @@ struct grad_norm_kernel<Cpu> {
     });
     double sum = 0;
     for (const double block : partial) sum += block;
-    return sum;
+    detail::put_record(sum, max_norm, loss_count, losses, record);
   }
 
   /// Index of the first NaN or infinity; -1 when there is none. Only runs when something went wrong.
@@ -61,19 +98,41 @@ void check_finite(const ParameterStore<Precision, Device>& store,
                         text(value, " in its element ", element - entry.offset));
 }
 
+/// The norm whose square a GradientRecord has. Throws NonFiniteError, naming `step` and the first parameter
+/// concerned, when a gradient is NaN or infinite or, in float64, when their squares are beyond its range.
+template <class Precision, class Device>
+double finite_norm(const ParameterStore<Precision, Device>& store, double squares, std::int64_t step) {
+  // Squares of finite float32 never overflow in float64: the sum is finite exactly when all elements are.
+  const double norm = std::sqrt(squares);
+  if (!std::isfinite(norm)) {
+    check_finite(store, store.gradients(), "gradient", step);
+    raise<NonFiniteError>(text("step ", step), "gradients whose squares have a finite sum", text(norm));
+  }
+  return norm;
+}
+
+/// Fills a GradientRecord: a tensor with room for two numbers and the losses of the step. Asks a GPU for it
+/// without waiting. The gradients must be complete; a `max_norm` of 0 clips nothing.
+template <class Precision, class Device>
+void measure_gradients(const ParameterStore<Precision, Device>& store, double max_norm,
+                       const Tensor<typename Precision::master, Device>& losses,
+                       const Tensor<double, Device>& record) {
+  if (record.count() != GradientRecord::losses + losses.count()) {
+    raise<ShapeError>("gradient norm", text("a record of ", GradientRecord::losses + losses.count()),
+                      text(record.count()));
+  }
+  grad_norm_kernel<Device>::measure(store.count(), store.gradients().data(), max_norm, losses.count(),
+                                    losses.data(), record.data());
+}
+
 /// sqrt(sum of g^2) over every gradient of a store, summed in float64. The gradients must be complete.
 /// Throws NonFiniteError, naming `step` and the first parameter concerned, when one is NaN or infinite or, in
 /// float64, when their squares are beyond its range.
 template <class Precision, class Device>
 double grad_norm(const ParameterStore<Precision, Device>& store, std::int64_t step) {
-  const auto& slab = store.gradients();
-  // Squares of finite float32 never overflow in float64: the sum is finite exactly when all elements are.
-  const double norm = std::sqrt(grad_norm_kernel<Device>::sum_of_squares(slab.count(), slab.data()));
-  if (!std::isfinite(norm)) {
-    check_finite(store, slab, "gradient", step);
-    raise<NonFiniteError>(text("step ", step), "gradients whose squares have a finite sum", text(norm));
-  }
-  return norm;
+  const Tensor<double, Device> record({GradientRecord::losses});
+  measure_gradients(store, 0, {}, record);
+  return finite_norm(store, record.to_host()[GradientRecord::squares], step);
 }
 
 }  // namespace pixnerd

@@ -5,6 +5,8 @@
 #include <concepts>
 #include <cstdint>
 
+#include <pixnerd/tensor/tensor.hpp>
+
 namespace pixnerd {
 
 /// What changes from one update to the next.
@@ -16,9 +18,22 @@ struct UpdateSettings {
 };
 
 /// Changes a store's weights, moments and average from its completed gradients, which it leaves as they are.
+/// Where the store keeps copies of the weights for the layers (see ParameterStore::copies()), it writes those,
+/// too, or calls refresh_copies() at its end.
 template <class O, class Store>
 concept Optimizer = requires(const O& optimizer, Store& store, const UpdateSettings& settings) {
   optimizer.update(store, settings);
+};
+
+/// An Optimizer that need not be told on the host how far gradients are to be clipped, or whether they are
+/// finite: it has also update(store, settings, scale) with a `scale` of one element where the store is, which
+/// takes the place of settings.gradient_scale. When it is NaN the update must change nothing. Training then
+/// asks a GPU for the whole step at once. With any other Optimizer it waits for the norm before the update.
+template <class O, class Store>
+concept OptimizerOnDevice = Optimizer<O, Store> &&
+    requires(const O& optimizer, Store& store, const UpdateSettings& settings,
+             const Tensor<double, typename Store::device_type>& scale) {
+  optimizer.update(store, settings, scale);
 };
 
 }  // namespace pixnerd

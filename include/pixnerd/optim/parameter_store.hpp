@@ -15,6 +15,7 @@
 
 #include <pixnerd/nn/module.hpp>
 #include <pixnerd/nn/precision.hpp>
+#include <pixnerd/ops/cast.hpp>
 
 namespace pixnerd {
 
@@ -26,6 +27,16 @@ struct ParameterEntry {
   bool averaged = true;     ///< whether it has a moving average
 };
 
+/// Tensors under names: a module, so that they are saved and loaded as one.
+template <class T, class Device>
+struct NamedTensors {
+  std::vector<std::pair<std::string, Tensor<T, Device>>> tensors;
+
+  static void visit(auto& self, auto&& visitor) {
+    for (auto& [name, tensor] : self.tensors) visitor(name, tensor);
+  }
+};
+
 /// Slabs of master weights, gradients and two moments, and of averaged weights when start_average() was
 /// called.
 ///
@@ -35,14 +46,23 @@ struct ParameterEntry {
 /// may even be destroyed before the store. Giving one of its tensors other memory takes that parameter away
 /// from the store, as does a second store of the same module. Elements between the parameters are zero.
 ///
-/// `Precision` is the policy of the module's layers.
+/// `Precision` is the policy of the module's layers. Where they compute in another type than the optimizer
+/// (Mixed), there is one more slab, of the weights rounded to that type, and the module's tensors are views of
+/// that: whoever changes weights() calls refresh_copies() then.
 template <class Precision, class Device>
 class ParameterStore {
  public:
+  using device_type = Device;
   using T = typename Precision::master;
+  using Compute = typename Precision::compute;
   using Slab = Tensor<T, Device>;
-  static_assert(std::same_as<T, typename Precision::compute>,
-                "ParameterStore holds parameters that layers use as the optimizer sees them, in one type");
+  /// A parameter as layers hold it.
+  using Parameter = Tensor<Compute, Device>;
+  /// Whether layers read rounded copies of the weights.
+  static constexpr bool has_copies = !std::same_as<T, Compute>;
+  static_assert(std::same_as<T, wide_t<Compute>>,
+                "ParameterStore keeps master weights in the type in which gradients of parameters are "
+                "collected: float for float and bfloat16, double for double");
 
   /// Takes the parameters of `model` in visit order. Throws ValueError when two have the same name or share
   /// memory; the model is then as it was.
@@ -77,6 +97,14 @@ class ParameterStore {
   std::int64_t averaged_count() const { return averaged_count_; }
 
   const Slab& weights() const { return weights_; }
+  /// The weights as layers read them: a slab of their own, or weights().
+  const Parameter& copies() const {
+    if constexpr (has_copies) {
+      return copies_;
+    } else {
+      return weights_;
+    }
+  }
   const Slab& gradients() const { return gradients_; }
   const Slab& first_moments() const { return first_moments_; }
   const Slab& second_moments() const { return second_moments_; }
@@ -90,9 +118,26 @@ class ParameterStore {
     copy_into(average_, weights_.rows(0, averaged_count_));
   }
 
+  /// Rounds the weights for the layers once more, after somebody changed them. Nothing to do where layers read
+  /// the weights themselves.
+  void refresh_copies() const { round_into(copies(), weights_); }
+
   /// A parameter's part of a slab.
-  Slab part(const Slab& slab, const ParameterEntry& entry) const {
-    return Slab(slab.storage(), slab.data() + entry.offset, entry.shape);
+  template <class U>
+  Tensor<U, Device> part(const Tensor<U, Device>& slab, const ParameterEntry& entry) const {
+    return Tensor<U, Device>(slab.storage(), slab.data() + entry.offset, entry.shape);
+  }
+
+  /// The parts of a slab under the parameters' names. With weights() it is the model in the optimizer's
+  /// precision, to be saved or loaded; refresh_copies() tells the layers what was loaded.
+  template <class U>
+  NamedTensors<U, Device> named(const Tensor<U, Device>& slab) const {
+    NamedTensors<U, Device> out;
+    for (const auto& entry : entries_) {
+      if (!entry.averaged && slab.count() < count()) break;
+      out.tensors.emplace_back(entry.name, part(slab, entry));
+    }
+    return out;
   }
 
   /// The parameter that an element of a slab belongs to.
@@ -103,21 +148,22 @@ class ParameterStore {
     return *std::prev(after);
   }
 
-  /// A model that computes with the averaged weights as they are at each time, and wants no gradients.
-  /// `model` is the one this store was made of, or a copy. Throws ValueError for another, or before
-  /// start_average().
+  /// A model that computes with the averaged weights and wants no gradients: with those of each time, or,
+  /// where layers read rounded copies, with those of the latest call of this function. `model` is the one this
+  /// store was made of, or a copy. Throws ValueError for another, or before start_average().
   template <class Model>
   Model averaged(const Model& model) const {
     if (!average_.defined()) raise<ValueError>("parameter store", "a started average", "none");
+    Parameter average = rounded_average();
     Model out = model;
     std::size_t index = 0;
-    for_each_parameter(out, [&](const std::string& name, Slab& parameter) {
+    for_each_parameter(out, [&](const std::string& name, Parameter& parameter) {
       if (index == entries_.size() || !entries_[index].averaged ||
-          parameter.data() != weights_.data() + entries_[index].offset) {
+          parameter.data() != copies().data() + entries_[index].offset) {
         raise<ValueError>("parameter store", "the model that the store was made of",
                           text("one whose ", name, " lies elsewhere"));
       }
-      parameter = part(average_, entries_[index++]);
+      parameter = part(average, entries_[index++]);
     });
     return out;
   }
@@ -127,10 +173,13 @@ class ParameterStore {
     for (const auto& slot : slots_) slot->clear();
   }
 
-  /// Fills the gradients that backward did not reach with zeros, so that the whole slab is valid.
+  /// Fills the gradients that backward did not reach with zeros, so that the whole slab is valid. A further
+  /// backward adds to all of them.
   void complete_gradients() const {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-      if (!slots_[i]->written()) part(gradients_, entries_[i]).zero();
+      if (slots_[i]->written()) continue;
+      part(gradients_, entries_[i]).zero();
+      (void)slots_[i]->template target<T>();  // counts as written from now on
     }
   }
 
@@ -140,9 +189,9 @@ class ParameterStore {
   /// Parameters found so far: nothing is changed before all of them are known to be good.
   struct Collected {
     std::vector<ParameterEntry> entries;
-    std::vector<Slab*> tensors;
+    std::vector<Parameter*> tensors;
     std::set<std::string> names;
-    std::map<const T*, std::string> memory;
+    std::map<const Compute*, std::string> memory;
     std::int64_t count = 0;
   };
 
@@ -150,7 +199,7 @@ class ParameterStore {
   static Collected collect(Module& from, const std::string& prefix, bool averaged, Collected found) {
     for_each_parameter(
         from,
-        [&](const std::string& name, Slab& parameter) {
+        [&](const std::string& name, Parameter& parameter) {
           if (!found.names.insert(name).second) {
             raise<ValueError>("parameter store", "one parameter of each name", text("two ", name));
           }
@@ -173,10 +222,15 @@ class ParameterStore {
     gradients_ = Slab::zeros({found.count});
     first_moments_ = Slab::zeros({found.count});
     second_moments_ = Slab::zeros({found.count});
+    if constexpr (has_copies) copies_ = Parameter::zeros({found.count});
     for (std::size_t i = 0; i < entries_.size(); ++i) {
-      Slab& parameter = *found.tensors[i];
-      Slab view = part(weights_, entries_[i]);
+      Parameter& parameter = *found.tensors[i];
+      Parameter view = part(copies(), entries_[i]);
       copy_into(view, parameter);
+      if constexpr (has_copies) {
+        cast_kernel<Device>::run(view.count(), static_cast<const Compute*>(view.data()),
+                                 GradTarget<T>{weights_.data() + entries_[i].offset});
+      }
       // A slot of its own: copies of the module made earlier keep theirs.
       require_grad(view);
       view.slot()->bind(part(gradients_, entries_[i]));
@@ -185,10 +239,30 @@ class ParameterStore {
     }
   }
 
+  static void round_into(const Parameter& copies, const Slab& from) {
+    if constexpr (has_copies) {
+      cast_kernel<Device>::run(from.count(), static_cast<const T*>(from.data()),
+                               GradTarget<Compute>{copies.data()});
+    }
+  }
+
+  /// The average as layers read it.
+  Parameter rounded_average() const {
+    if constexpr (has_copies) {
+      if (!average_copies_.defined()) average_copies_ = Parameter({averaged_count_});
+      round_into(average_copies_, average_);
+      return average_copies_;
+    } else {
+      return average_;
+    }
+  }
+
   std::vector<ParameterEntry> entries_;
   std::vector<std::shared_ptr<GradSlot<Device>>> slots_;
   std::int64_t averaged_count_ = 0;
   Slab weights_, gradients_, first_moments_, second_moments_, average_;
+  Parameter copies_;                  // undefined where layers read weights_
+  mutable Parameter average_copies_;  // made when somebody asks for it
 };
 
 }  // namespace pixnerd

@@ -26,22 +26,17 @@ namespace pixnerd {
 
 namespace detail {
 
-/// The named tensors of one file; a module, so that it is saved and loaded as one.
+/// One file and what it holds.
 template <class T, class Device>
-struct CheckpointFile {
+struct CheckpointFile : NamedTensors<T, Device> {
   std::string name;
-  std::vector<std::pair<std::string, Tensor<T, Device>>> tensors;
-
-  static void visit(auto& self, auto&& visitor) {
-    for (auto& [name, tensor] : self.tensors) visitor(name, tensor);
-  }
 };
 
 /// The files of a store's checkpoint; their tensors are parts of the slabs.
 template <class Precision, class Device>
 auto checkpoint_files(const ParameterStore<Precision, Device>& store) {
-  CheckpointFile<typename Precision::master, Device> model{"model.safetensors", {}},
-      ema{"ema.safetensors", {}}, optimizer{"optimizer.safetensors", {}};
+  CheckpointFile<typename Precision::master, Device> model{{}, "model.safetensors"},
+      ema{{}, "ema.safetensors"}, optimizer{{}, "optimizer.safetensors"};
   const auto put = [&](auto& file, const std::string& name, const auto& slab, const ParameterEntry& entry) {
     file.tensors.emplace_back(name, store.part(slab, entry));
   };
@@ -116,6 +111,7 @@ TrainState load_checkpoint(const std::string& path, const ParameterStore<Precisi
       copy_into(files[f].tensors[i].second, staged[f].tensors[i].second);
     }
   }
+  store.refresh_copies();
   // The pool would keep what was staged for the whole run.
   staged.clear();
   memory_pool<Device>::instance().trim();

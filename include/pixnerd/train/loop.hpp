@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include <pixnerd/train/checkpoint.hpp>
@@ -55,18 +56,20 @@ inline void prepare_run_folder(const std::string& run, const TrainState& state) 
 ///           [](const StepReport& report) { return true; });
 ///
 /// A run that was interrupted and resumed ends with the same bits as one that was not, whatever the number of
-/// threads. Throws what train_step() and save_checkpoint() throw, and ValueError for an option out of range.
+/// threads. Throws what TrainStepper and save_checkpoint() throw, and ValueError for an option out of range.
 template <class Precision, class Device, class AnOptimizer, class Objective, class NextBatch, class OnStep>
 bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimizer, Objective&& objective,
            NextBatch&& next_batch, const TrainOptions& options, TrainState& state, OnStep&& on_step) {
   using Clock = std::chrono::steady_clock;
   detail::check_train_options(options);
   if (!options.run.empty()) detail::prepare_run_folder(options.run, state);
+  TrainStepper<Precision, Device, AnOptimizer, std::remove_reference_t<Objective>> take_step(
+      store, optimizer, objective, options);
   bool go_on = true;
   while (go_on && state.step < options.steps) {
     const auto start = Clock::now();
     const std::int64_t samples = state.samples;
-    StepReport report = train_step(store, optimizer, objective, next_batch, options, state);
+    StepReport report = take_step(next_batch, state);
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     report.samples_per_second = static_cast<double>(state.samples - samples) / seconds;
     go_on = on_step(std::as_const(report));

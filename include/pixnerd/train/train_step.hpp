@@ -1,14 +1,16 @@
 /// \file
-/// One step of training, whole and in order.
+/// One step of training, whole and in order, written so that a GPU can repeat it from a recording.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/core/replay.hpp>
 #include <pixnerd/flow/flow_matching.hpp>
-#include <pixnerd/optim/clip.hpp>
 #include <pixnerd/optim/grad_norm.hpp>
 #include <pixnerd/optim/optimizer.hpp>
 #include <pixnerd/optim/schedule.hpp>
@@ -34,6 +36,9 @@ struct TrainOptions {
   NoisingOptions noising;
   std::string run;                    ///< folder of the checkpoints; empty: none are saved
   std::int64_t checkpoint_every = 0;  ///< steps between checkpoints; 0: only one at the end
+  /// Whether a GPU records the third step and repeats that from then on. An objective must bear it: see
+  /// TrainStepper.
+  bool capture = true;
 
   /// Learning rate of a step, counted from 1.
   double rate_at(std::int64_t step) const {
@@ -61,68 +66,158 @@ auto flow_matching_objective(const Model& model, const Path& path = {}) {
   };
 }
 
+namespace detail {
+
+/// What explaining a loss that is not finite takes: the images of a micro-batch as they came.
+struct SeenBatch {
+  Tensor<float> images;
+  std::vector<std::int64_t> samples;
+};
+
 /// Throws NonFiniteError with the likeliest reason of a loss that is not finite: weights, images, or neither.
-template <class Precision, class Device, class Batch>
-[[noreturn]] void explain_loss(const ParameterStore<Precision, Device>& store, const Batch& batch,
+template <class Precision, class Device>
+[[noreturn]] void explain_loss(const ParameterStore<Precision, Device>& store, const SeenBatch& batch,
                                double loss, std::int64_t step) {
   check_finite(store, store.weights(), "weight", step);
-  for (std::size_t i = 0; i < batch.samples.size(); ++i) {
-    const auto row = static_cast<std::int64_t>(i);
-    for (const auto value : batch.images.rows(row, row + 1).to_host()) {
-      if (std::isfinite(static_cast<double>(value))) continue;
-      raise<NonFiniteError>(text("step ", step), "finite pixels",
-                            text(value, " in sample ", batch.samples[i]));
-    }
+  const auto each = batch.images.count() / static_cast<std::int64_t>(batch.samples.size());
+  for (std::int64_t i = 0; i < batch.images.count(); ++i) {
+    const float value = batch.images.data()[i];
+    if (std::isfinite(value)) continue;
+    const auto sample = static_cast<std::uint32_t>(batch.samples[static_cast<std::size_t>(i / each)]);
+    raise<NonFiniteError>(text("step ", step), "finite pixels", text(value, " in sample ", sample));
   }
   raise<NonFiniteError>(text("step ", step), "a finite loss",
                         text(loss, ", though weights and images are finite"));
 }
 
-/// One step: gradients of `options.accumulation` batches, their norm, one update of the weights.
+}  // namespace detail
+
+/// Takes steps of training: gradients of `options.accumulation` batches, their norm, one update of the weights.
 ///
-/// `objective(batch)` returns the loss of a TrainingBatch, one element; `next_batch()` a DataBatch. The step
-/// depends on the weights, the data, the options, and `state`, which it advances. Throws NonFiniteError,
-/// naming the step and the parameter, when a loss or a gradient is not finite, and ValueError when the data
-/// do not go on where the state stands; weights and state are then as they were.
+/// `objective(batch)` returns the loss of a TrainingBatch, one element. With options.capture a GPU calls it
+/// three times (and three times more for the batches of a step after the first), and repeats what the last
+/// call asked for from then on: so it must ask for the same operations each time, neither look at numbers on
+/// the GPU nor copy from the host, and not depend on anything else that changes, batch.samples among them. See
+/// Replay. Batches of another shape make it begin anew.
+///
+/// Store, optimizer, objective and options must outlive this.
+template <class Precision, class Device, class AnOptimizer, class Objective>
+class TrainStepper {
+ public:
+  using Store = ParameterStore<Precision, Device>;
+  using T = typename Store::T;
+  static_assert(Optimizer<AnOptimizer, Store>, "an optimizer has update(store, settings), as AdamW has");
+
+  TrainStepper(Store& store, const AnOptimizer& optimizer, Objective& objective, const TrainOptions& options)
+      : store_(store),
+        optimizer_(optimizer),
+        objective_(objective),
+        options_(options),
+        first_(options.capture),
+        later_(options.capture, first_),
+        loss_(Shape{}),
+        losses_({options.accumulation}),
+        record_({GradientRecord::losses + options.accumulation}) {}
+
+  /// One step with batches of `next_batch()`, each a DataBatch. It depends on the weights, the data, the
+  /// options, and `state`, which it advances. Throws NonFiniteError, naming the step and the parameter, when a
+  /// loss or a gradient is not finite, and ValueError when the data do not go on where the state stands;
+  /// weights and state are then as they were.
+  template <class NextBatch>
+  StepReport operator()(NextBatch& next_batch, TrainState& state) {
+    const std::int64_t step = state.step + 1;
+    std::int64_t samples = state.samples;
+    seen_.clear();
+    for (std::int64_t micro = 0; micro < losses_.count(); ++micro) {
+      const auto data = next_batch();
+      if (data.sample_ids.empty() || data.sample_ids.front() != samples) {
+        raise<ValueError>("train step", text("data from sample ", samples, " on"),
+                          data.sample_ids.empty() ? "none" : text("sample ", data.sample_ids.front()));
+      }
+      samples += static_cast<std::int64_t>(data.sample_ids.size());
+      draw(data, state.seed, static_cast<std::uint32_t>(step));
+      (micro == 0 ? first_ : later_)([&] { add_gradients(micro == 0); });
+      copy_into(losses_.rows(micro, micro + 1), loss_.reshape({1}));
+    }
+
+    StepReport report{.step = step, .rate = options_.rate_at(step)};
+    UpdateSettings settings{.step = step, .rate = report.rate, .average_decay = options_.average_decay};
+    measure_gradients(store_, options_.clip_norm, losses_, record_);
+    constexpr auto scale = GradientRecord::scale;
+    if constexpr (OptimizerOnDevice<AnOptimizer, Store>) {
+      optimizer_.update(store_, settings, record_.rows(scale, scale + 1));
+    }
+    const auto record = record_.to_host();  // the only time that the host waits
+    check_and_report(record, report);
+    if constexpr (!OptimizerOnDevice<AnOptimizer, Store>) {
+      settings.gradient_scale = record[scale];
+      optimizer_.update(store_, settings);
+    }
+    seen_.clear();
+    state.step = step;
+    state.samples = samples;
+    return report;
+  }
+
+ private:
+  /// Puts the next batch where the recorded work looks for it.
+  template <class Data>
+  void draw(const Data& data, std::uint64_t seed, std::uint32_t step) {
+    const T* before = batch_.images.data();
+    draw_training_batch(batch_, uploads_, data, options_.noising, seed, step);
+    seen_.push_back({data.images, data.sample_ids});
+    if (batch_.images.data() != before) {
+      first_.reset();
+      later_.reset();
+    }
+  }
+
+  /// Gradients of the batch, and its loss. This is what a GPU repeats.
+  void add_gradients(bool first) {
+    if (first) store_.zero_grad();
+    {
+      Tape tape;
+      const Tensor<T, Device> loss = objective_(std::as_const(batch_));
+      if (loss.count() != 1)
+        raise<ShapeError>("train step", "a loss of one element", text("the shape ", loss.shape()));
+      copy_into(loss_, loss.detach().reshape({}));
+      const double share = 1.0 / static_cast<double>(options_.accumulation);
+      tape.backward(loss, Tensor<T, Device>::full(loss.shape(), static_cast<T>(share)));
+    }
+    store_.complete_gradients();
+  }
+
+  /// Loss and norm of a step; throws when one is not finite.
+  void check_and_report(const std::vector<double>& record, StepReport& report) const {
+    const double share = 1.0 / static_cast<double>(options_.accumulation);
+    for (std::size_t i = 0; i < seen_.size(); ++i) {
+      const double loss = record[GradientRecord::losses + i];
+      if (!std::isfinite(loss)) detail::explain_loss(store_, seen_[i], loss, report.step);
+      report.loss += share * loss;
+    }
+    report.grad_norm = finite_norm(store_, record[GradientRecord::squares], report.step);
+  }
+
+  Store& store_;
+  const AnOptimizer& optimizer_;
+  Objective& objective_;
+  const TrainOptions& options_;
+  Replay<Device> first_,
+      later_;  // the first batch of a step overwrites gradients, the later ones add to them
+  TrainingBatch<T, Device> batch_;
+  BatchUploads<Device> uploads_;
+  Tensor<T, Device> loss_, losses_;  // of a batch, of a step
+  Tensor<double, Device> record_;
+  std::vector<detail::SeenBatch> seen_;
+};
+
+/// One step of a TrainStepper that is made for it, and records nothing.
 template <class Precision, class Device, class AnOptimizer, class Objective, class NextBatch>
 StepReport train_step(ParameterStore<Precision, Device>& store, const AnOptimizer& optimizer,
-                      Objective& objective, NextBatch& next_batch, const TrainOptions& options,
-                      TrainState& state) {
-  static_assert(Optimizer<AnOptimizer, ParameterStore<Precision, Device>>,
-                "an optimizer has update(store, settings), as AdamW has");
-  using T = typename Precision::compute;
-  const std::int64_t step = state.step + 1;
-  std::int64_t samples = state.samples;
-  StepReport report{.step = step, .rate = options.rate_at(step)};
-  store.zero_grad();
-  for (std::int64_t micro = 0; micro < options.accumulation; ++micro) {
-    const auto data = next_batch();
-    if (data.sample_ids.empty() || data.sample_ids.front() != samples) {
-      raise<ValueError>("train step", text("data from sample ", samples, " on"),
-                        data.sample_ids.empty() ? "none" : text("sample ", data.sample_ids.front()));
-    }
-    samples += static_cast<std::int64_t>(data.sample_ids.size());
-    const auto batch =
-        draw_training_batch<T, Device>(data, options.noising, state.seed, static_cast<std::uint32_t>(step));
-
-    Tape tape;
-    const Tensor<T, Device> loss = objective(batch);
-    const double value = static_cast<double>(loss.item());
-    if (!std::isfinite(value)) explain_loss(store, batch, value, step);
-    const double share = 1.0 / static_cast<double>(options.accumulation);
-    tape.backward(loss, Tensor<T, Device>::full(loss.shape(), static_cast<T>(share)));
-    report.loss += share * value;
-  }
-  store.complete_gradients();
-
-  report.grad_norm = grad_norm(store, step);
-  optimizer.update(store, {.step = step,
-                           .rate = report.rate,
-                           .gradient_scale = clip_scale(report.grad_norm, options.clip_norm),
-                           .average_decay = options.average_decay});
-  state.step = step;
-  state.samples = samples;
-  return report;
+                      Objective& objective, NextBatch& next_batch, TrainOptions options, TrainState& state) {
+  options.capture = false;
+  TrainStepper<Precision, Device, AnOptimizer, Objective> stepper(store, optimizer, objective, options);
+  return stepper(next_batch, state);
 }
 
 }  // namespace pixnerd

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <pixnerd/core/upload.hpp>
 #include <pixnerd/flow/time_sampling.hpp>
 #include <pixnerd/ops/random_fill.hpp>
 #include <pixnerd/tensor/tensor.hpp>
@@ -32,26 +33,29 @@ struct NoisingOptions {
 /// A micro-batch as an objective sees it.
 template <class T, class Device>
 struct TrainingBatch {
-  Tensor<T, Device> images;             ///< (B, C, H, W) in [-1, 1]
-  Tensor<std::int64_t, Device> labels;  ///< (B)
-  Tensor<T, Device> noise;              ///< (B, C, H, W), standard normal
-  std::vector<double> times;            ///< B of them, in [0, 1]
-  std::vector<std::uint32_t> samples;   ///< B numbers, for random numbers of the objective's own
+  Tensor<T, Device> images;                      ///< (B, C, H, W) in [-1, 1]
+  Tensor<std::int64_t, Device> labels;           ///< (B)
+  Tensor<T, Device> noise;                       ///< (B, C, H, W), standard normal
+  Tensor<double, Device> times;                  ///< (B), in [0, 1]
+  std::vector<std::uint32_t> samples;            ///< B numbers, for random numbers of the objective's own
+  Tensor<std::uint32_t, Device> sample_numbers;  ///< (B): the same, where the images are
 };
 
-/// Draws labels, noise and times for the samples of `data` in one step.
-/// Throws ShapeError unless there are as many labels and numbers as images, ValueError for an option out of
-/// range.
-template <class T, class Device, DataBatch Data>
-TrainingBatch<T, Device> draw_training_batch(const Data& data, const NoisingOptions& options,
-                                             std::uint64_t seed, std::uint32_t step) {
-  const Tensor<float>& images = data.images;
-  const std::int64_t batch = images.rank() == 4 ? images.size(0) : -1;
-  if (static_cast<std::int64_t>(data.labels.size()) != batch ||
-      data.sample_ids.size() != data.labels.size()) {
+/// The ways of a batch's numbers from the host to where they are needed; kept from batch to batch.
+template <class Device>
+struct BatchUploads {
+  Upload<Device> images, labels, times, samples;
+};
+
+namespace detail {
+
+/// Throws ShapeError or ValueError when a batch cannot be drawn from this.
+inline void check_data_batch(const Shape& images, std::size_t labels, std::size_t sample_ids,
+                             const NoisingOptions& options) {
+  const std::int64_t batch = images.rank() == 4 ? images[0] : -1;
+  if (static_cast<std::int64_t>(labels) != batch || sample_ids != labels) {
     raise<ShapeError>("training batch", "images (B, C, H, W), B labels and B sample numbers",
-                      text("images ", images.shape(), ", ", data.labels.size(), " labels and ",
-                           data.sample_ids.size(), " numbers"));
+                      text("images ", images, ", ", labels, " labels and ", sample_ids, " numbers"));
   }
   if (!(options.label_dropout >= 0 && options.label_dropout <= 1)) {
     raise<ValueError>("training batch", "a label dropout in [0, 1]", text(options.label_dropout));
@@ -59,24 +63,62 @@ TrainingBatch<T, Device> draw_training_batch(const Data& data, const NoisingOpti
   if (options.label_dropout > 0 && options.null_class < 0) {
     raise<ValueError>("training batch", "a null class, for labels are dropped", text(options.null_class));
   }
-  TrainingBatch<T, Device> out;
-  if constexpr (std::same_as<Tensor<T, Device>, Tensor<float>>) {
-    out.images = images;
+}
+
+/// Fills a tensor of the device with numbers of the host, converted where they have another type.
+template <class T, class Device, class From>
+void upload_numbers(Upload<Device>& upload, const Tensor<T, Device>& to, const From* from) {
+  if constexpr (std::same_as<T, From>) {
+    upload(to.data(), from, to.bytes());
   } else {
-    const auto host = images.to_host();
-    out.images = Tensor<T, Device>::from_host(images.shape(), std::vector<T>(host.begin(), host.end()));
+    const std::vector<T> converted(from, from + to.count());
+    upload(to.data(), converted.data(), to.bytes());
+  }
+}
+
+}  // namespace detail
+
+/// Draws labels, noise and times for the samples of `data` in one step. Tensors of `out` that have the right
+/// shape keep their memory, so that work which was recorded once finds the next batch there.
+/// Throws ShapeError unless there are as many labels and numbers as images, ValueError for an option out of
+/// range.
+template <class T, class Device, DataBatch Data>
+void draw_training_batch(TrainingBatch<T, Device>& out, BatchUploads<Device>& uploads, const Data& data,
+                         const NoisingOptions& options, std::uint64_t seed, std::uint32_t step) {
+  const Tensor<float>& images = data.images;
+  detail::check_data_batch(images.shape(), data.labels.size(), data.sample_ids.size(), options);
+  const Shape batch{images.size(0)};
+  if (!out.images.defined() || !(out.images.shape() == images.shape())) {
+    out = {Tensor<T, Device>(images.shape()),
+           Tensor<std::int64_t, Device>(batch),
+           Tensor<T, Device>(images.shape()),
+           Tensor<double, Device>(batch),
+           {},
+           Tensor<std::uint32_t, Device>(batch)};
   }
   // Numbers beyond 2^32 wrap around: the step keeps their random numbers apart.
+  out.samples.clear();
   for (const auto id : data.sample_ids) out.samples.push_back(static_cast<std::uint32_t>(id));
   std::vector<std::int64_t> labels(data.labels);
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const RandomKey key{seed, RandomPurpose::label_dropout, out.samples[i], step};
     if (random_uniform(key) < options.label_dropout) labels[i] = options.null_class;
   }
-  out.labels = Tensor<std::int64_t, Device>::from_host({batch}, labels);
-  out.noise = Tensor<T, Device>(images.shape());
-  fill_normal_per_sample(out.noise, seed, RandomPurpose::noise, out.samples, step);
-  out.times = sample_times(options.times, seed, out.samples, step);
+  const auto times = sample_times(options.times, seed, out.samples, step);
+  detail::upload_numbers(uploads.images, out.images, images.data());
+  detail::upload_numbers(uploads.labels, out.labels, labels.data());
+  detail::upload_numbers(uploads.times, out.times, times.data());
+  detail::upload_numbers(uploads.samples, out.sample_numbers, out.samples.data());
+  fill_normal_per_sample(out.noise, seed, RandomPurpose::noise, out.sample_numbers, step);
+}
+
+/// The same as a new batch.
+template <class T, class Device, DataBatch Data>
+TrainingBatch<T, Device> draw_training_batch(const Data& data, const NoisingOptions& options,
+                                             std::uint64_t seed, std::uint32_t step) {
+  TrainingBatch<T, Device> out;
+  BatchUploads<Device> uploads;
+  draw_training_batch(out, uploads, data, options, seed, step);
   return out;
 }
 

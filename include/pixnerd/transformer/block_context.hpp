@@ -6,7 +6,7 @@
 
 namespace pixnerd {
 
-/// Shared by all blocks of one forward pass; T is the type of the tokens. Blocks read what they need and
+/// Shared by all blocks of one forward pass; T is the type in which blocks compute. Blocks read what they need and
 /// ignore the rest.
 template <class T, class Device>
 struct BlockContext {

@@ -4,6 +4,7 @@
 
 #include <pixnerd/nn/linear.hpp>
 #include <pixnerd/nn/rms_norm.hpp>
+#include <pixnerd/ops/cast.hpp>
 #include <pixnerd/ops/gated_residual.hpp>
 #include <pixnerd/ops/modulate.hpp>
 #include <pixnerd/ops/split.hpp>
@@ -15,12 +16,15 @@ namespace pixnerd {
 /// With (shift_a, scale_a, gate_a, shift_m, scale_m, gate_m) = Linear(D -> 6D)(condition):
 ///   s += gate_a * attention(norm1(s) * (1 + scale_a) + shift_a)
 ///   s += gate_m * mlp(norm2(s) * (1 + scale_m) + shift_m)
-/// s (B, L, D) -> (B, L, D). Norm, Attention and Mlp are any types with the constructors and calls used
-/// below. Source: PixNerd, DiT block.
+/// s (B, L, D) -> (B, L, D). Under Mixed the tokens s that all blocks add to stay float32; what is computed
+/// from them is bfloat16. Norm, Attention and Mlp are any types with the constructors and calls used below; a
+/// norm with a member modulated(x, shift, scale) does its line's shift and scale as well. Source: PixNerd, DiT
+/// block.
 template <class Device, class Precision = Full<float>, class Norm = RmsNorm<Device, Precision>,
           class Attention = SelfAttention<Device, Precision>, class Mlp = SwigluMlp<Device, Precision>>
 struct DitBlock {
   using T = typename Precision::compute;
+  using W = wide_t<T>;
 
   Norm norm1;
   Attention attention;
@@ -35,11 +39,11 @@ struct DitBlock {
         mlp(width, init),
         modulation(width, 6 * width, init) {}
 
-  Tensor<T, Device> operator()(const Tensor<T, Device>& s, const BlockContext<T, Device>& context) const {
+  Tensor<W, Device> operator()(const Tensor<W, Device>& s, const BlockContext<T, Device>& context) const {
     const auto [shift_a, scale_a, gate_a, shift_m, scale_m, gate_m] =
-        split<6>(modulation(context.condition), -1);  // (B, D)
-    const auto h = gated_residual(s, gate_a, attention(modulate(norm1(s), shift_a, scale_a), context));
-    return gated_residual(h, gate_m, mlp(modulate(norm2(h), shift_m, scale_m)));
+        split<6>(modulation(cast<T>(context.condition)), -1);  // (B, D)
+    const auto h = gated_residual(s, gate_a, attention(modulated(norm1, s, shift_a, scale_a), context));
+    return gated_residual(h, gate_m, mlp(modulated(norm2, h, shift_m, scale_m)));
   }
 
   static void visit(auto& self, auto&& visitor) {
@@ -48,6 +52,16 @@ struct DitBlock {
     visitor("norm2", self.norm2);
     visitor("mlp", self.mlp);
     visitor("adaLN_modulation.0", self.modulation);
+  }
+
+ private:
+  static Tensor<T, Device> modulated(const Norm& norm, const Tensor<W, Device>& x,
+                                     const Tensor<T, Device>& shift, const Tensor<T, Device>& scale) {
+    if constexpr (requires { norm.modulated(x, shift, scale); }) {
+      return norm.modulated(x, shift, scale);
+    } else {
+      return modulate(norm(cast<T>(x)), shift, scale);
+    }
   }
 };
 

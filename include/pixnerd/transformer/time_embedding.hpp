@@ -3,16 +3,19 @@
 #pragma once
 
 #include <pixnerd/nn/linear.hpp>
+#include <pixnerd/ops/cast.hpp>
 #include <pixnerd/ops/silu.hpp>
 #include <pixnerd/ops/timestep_features.hpp>
 
 namespace pixnerd {
 
 /// t (B) in [0, 1] -> (B, D): sines and cosines of 128 frequencies down to a period of 10, then Linear, SiLU,
-/// Linear. Source: PixNerd, time embedding.
+/// Linear. Under Mixed the times, their features and the result are float32, the two linear maps bfloat16.
+/// Source: PixNerd, time embedding.
 template <class Device, class Precision = Full<float>>
 struct TimeEmbedding {
   using T = typename Precision::compute;
+  using W = wide_t<T>;
   static constexpr std::int64_t features = 256;
   static constexpr double longest_period = 10;
 
@@ -25,8 +28,8 @@ struct TimeEmbedding {
     second.weight = init.normal<T, Device>({width, width}, 0.02);
   }
 
-  Tensor<T, Device> operator()(const Tensor<T, Device>& t) const {
-    return second(silu(first(timestep_features(t, features, longest_period))));
+  Tensor<W, Device> operator()(const Tensor<W, Device>& t) const {
+    return second.wide(silu(first(cast<T>(timestep_features(t, features, longest_period)))));
   }
 
   static void visit(auto& self, auto&& visitor) {

@@ -79,21 +79,30 @@ inline void copy_async(void* shared, const void* global, bool valid = true) {
       (valid && reinterpret_cast<std::uintptr_t>(global) % 16 != 0)) {
     throw std::runtime_error("emulated kernel: an asynchronous copy off 16 bytes");
   }
-  if (valid) {
-    std::memcpy(shared, global, 16);
-  } else {
-    std::memset(shared, 0, 16);
-  }
+  emulation::current_thread->copies.push_back({shared, valid ? global : nullptr});
 }
-inline void commit_copies() {}
+inline void commit_copies() {
+  auto& thread = *emulation::current_thread;
+  thread.groups.push_back(std::move(thread.copies));
+  thread.copies.clear();
+}
 template <int pending>
-void wait_copies() {}
+void wait_copies() {
+  emulation::wait_copies(pending);
+}
 
 inline float exp2_fast(float x) {
   return std::exp2(x);
 }
 inline float reciprocal_fast(float x) {
   return 1.0f / x;
+}
+
+inline int lane_again() {
+  return static_cast<int>(emulation::current_thread->linear % emulation::lanes);
+}
+inline float reciprocal_root_fast(float x) {
+  return 1.0f / std::sqrt(x);
 }
 
 }  // namespace pixnerd

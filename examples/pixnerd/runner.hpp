@@ -1,0 +1,20 @@
+/// \file
+/// Every command on a device.
+#pragma once
+
+#include "info.hpp"
+#include "sample.hpp"
+#include "train.hpp"
+#include "verify.hpp"
+
+namespace pixnerd::program {
+
+template <class Device>
+struct Runner {
+  int operator()(const TrainCommand& command) const { return train_command<Device>(command); }
+  int operator()(const SampleCommand& command) const { return sample_command<Device>(command); }
+  int operator()(const VerifyCommand& command) const { return verify<Device>(command); }
+  int operator()(const InfoCommand& command) const { return info(command); }
+};
+
+}  // namespace pixnerd::program

@@ -1,0 +1,91 @@
+/// \file
+/// Recording work on the GPU as a graph, and repeating it.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include <pixnerd/core/cuda_memory.cuh>
+#include <pixnerd/core/replay.hpp>
+
+namespace pixnerd {
+
+/// The work allocates from memory of this object's own, also in its first two calls: those leave there what the
+/// recording needs.
+template <>
+class Replay<Cuda> {
+ public:
+  static constexpr bool records = true;
+
+  explicit Replay(bool record = true) : arena_(record ? std::make_shared<CudaArena>() : nullptr) {}
+  Replay(bool record, const Replay& other) : arena_(record ? other.arena_ : nullptr) {}
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
+  ~Replay() { forget(); }
+
+  /// Throws what `work` throws, and CudaError when it asks for what cannot be recorded.
+  template <class Work>
+  void operator()(Work&& work) {
+    if (!arena_) {
+      work();
+      return;
+    }
+    if (graph_ == nullptr) {
+      const CudaArena::Use use(*arena_);
+      if (calls_ < 2) {
+        work();
+        ++calls_;
+        return;
+      }
+      graph_ = record(work);
+    }
+    PIXNERD_CUDA_CHECK("replay", cudaGraphLaunch(graph_, cuda_stream()));
+  }
+
+  void reset() {
+    forget();
+    calls_ = 0;
+  }
+
+ private:
+  template <class Work>
+  static cudaGraphExec_t record(Work& work) {
+    const cudaStream_t stream = cuda_stream();
+    // Other threads may go on with whatever they ask of the GPU.
+    PIXNERD_CUDA_CHECK("replay", cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    cudaGraph_t graph = nullptr;
+    try {
+      work();
+    } catch (...) {
+      (void)cudaStreamEndCapture(stream, &graph);
+      if (graph != nullptr) (void)cudaGraphDestroy(graph);
+      (void)cudaGetLastError();
+      throw;
+    }
+    const cudaError_t ended = cudaStreamEndCapture(stream, &graph);
+    if (ended != cudaSuccess) {
+      (void)cudaGetLastError();
+      raise<CudaError>("replay",
+                       "work that asks only for kernels and copies on the GPU, for it is recorded to be "
+                       "repeated",
+                       text(cudaGetErrorName(ended), ": ", cudaGetErrorString(ended)));
+    }
+    cudaGraphExec_t out = nullptr;
+    const cudaError_t made = cudaGraphInstantiate(&out, graph, 0);
+    (void)cudaGraphDestroy(graph);
+    PIXNERD_CUDA_CHECK("replay", made);
+    return out;
+  }
+
+  void forget() noexcept {
+    if (graph_ == nullptr) return;
+    (void)cudaStreamSynchronize(cuda_stream());  // it may be running
+    (void)cudaGraphExecDestroy(std::exchange(graph_, nullptr));
+  }
+
+  std::shared_ptr<CudaArena> arena_;  // null: nothing is recorded
+  cudaGraphExec_t graph_ = nullptr;
+  int calls_ = 0;
+};
+
+}  // namespace pixnerd

@@ -1,0 +1,47 @@
+/// \file
+/// Running the same work again and again, which a GPU can do from a recording.
+#pragma once
+
+#include <utility>
+
+#include <pixnerd/core/device.hpp>
+
+namespace pixnerd {
+
+/// Runs work that is the same each time but for the contents of fixed memory: `replay(work)` calls work(), or
+/// repeats what an earlier call of it asked the device to do. Each device specializes it.
+///
+/// A GPU runs the first two calls as they are, records the third as a graph, and replays that from then on
+/// without calling `work`. So `work` must ask for the same operations each time, on tensors that live as long
+/// as this object or are made and freed inside, and must neither look at numbers on the device nor copy from
+/// the host: what changes from call to call is put into fixed tensors before. What it leaves on the host, the
+/// last call that was made leaves. The CPU simply calls `work`.
+///
+/// Constructed with false it calls `work` each time on every device. Two of them that never run at once, and
+/// whose work leaves nothing behind in memory of its own, may share that memory.
+template <class Device>
+class Replay {
+  static_assert(sizeof(Device) == 0,
+                "replay has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+class Replay<Cpu> {
+ public:
+  /// Whether calls of `work` are ever left out on this device.
+  static constexpr bool records = false;
+
+  explicit Replay(bool record = true) { (void)record; }
+  /// One that shares the memory of `other`.
+  Replay(bool record, const Replay& other) { (void)record, (void)other; }
+
+  template <class Work>
+  void operator()(Work&& work) {
+    std::forward<Work>(work)();
+  }
+
+  /// Forgets the recording: the tensors that the work uses are other ones from now on.
+  void reset() {}
+};
+
+}  // namespace pixnerd

@@ -1,0 +1,102 @@
+/// \file
+/// Points between noise and data and their velocities, one time for each sample, in one pass over memory.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/core/thread_pool.hpp>
+
+namespace pixnerd {
+
+/// A batch of points between noise and data.
+template <class T, class Device>
+struct FlowSample {
+  Tensor<T, Device> x;          ///< (B, ...): alpha(t) data + sigma(t) noise
+  Tensor<wide_t<T>, Device> t;  ///< (B): the times, for the model
+  Tensor<T, Device> velocity;   ///< (B, ...): alpha'(t) data + sigma'(t) noise, the target
+  Tensor<T, Device> weight;     ///< (B, 1, ...): weights in the loss; undefined where all are 1
+};
+
+template <class Device>
+struct flow_mix_kernel {
+  static_assert(sizeof(Device) == 0,
+                "op flow_mix has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct flow_mix_kernel<Cpu> {
+  static constexpr std::int64_t grain = 16384;
+  static constexpr std::int64_t tile = 512;
+
+  /// Of `batch` samples of `each` elements; out_weight may be null.
+  template <class Path, class Weight, class T>
+  static void run(const Path& path, const Weight& weight, std::int64_t batch, std::int64_t each,
+                  const T* data, const T* noise, const double* times, T* x, T* velocity, wide_t<T>* t,
+                  T* out_weight) {
+    using W = wide_t<T>;
+    for (std::int64_t b = 0; b < batch; ++b) {
+      t[b] = static_cast<W>(times[b]);
+      if (out_weight != nullptr) out_weight[b] = static_cast<T>(static_cast<W>(weight(path(times[b]))));
+    }
+    const std::int64_t blocks = (each + grain - 1) / grain;
+    parallel_for(batch * blocks, [=, &path](std::int64_t index) {
+      const std::int64_t b = index / blocks, first = index % blocks * grain;
+      const std::int64_t last = b * each + std::min(each, first + grain);
+      const auto point = path(times[b]);
+      for (std::int64_t i = b * each + first; i < last; i += tile) {
+        const std::int64_t n = std::min(tile, last - i);
+        mix(n, static_cast<W>(point.alpha), data + i, static_cast<W>(point.sigma), noise + i, x + i);
+        mix(n, static_cast<W>(point.alpha_slope), data + i, static_cast<W>(point.sigma_slope), noise + i,
+            velocity + i);
+      }
+    });
+  }
+
+ private:
+  /// y = a data + s noise. The products are rounded before they are added: loops of their own keep the
+  /// compiler from fusing the two, so that no result depends on its mood.
+  template <class T, class W>
+  static void mix(std::int64_t n, W a, const T* data, W s, const T* noise, T* y) {
+    W of_data[tile], of_noise[tile];
+    for (std::int64_t i = 0; i < n; ++i) of_data[i] = a * static_cast<W>(data[i]);
+    for (std::int64_t i = 0; i < n; ++i) of_noise[i] = s * static_cast<W>(noise[i]);
+    for (std::int64_t i = 0; i < n; ++i) y[i] = static_cast<T>(of_data[i] + of_noise[i]);
+  }
+};
+
+/// Points and velocities of `data` and `noise`, both (B, ...), at `times` (B), which should be in [0, 1].
+///
+/// `path` is a function from time to coefficients (see ProbabilityPath), `weight` one from those to a number;
+/// FlowSample::weight is only made `with_weight`. Both are called on the device, so on a GPU they must be
+/// marked PIXNERD_HOST_DEVICE. Coefficients are computed in float64 and rounded once. There is no gradient.
+/// Throws ShapeError when the shapes do not fit.
+template <class Path, class Weight, class T, class Device>
+FlowSample<T, Device> flow_mix(const Path& path, const Tensor<T, Device>& data,
+                               const Tensor<T, Device>& noise, const Tensor<double, Device>& times,
+                               const Weight& weight, bool with_weight) {
+  if (data.rank() < 1 || !(data.shape() == noise.shape()) || !(times.shape() == Shape{data.size(0)})) {
+    raise<ShapeError>(
+        "flow matching", "data and noise (B, ...) of the same shape and B times",
+        text("data ", data.shape(), ", noise ", noise.shape(), " and ", times.count(), " times"));
+  }
+  if (needs_grad(data, noise)) {
+    raise<ValueError>("flow matching", "data and noise that want no gradient", "one that wants it");
+  }
+  const std::int64_t batch = data.size(0), each = batch == 0 ? 0 : data.count() / batch;
+  FlowSample<T, Device> out{Tensor<T, Device>(data.shape()),
+                            Tensor<wide_t<T>, Device>({batch}),
+                            Tensor<T, Device>(data.shape()),
+                            {}};
+  if (with_weight) {
+    Shape one_per_sample{batch};
+    while (one_per_sample.rank() < data.rank()) one_per_sample.push_back(1);
+    out.weight = Tensor<T, Device>(one_per_sample);
+  }
+  flow_mix_kernel<Device>::run(path, weight, batch, each, data.data(), noise.data(), times.data(),
+                               out.x.data(), out.velocity.data(), out.t.data(), out.weight.data());
+  return out;
+}
+
+}  // namespace pixnerd

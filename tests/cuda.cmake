@@ -1,0 +1,75 @@
+# Tests of the GPU's code. Every tests/cuda/NAME.cu is one test cuda_emulated/NAME, compiled by the C++ compiler and run on
+# the CPU by tests/emulation, and, where nvcc is, one test cuda/NAME, which needs a GPU and is skipped without one.
+file(GLOB cuda_sources CONFIGURE_DEPENDS cuda/*.cu)
+if(NOT "io" IN_LIST pixnerd_usable_components)
+  message(STATUS "pixnerd: left out: tests/cuda/reference*.cu, which need the component io")
+  list(FILTER cuda_sources EXCLUDE REGEX "/reference[^/]*[.]cu$")
+endif()
+
+# Registers each file of the program test_SUITE as the test SUITE/NAME.
+function(pixnerd_add_cuda_tests suite)
+  foreach(source IN LISTS cuda_sources)
+    cmake_path(GET source STEM name)
+    if(name STREQUAL "main")
+      continue()
+    endif()
+    pixnerd_suites_of("${source}" suites)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
+    add_test(NAME ${suite}/${name} COMMAND test_${suite} --run_test=${suites} --log_level=test_suite)
+    set_tests_properties(${suite}/${name} PROPERTIES TIMEOUT 900 SKIP_REGULAR_EXPRESSION "skipped: no CUDA device")
+  endforeach()
+endfunction()
+
+# A C++ file in the build folder that includes a CUDA file, behind further lines.
+function(pixnerd_wrap_cuda_file source out)
+  cmake_path(GET source STEM name)
+  set(wrapper "${CMAKE_CURRENT_BINARY_DIR}/emulated/${name}.cpp")
+  list(JOIN ARGN "\n" lines)
+  file(CONFIGURE OUTPUT "${wrapper}" CONTENT "${lines}\n#include \"${source}\"\n" @ONLY)
+  set(${out} "${wrapper}" PARENT_SCOPE)
+endfunction()
+
+# In emulation: the stand-ins for the CUDA runtime and for what only a GPU has come first among the included folders.
+if(TARGET Boost::context)
+  add_library(pixnerd_emulation_flags INTERFACE)
+  target_include_directories(pixnerd_emulation_flags BEFORE INTERFACE "${CMAKE_CURRENT_SOURCE_DIR}/emulation")
+  target_link_libraries(pixnerd_emulation_flags INTERFACE pixnerd_test_flags Boost::context)
+  # Compiling takes longer than running.
+  target_compile_options(pixnerd_emulation_flags INTERFACE -Wno-unknown-pragmas "$<$<CONFIG:Release>:-O1>")
+
+  set(wrappers "")
+  foreach(source IN LISTS cuda_sources)
+    pixnerd_wrap_cuda_file("${source}" wrapper)
+    list(APPEND wrappers "${wrapper}")
+  endforeach()
+  add_executable(test_cuda_emulated ${wrappers})
+  target_link_libraries(test_cuda_emulated PRIVATE pixnerd_emulation_flags)
+  pixnerd_add_cuda_tests(cuda_emulated)
+  foreach(source IN LISTS cuda_sources)
+    cmake_path(GET source STEM name)
+    if(NOT name STREQUAL "main")
+      set_tests_properties(cuda_emulated/${name} PROPERTIES ENVIRONMENT PIXNERD_TEST_EXACT_MEMORY=1)
+    endif()
+  endforeach()
+
+  pixnerd_wrap_cuda_file("${CMAKE_CURRENT_SOURCE_DIR}/two_units/device.cu" wrapper "#include <pixnerd/pixnerd.cuh>")
+  add_executable(two_units_emulated two_units/host.cpp ${wrapper})
+  target_link_libraries(two_units_emulated PRIVATE pixnerd_emulation_flags)
+  add_test(NAME two_units/emulated COMMAND two_units_emulated)
+else()
+  message(STATUS "pixnerd: left out: the GPU tests in emulation need Boost.Context, which was not found")
+endif()
+
+if(NOT PIXNERD_USES_CUDA)
+  return()
+endif()
+
+# On the GPU.
+add_executable(test_cuda ${cuda_sources})
+target_link_libraries(test_cuda PRIVATE pixnerd_test_flags pixnerd::cuda)
+pixnerd_add_cuda_tests(cuda)
+
+# A file of each compiler in one program: the library's templates must be the same in both.
+add_executable(two_units two_units/host.cpp two_units/device.cu)
+target_link_libraries(two_units PRIVATE pixnerd_test_flags pixnerd::cuda)
+add_test(NAME two_units/nvcc COMMAND two_units)

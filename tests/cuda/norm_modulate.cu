@@ -1,0 +1,108 @@
+#include <pixnerd/ops/norm_modulate.cuh>
+
+#include "devices.cuh"
+
+using namespace pixnerd;
+
+namespace {
+
+const auto normalize = [](const auto& in) { return norm_modulate(in[0], in[1], in[2], in[3]); };
+
+std::vector<Input> inputs(std::int64_t batch, std::int64_t length, std::int64_t width) {
+  return {{{batch, length, width}}, parameter({width}), {{batch, width}}, {{batch, width}}};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(cuda_norm_modulate)
+
+BOOST_AUTO_TEST_CASE(equals_the_cpu) {
+  for (const auto& shape :
+       {Shape{1, 1, 1}, Shape{2, 3, 7}, Shape{0, 2, 8}, Shape{2, 0, 8}, Shape{2, 3, 0}, Shape{1, 0, 8},
+        Shape{5, 13, 8}, Shape{2, 33, 64}, Shape{3, 5, 67}, Shape{1, 30, 16}}) {
+    compare_devices_in_all_types("norm_modulate", inputs(shape[0], shape[1], shape[2]), normalize);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(equals_the_cpu_in_every_layout) {
+  for (const std::int64_t width : {128, 192, 200, 512, 768, 1024, 1152, 1536, 2048, 2056}) {
+    compare_devices<bfloat16>("norm_modulate", inputs(2, 5, width), normalize);
+    compare_devices<float>("norm_modulate", inputs(2, 5, width), normalize);
+  }
+  compare_devices<double>("norm_modulate", inputs(2, 5, 256), normalize);
+}
+
+BOOST_AUTO_TEST_CASE(equals_the_cpu_over_many_blocks) {
+  compare_devices<bfloat16>("norm_modulate", inputs(3, 700, 64), normalize);
+  compare_devices<bfloat16>("norm_modulate", inputs(2, 150, 1152), normalize);
+  compare_devices<float>("norm_modulate", inputs(70, 17, 192), normalize);
+}
+
+BOOST_AUTO_TEST_CASE(inputs_that_want_no_gradient) {
+  for (const std::int64_t width : {37, 64}) {
+    const auto all = inputs(2, 30, width);
+    for (std::size_t wanted = 0; wanted < all.size(); ++wanted) {
+      compare_devices<bfloat16>(text("norm_modulate, gradient of input ", wanted, " alone"), {all[wanted]},
+                                [&]<class In>(const In& in) {
+                                  using Device = typename In::value_type::device_type;
+                                  In x;
+                                  for (std::size_t k = 0; k < all.size(); ++k) {
+                                    const auto values = detail::random_elements<bfloat16>(
+                                        all[k].shape.count(), static_cast<std::uint32_t>(k));
+                                    x.push_back(Tensor<bfloat16, Device>::from_host(all[k].shape, values));
+                                  }
+                                  x[wanted] = in[0];
+                                  return normalize(x);
+                                });
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(one_tensor_in_several_places) {
+  for (const std::int64_t width : {5, 64}) {
+    compare_devices<float>("norm_modulate of one tensor", {{{1, width}}}, [&](const auto& in) {
+      return norm_modulate(in[0].reshape({1, 1, width}), in[0].reshape({width}), in[0], in[0]);
+    });
+    compare_devices<bfloat16>("norm_modulate of one vector",
+                              {{{2, 9, width}}, parameter({width}), {{2, width}}},
+                              [](const auto& in) { return norm_modulate(in[0], in[1], in[2], in[2]); });
+    compare_devices<bfloat16>("norm_modulate of one image's tensor", {{{1, width}}, parameter({width})},
+                              [&](const auto& in) {
+                                return norm_modulate(in[0].reshape({1, 1, width}), in[1], in[0], in[0]);
+                              });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(unaligned_memory) {
+  for (const std::int64_t width : {64, 67, 300}) {
+    compare_unaligned<bfloat16>("norm_modulate", inputs(3, 31, width), normalize);
+    compare_unaligned<float>("norm_modulate", inputs(3, 31, width), normalize);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(rounds_where_the_cpu_does) {
+  for (const std::int64_t width : {64, 1152, 67}) {
+    const Shape shape{2, 8, width}, vectors{2, width};
+    std::vector<std::vector<double>> results;
+    for (const auto rounding : {RmsRounding::before_weight, RmsRounding::after_weight}) {
+      const auto run = [&]<class Device>(Device) {
+        const auto random = [](const Shape& s, std::uint32_t stream) {
+          return Tensor<bfloat16, Device>::from_host(s, detail::random_elements<bfloat16>(s.count(), stream));
+        };
+        return detail::doubles_of(norm_modulate(random(shape, 1), random({width}, 2), random(vectors, 3),
+                                                random(vectors, 4), 1e-6, rounding));
+      };
+      const auto cpu = run(Cpu{}), gpu = run(Cuda{});
+      std::int64_t different = 0;
+      for (std::size_t i = 0; i < cpu.size(); ++i) different += cpu[i] != gpu[i];
+      // Sums in another order move few values over the border between two.
+      BOOST_TEST(different <= shape.count() / 500);
+      results.push_back(gpu);
+    }
+    std::int64_t different = 0;
+    for (std::size_t i = 0; i < results[0].size(); ++i) different += results[0][i] != results[1][i];
+    BOOST_TEST(different >= shape.count() / 20);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
