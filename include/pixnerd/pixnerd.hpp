@@ -5,11 +5,8 @@
 
 #include <pixnerd/autograd/gradcheck.hpp>
 #include <pixnerd/autograd/recompute.hpp>
-<<<<<<< HEAD
 #include <pixnerd/core/torch_random.hpp>
-=======
 #include <pixnerd/core/upload.hpp>
->>>>>>> main
 #include <pixnerd/core/version.hpp>
 #include <pixnerd/field/field_decoder.hpp>
 #include <pixnerd/field/linear_decoder.hpp>
