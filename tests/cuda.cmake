@@ -62,6 +62,18 @@ if(TARGET Boost::context)
   add_executable(two_units_emulated two_units/host.cpp ${wrapper})
   target_link_libraries(two_units_emulated PRIVATE pixnerd_emulation_flags)
   add_test(NAME two_units/emulated COMMAND two_units_emulated)
+
+  # The whole program on an emulated GPU.
+  if(TARGET pixnerd_program)
+    set(program "${PROJECT_SOURCE_DIR}/examples/pixnerd/run_cuda.cu")
+    pixnerd_wrap_cuda_file("${program}" wrapper "#define __CUDACC_VER_MAJOR__ 0" "#define __CUDACC_VER_MINOR__ 0"
+                           "#define __CUDA_ARCH_LIST__ 900")
+    add_executable(pixnerd_emulated $<TARGET_OBJECTS:pixnerd_program> ${wrapper})
+    target_link_libraries(pixnerd_emulated PRIVATE pixnerd_emulation_flags)
+    add_test(NAME programs/emulated_gpu COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/checks/program_on_gpu.sh"
+                                                $<TARGET_FILE:pixnerd_emulated>)
+    set_tests_properties(programs/emulated_gpu PROPERTIES TIMEOUT 900)
+  endif()
 else()
   message(STATUS "pixnerd: left out: the GPU tests in emulation need Boost.Context, which was not found")
 endif()
