@@ -10,7 +10,7 @@ what_stage_is() {
     timing) echo "XL/16 and its parts are timed beside PyTorch" ;;
     memcheck | racecheck | initcheck) echo "compute-sanitizer $1 on the operations" ;;
     curves) echo "training in bfloat16 against float32" ;;
-    units) echo "the library's other tests on that machine" ;;
+    units) echo "the library's other tests, and the program, as far as their libraries are there" ;;
   esac
 }
 

@@ -13,7 +13,7 @@
 #     racecheck    the same: races in shared memory
 #     initcheck    the same: memory read before it is written
 #     curves       training in bfloat16 against float32: the mean loss of 3 seeds
-#     units        the library's other tests, as far as their libraries are there
+#     units        the library's other tests and the program, as far as their libraries are there
 #   --minutes M    begins no stage after M minutes, and stops what still runs half a minute later
 #   --out DIR      copies the status and all logs there
 #
@@ -170,6 +170,13 @@ stage_units() {
   run units ctest --test-dir $build --parallel "$jobs" -E '^(cuda|two_units|programs|compile_budget)/' --output-on-failure
   local status=$?
   tail -n 12 "$logs/units.log"
+  ((status == 0)) || return $status
+  # The program, where it could be built and has images to train on.
+  if [[ -x $build/bin/pixnerd && -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ]]; then
+    run program tests/checks/program_on_gpu.sh "$PWD/$build/bin/pixnerd"
+    status=$?
+    tail -n 5 "$logs/program.log"
+  fi
   return $status
 }
 
