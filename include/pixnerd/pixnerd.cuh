@@ -7,6 +7,7 @@
 #include <pixnerd/core/replay.cuh>
 #include <pixnerd/core/upload.cuh>
 #include <pixnerd/ops/attention.cuh>
+#include <pixnerd/ops/qk_norm_rotary.cuh>
 #include <pixnerd/ops/batched_product.cuh>
 #include <pixnerd/ops/cast.cuh>
 #include <pixnerd/ops/concat.cuh>
