@@ -4,7 +4,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <memory>
 
+#include <pixnerd/core/cuda_memory.cuh>
 #include <pixnerd/ops/cuda_field_tiles.cuh>
 
 namespace pixnerd::detail {
@@ -151,7 +154,7 @@ __device__ inline W* field_scratch_memory(W* global, std::int64_t per_block) {
 
 /// A block takes a patch at a time, its pixels `rows` at a time.
 template <class T, class W>
-__global__ void __launch_bounds__(field_any_threads, 2)
+__global__ void __launch_bounds__(field_any_threads, sizeof(W) == 4 ? 2 : 1)
     field_any_forward_kernel(FieldSizes s, int rows, W* global, std::int64_t per_block, W epsilon, const T* x,
                              const T* theta, const T* norm_weight, T* y) {
   FieldScratch<W> f;

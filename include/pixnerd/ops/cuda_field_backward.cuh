@@ -69,67 +69,66 @@ struct FieldBlock {
     load_matrices(a, second + warp * 16 * stride + k * 16 + rows_first(lane, stride));
   }
 
-  /// Copies 16 pixels and their gradients, of which `valid` exist, to their place in shared memory, the rest of it zero.
-  __device__ void fetch(int tile, int valid, const bfloat16* x, const bfloat16* grad_y) const {
+  /// Divides the columns of the second matrix by their norms.
+  __device__ void normalize_second() const {
+    for_each_packet(hidden, width, [this](int row, int column) {
+      std::uint32_t values[4];
+      load_four(values, second + row * stride + column);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const float2 scale = load_pair(second_scale + column + 2 * i);
+        values[i] = pack_bfloat16(first_bfloat16(values[i]) * std::abs(scale.x),
+                                  second_bfloat16(values[i]) * std::abs(scale.y));
+      }
+      store_four(second + row * stride + column, values);
+    });
+  }
+
+  /// Starts to copy this warp's 16 pixels and their gradients, of which `valid` exist, the rest zero.
+  __device__ void fetch(int valid, const bfloat16* x, const bfloat16* grad_y) const {
     const int lane = lane_again();
 #pragma unroll
     for (int i = lane; i < 16 * packets; i += warp_size) {
       const int row = i / packets, column = i % packets * 8;
-      bfloat16* const to = pixels + (tile * 32 + row) * stride + column;
+      bfloat16* const to = pixels + (warp * 32 + row) * stride + column;
       copy_async(to, x + row * width + column, row < valid);
       copy_async(to + 16 * stride, grad_y + row * width + column, row < valid);
     }
-    commit_copies();
   }
 
-  /// Turns them into operands of the products: pixels divided by their root mean square, gradients times the second
-  /// matrix's factors.
-  __device__ void make_operands(int tile, float epsilon) const {
+  /// One over the root mean square of this warp's pixels; 0 for those that do not exist.
+  __device__ void measure(int valid, float epsilon) const {
     // As many threads a row as the next power of two.
     constexpr int threads = packets <= 2 ? 2 : packets <= 4 ? 4 : packets <= 8 ? 8 : 16;
     const int lane = lane_again(), column = lane % threads * 8;
-    wait_copies<0>();
-    __syncwarp();
-#pragma unroll 1
-    for (int row = lane / threads; row < 16; row += warp_size / threads) {
-      bfloat16* const at = pixels + (tile * 32 + row) * stride + column;
-      std::uint32_t x[4] = {}, g[4] = {};
-      if (column < width) {
-        load_four(x, at);
-        load_four(g, at + 16 * stride);
-      }
+#pragma unroll
+    for (int step = 0; step < 16; step += warp_size / threads) {
+      const int row = step + lane / threads;
+      std::uint32_t x[4] = {};
+      if (column < width) load_four(x, pixels + (warp * 32 + row) * stride + column);
       float square = 0;
 #pragma unroll
       for (int i = 0; i < 4; ++i)
         square += first_bfloat16(x[i]) * first_bfloat16(x[i]) + second_bfloat16(x[i]) * second_bfloat16(x[i]);
-      const float inverse = reciprocal_root_fast(warp_sum<threads>(square) * (1.0f / width) + epsilon);
-      if (column < width) {
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          const float2 scale = load_pair(second_scale + column + 2 * i);
-          x[i] = pack_bfloat16(first_bfloat16(x[i]) * inverse, second_bfloat16(x[i]) * inverse);
-          g[i] = pack_bfloat16(first_bfloat16(g[i]) * std::abs(scale.x),
-                               second_bfloat16(g[i]) * std::abs(scale.y));
-        }
-        store_four(at, x);
-        store_four(at + 16 * stride, g);
-      }
-      if (column == 0) inverse_rms[tile * 16 + row] = inverse;
+      square = warp_sum<threads>(square) * (1.0f / width) + epsilon;
+      if (column == 0) inverse_rms[warp * 16 + row] = row < valid ? reciprocal_root_fast(square) : 0.0f;
     }
   }
 
-  /// From all pixels held, for this warp's hidden units: the hidden layer's gradient, times the first matrix's factors, to
-  /// shared memory; the matrices' gradients, of units x features, added to the sums.
+  /// From all pixels held, for this warp's hidden units: the hidden layer's gradient, times the first matrix's factors and
+  /// over the pixels' root mean square, to shared memory; the normalized matrices' gradients, of units x features, added to
+  /// the sums, that of the first still without the norm's weights. Pixels and their gradients are operands as they are, so
+  /// that nothing rounds them.
   __device__ void hidden_pass(const bfloat16* norm_weight, int tiles, float (&first_sum)[2 * steps][4],
                               float (&second_sum)[2 * steps][4]) const {
     const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2;
-    // Where registers are short, part of the second matrix comes from shared memory again for each tile.
-    constexpr int kept = width % 64 == 0 ? 1 : steps;
+    // Where registers are short, the second matrix comes from shared memory again for each tile.
+    constexpr bool keep_second = width % 64 != 0;
     std::uint32_t left_first[steps][4], left_second[steps][4];
 #pragma unroll
     for (int k = 0; k < steps; ++k) {
       load_first(left_first[k], lane, k);
-      if (k < kept) load_second(left_second[k], lane, k);
+      if constexpr (keep_second) load_second(left_second[k], lane, k);
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const std::uint32_t weight = load_pair(norm_weight + k * 16 + i / 2 * 8 + pair);
@@ -149,16 +148,18 @@ struct FieldBlock {
         load_matrices(right, x + k * 16 + columns_first(lane, stride));
         mma_pair(active[0], active[1], left_first[k], right);
         load_matrices(right, g + k * 16 + columns_first(lane, stride));
-        if (k >= kept) load_second(left_second[k], lane, k);
+        if constexpr (!keep_second) load_second(left_second[k], lane, k);
         mma_pair(slope[0], slope[1], left_second[k], right);
       }
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
+        const float2 inverse = load_pair(inverse_rms + tile * 16 + half * 8 + pair);
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          const float h = active[half][i] * scales[i / 2], gate = field_sigmoid(h);
+          const float factor = scales[i / 2] * (i % 2 == 0 ? inverse.x : inverse.y);
+          const float h = active[half][i] * factor, gate = field_sigmoid(h);
           active[half][i] = h * gate;
-          slope[half][i] *= gate * (1.0f + h * (1.0f - gate)) * scales[i / 2];
+          slope[half][i] *= gate * (1.0f + h * (1.0f - gate)) * factor;
         }
       }
       std::uint32_t left_active[4], left_grad[4];
@@ -179,28 +180,22 @@ struct FieldBlock {
     }
   }
 
-  /// The gradient of 16 pixels, of which `valid` exist, by one warp. Their place in shared memory is used for the pixels
-  /// themselves and their incoming gradients.
-  __device__ void pixel_pass(int tile, int valid, const bfloat16* x, const bfloat16* norm_weight,
-                             const bfloat16* grad_y, GradTarget<bfloat16> grad_x) const {
+  /// The gradient of this warp's pixels, of which `valid` exist. It takes the place of the incoming gradient.
+  __device__ void pixel_pass(int valid, const bfloat16* norm_weight, GradTarget<bfloat16> grad_x) const {
     const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2;
-    bfloat16 *const own = pixels + tile * 32 * stride, *const own_grad = own + 16 * stride;
-    fetch(tile, valid, x, grad_y);
-
+    bfloat16 *const own = pixels + warp * 32 * stride, *const own_grad = own + 16 * stride;
     float sum[2 * steps][4] = {};
 #pragma unroll 2
     for (int unit = 0; unit < hidden; unit += 16) {
       std::uint32_t left[4], right[4];
       load_matrices_transposed(
-          left, grad_hidden + unit * rows_stride + tile * 16 + columns_first(lane, rows_stride));
+          left, grad_hidden + unit * rows_stride + warp * 16 + columns_first(lane, rows_stride));
 #pragma unroll
       for (int k = 0; k < steps; ++k) {
         load_matrices(right, first + k * 16 * hidden_stride + unit + columns_first(lane, hidden_stride));
         mma_pair(sum[2 * k], sum[2 * k + 1], left, right);
       }
     }
-    wait_copies<0>();
-    __syncwarp();
 
     float along[2] = {};
 #pragma unroll
@@ -215,11 +210,10 @@ struct FieldBlock {
             sum[j][2 * half] * first_bfloat16(value) + sum[j][2 * half + 1] * second_bfloat16(value);
       }
     }
-    float inverse[2];
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      inverse[half] = inverse_rms[tile * 16 + group + half * 8];
-      along[half] = warp_sum<4>(along[half]) * inverse[half] * inverse[half] * inverse[half] / width;
+      const float inverse = inverse_rms[warp * 16 + group + half * 8];
+      along[half] = warp_sum<4>(along[half]) * inverse * inverse * (1.0f / width);
     }
 #pragma unroll
     for (int j = 0; j < 2 * steps; ++j) {
@@ -227,10 +221,10 @@ struct FieldBlock {
       for (int half = 0; half < 2; ++half) {
         const int at = (group + half * 8) * stride + j * 8 + pair;
         const std::uint32_t value = load_pair(own + at), grad = load_pair(own_grad + at);
-        store_pair(own_grad + at, pack_bfloat16(first_bfloat16(grad) + sum[j][2 * half] * inverse[half] -
-                                                    first_bfloat16(value) * along[half],
-                                                second_bfloat16(grad) + sum[j][2 * half + 1] * inverse[half] -
-                                                    second_bfloat16(value) * along[half]));
+        store_pair(own_grad + at,
+                   pack_bfloat16(
+                       first_bfloat16(grad) + sum[j][2 * half] - first_bfloat16(value) * along[half],
+                       second_bfloat16(grad) + sum[j][2 * half + 1] - second_bfloat16(value) * along[half]));
       }
     }
     __syncwarp();

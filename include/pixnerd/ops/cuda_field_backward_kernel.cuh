@@ -8,8 +8,8 @@
 namespace pixnerd::detail {
 
 /// Turns the sums of all pixels into the gradients of the generated matrices, in their place in shared memory, and of the
-/// norm's weights, one row of `grad_weights` a patch. With M a generated matrix, s the factors of its columns and G the
-/// gradient of its normalized form times s, that is G - M s^2 (column sums of M G).
+/// norm's weights, one row of `grad_weights` a patch. With N a normalized matrix, s the factors of its columns and G the
+/// gradient of N, that of the generated matrix is s (G - N (column sums of N G)).
 template <int width>
 __device__ inline void field_matrix_gradients(const FieldBlock<width>& block, bool normalize_second,
                                               const bfloat16* norm_weight, float (&first_sum)[width / 8][4],
@@ -73,8 +73,7 @@ __device__ inline void field_matrix_gradients(const FieldBlock<width>& block, bo
     if (column < width) {
       grad_weights[column] = sum;
     } else {
-      float& scale = block.second_scale[column - width];
-      scale = sum * field_projection(normalize_second, scale);
+      partial[column] = normalize_second && block.second_scale[column - width] > 0 ? sum : 0.0f;
     }
   }
   __syncthreads();
@@ -85,11 +84,11 @@ __device__ inline void field_matrix_gradients(const FieldBlock<width>& block, bo
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int column = k * 16 + i / 2 * 8 + pair;
-      const float2 along_column = load_pair(block.second_scale + column);
+      const float2 scale = load_pair(block.second_scale + column), sums = load_pair(partial + width + column);
       const float* const sum = second_sum[2 * k + i / 2] + i % 2 * 2;
       store_pair(block.second + (unit + i % 2 * 8) * stride + column,
-                 pack_bfloat16(sum[0] - first_bfloat16(second[i]) * along_column.x,
-                               sum[1] - second_bfloat16(second[i]) * along_column.y));
+                 pack_bfloat16(std::abs(scale.x) * (sum[0] - first_bfloat16(second[i]) * sums.x),
+                               std::abs(scale.y) * (sum[1] - second_bfloat16(second[i]) * sums.y)));
     }
   }
   __syncwarp();
@@ -109,41 +108,44 @@ __global__ void __launch_bounds__(2 * field_backward_most_hidden(width), 1)
   const FieldBlock<width> block(static_cast<int>(s.hidden), rows);
   const std::int64_t patch = blockIdx.x, features = patch * s.pixels * width;
   const std::int64_t weights = patch * 2 * width * s.hidden;
-  const int warps = static_cast<int>(blockDim.x) / warp_size;
   x += features;
   grad_y += features;
   if (grad_x.data != nullptr) grad_x.data += features;
 
+  const int pixels = static_cast<int>(s.pixels);
+  const auto fetch = [&](int pixel) {
+    const int own = pixel + block.warp * 16;
+    if (block.warp * 16 < rows && own < pixels)
+      block.fetch(pixels - own, x + own * width, grad_y + own * width);
+    commit_copies();
+  };
+
   copy_matrix_async(block.first, block.hidden_stride, theta + weights, width, block.hidden);
   copy_matrix_async(block.second, stride, theta + weights + width * s.hidden, block.hidden, width);
   commit_copies();
-  wait_copies<0>();
+  fetch(0);
+  wait_copies<1>();
   __syncthreads();
   both_column_scales(s, block.first_scale, block.first, block.second_scale, block.second);
   __syncthreads();
+  if (s.normalize_second) block.normalize_second();
 
   float first_sum[width / 8][4] = {}, second_sum[width / 8][4] = {};
-  const int pixels = static_cast<int>(s.pixels);
 #pragma unroll 1
   for (int pixel = 0; pixel < pixels; pixel += rows) {
     const int left = pixels - pixel, tiles = left < rows ? (left + 15) / 16 : rows / 16;
-    // A warp fetches the pixels that it finishes, so it may do so while others finish theirs.
-#pragma unroll 1
-    for (int tile = block.warp; tile < tiles; tile += warps) {
-      const int at = (pixel + tile * 16) * width;
-      block.fetch(tile, left - tile * 16, x + at, grad_y + at);
-      block.make_operands(tile, epsilon);
-    }
+    wait_copies<0>();
+    __syncwarp();
+    if (block.warp < tiles) block.measure(left - block.warp * 16, epsilon);
     __syncthreads();
     block.hidden_pass(norm_weight, tiles, first_sum, second_sum);
     __syncthreads();
-    if (grad_x.data == nullptr) continue;
-#pragma unroll 1
-    for (int tile = block.warp; tile < tiles; tile += warps) {
-      const int at = (pixel + tile * 16) * width;
-      block.pixel_pass(tile, left - tile * 16, x + at, norm_weight, grad_y + at,
-                       {grad_x.data + at, grad_x.add});
+    if (grad_x.data != nullptr && block.warp < tiles) {
+      const int own = pixel + block.warp * 16;
+      block.pixel_pass(pixels - own, norm_weight, {grad_x.data + own * width, grad_x.add});
     }
+    // A warp fetches the pixels that it finishes, so it may do so while others finish theirs.
+    fetch(pixel + rows);
   }
   if (grad_weights == nullptr) return;
   __syncthreads();

@@ -1,10 +1,11 @@
 /// \file
 /// What the tensor-core kernels of the neural field share: matrices in shared memory, their columns' norms, fragments.
 ///
-/// The generated matrices are multiplied as they are; the factors 1 / norm of their columns go to the float32 results, so
-/// normalizing them rounds nothing.
+/// Each rounding of an operand to bfloat16 costs accuracy, so factors go to the float32 results where they can: those of
+/// columns, 1 / norm, to what the generated matrices give as they are; in backward those of pixels, too.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include <pixnerd/core/cuda_launch.cuh>

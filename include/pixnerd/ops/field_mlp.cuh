@@ -2,7 +2,9 @@
 /// The neural field of a patch on the GPU.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+#include <type_traits>
 
 #include <pixnerd/ops/cuda_field_any_backward.cuh>
 #include <pixnerd/ops/cuda_field_backward_kernel.cuh>
