@@ -68,12 +68,12 @@ __global__ void cosine_similarity_backward(std::int64_t rows, std::int64_t units
     load_wide<width>(x + i, a);
     load_wide<width>(y + i, b);
     // Both may be one tensor's: one after the other.
-    if (grad_x) {
+    if (grad_x.data != nullptr) {
 #pragma unroll
       for (int j = 0; j < width; ++j) grad[j] = across * b[j] - own_x * a[j];
       put_wide<width>(grad_x, i, grad);
     }
-    if (grad_y) {
+    if (grad_y.data != nullptr) {
 #pragma unroll
       for (int j = 0; j < width; ++j) grad[j] = across * a[j] - own_y * b[j];
       put_wide<width>(grad_y, i, grad);

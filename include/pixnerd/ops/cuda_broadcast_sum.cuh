@@ -14,6 +14,10 @@ namespace detail {
 
 inline constexpr int sum_threads = 256;
 
+/// Blocks on a multiprocessor that a kernel leaves registers for; sums in float64 need more than the others.
+template <class A>
+inline constexpr int sum_blocks = sizeof(A) == 8 ? 3 : 4;
+
 /// Sums over threadIdx.y, a power of two, in a block of at most 256 threads; every thread gets them. All threads must
 /// call it.
 template <int width, class A>
@@ -79,7 +83,7 @@ struct SumInput {
 
 /// The innermost loop is kept. Threads of a warp take neighboring columns, those along y every blockDim.y-th row.
 template <int width, class A, class I, class T, class Formula>
-__global__ void __launch_bounds__(sum_threads, 4)
+__global__ void __launch_bounds__(sum_threads, sum_blocks<A>)
     column_sums_kernel(SumInput<I> in, std::int64_t tiles, SumOutput<A, T> out, Formula formula) {
   const auto [rest, tile] = divide(blockIdx.x, tiles);
   const auto [outer, chunk] = divide(rest, in.chunks);
@@ -110,7 +114,7 @@ __global__ void __launch_bounds__(sum_threads, 4)
 
 /// The innermost loop is summed. Threads along x take neighboring pieces of one sum, those along y different sums.
 template <int width, class A, class I, class T, class Formula>
-__global__ void __launch_bounds__(sum_threads, 4)
+__global__ void __launch_bounds__(sum_threads, sum_blocks<A>)
     row_sums_kernel(SumInput<I> in, std::int64_t count, SumOutput<A, T> out, Formula formula) {
   const auto [group, chunk] = divide(blockIdx.x, in.chunks);
   const std::int64_t i = group * blockDim.y + threadIdx.y, units = in.inner / width;

@@ -60,13 +60,13 @@ __global__ void mean_squared_error_backward(std::int64_t count, std::int64_t uni
   load_wide<width>(prediction + index * width, p);
   load_wide<width>(target + index * width, t);
   // Both may be one tensor's: one after the other.
-  if (grad_p) {
+  if (grad_p.data != nullptr) {
     W grad[width];
 #pragma unroll
     for (int j = 0; j < width; ++j) grad[j] = slope * (p[j] - t[j]);
     put_wide<width>(grad_p, index * width, grad);
   }
-  if (grad_t) {
+  if (grad_t.data != nullptr) {
     W grad[width];
 #pragma unroll
     for (int j = 0; j < width; ++j) grad[j] = slope * (t[j] - p[j]);
