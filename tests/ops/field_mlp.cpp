@@ -105,8 +105,8 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
 
 BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
   for (const bool normalize_second : {false, true}) {
-    check_bfloat16([=](const auto& in) { return field_mlp(in[0], in[1], in[2], normalize_second); },
-                   {{5, 16, 8}, {5, 2 * 8 * 16}, {8}}, {2});
+    check_bfloat16([=](const auto& in) { return field_mlp(in[0], in[1], widened(in[2]), normalize_second); },
+                   {{5, 16, 8}, {5, 2 * 8 * 16}, {8}});
   }
 }
 
