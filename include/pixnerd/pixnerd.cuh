@@ -7,7 +7,6 @@
 #include <pixnerd/core/replay.cuh>
 #include <pixnerd/core/upload.cuh>
 #include <pixnerd/ops/attention.cuh>
-#include <pixnerd/ops/qk_norm_rotary.cuh>
 #include <pixnerd/ops/batched_product.cuh>
 #include <pixnerd/ops/cast.cuh>
 #include <pixnerd/ops/concat.cuh>
@@ -24,6 +23,7 @@
 #include <pixnerd/ops/normalize_columns.cuh>
 #include <pixnerd/ops/patchify.cuh>
 #include <pixnerd/ops/pixel_embedding.cuh>
+#include <pixnerd/ops/qk_norm_rotary.cuh>
 #include <pixnerd/ops/random_fill.cuh>
 #include <pixnerd/ops/reduce.cuh>
 #include <pixnerd/ops/rms_norm.cuh>
