@@ -107,11 +107,14 @@ BOOST_AUTO_TEST_CASE(addresses_off_16_bytes) {
 
 BOOST_AUTO_TEST_CASE(large_scores) {
   for (const std::int64_t width : {24, 72}) {
-    // Scores are normal, times the factor: up to about +-80.
-    const auto of_large = [](const auto& in) { return attention(scaled(in[0], 20), in[1], in[2]); };
-    compare_devices<bfloat16>("attention of large scores", inputs(2, 100, 130, 2, width), of_large);
-    compare_devices<float>("attention of large scores", inputs(1, 33, 65, 2, width), of_large);
-    compare_devices<double>("attention of large scores", inputs(1, 33, 65, 2, width), of_large);
+    // Scores are normal, times the factor: up to about +-80. In float32, half of it: there the rounding of scores alone
+    // would make most of the tolerance.
+    const auto of_large = [](float factor) {
+      return [factor](const auto& in) { return attention(scaled(in[0], factor), in[1], in[2]); };
+    };
+    compare_devices<bfloat16>("attention of large scores", inputs(2, 100, 130, 2, width), of_large(20));
+    compare_devices<float>("attention of large scores", inputs(1, 33, 65, 2, width), of_large(10));
+    compare_devices<double>("attention of large scores", inputs(1, 33, 65, 2, width), of_large(20));
   }
 }
 

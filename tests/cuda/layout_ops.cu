@@ -19,6 +19,16 @@ auto lookup(std::vector<std::int64_t> indices) {
   };
 }
 
+/// x at an address that is no multiple of 16 bytes, with its gradient.
+template <class T, class Device>
+Tensor<T, Device> one_later(const Tensor<T, Device>& x) {
+  auto values = x.to_host();
+  values.insert(values.begin(), T());
+  auto out = Tensor<T, Device>::from_host({x.count() + 1}, values).rows(1, x.count() + 1).reshape(x.shape());
+  out.set_slot(x.slot());
+  return out;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(cuda_layout_ops)
@@ -46,6 +56,16 @@ BOOST_AUTO_TEST_CASE(cutting) {
     });
   }
   compare_in_float_and_bfloat16("split", {{{4, 3, 5}}}, [](const auto& in) { return split<2>(in[0], 0)[1]; });
+  // Every part, each with another gradient, of a whole at any address.
+  for (const std::int64_t width : {3, 48, 80}) {
+    for (const std::int64_t first : {0, 1}) {
+      compare_in_float_and_bfloat16("split", {{{5, 6 * width}}, {{5, width}}}, [=](const auto& in) {
+        const auto whole = first == 0 ? in[0] : one_later(in[0]);
+        const auto [a, b, c, d, e, f] = split<6>(whole, 1);
+        return a * in[1] + b * c + d * e * in[1] + f;
+      });
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(patches) {

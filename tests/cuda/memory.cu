@@ -98,6 +98,25 @@ BOOST_AUTO_TEST_CASE(little_is_wasted) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(large_blocks_waste_less_than_a_page) {
+  const WithCache cache;
+  const auto before = pool().statistics().in_use;
+  for (const std::size_t bytes :
+       {(std::size_t{16} << 20) + 1, (std::size_t{54} << 20), (std::size_t{700} << 20) + 5}) {
+    const auto block = allocate_bytes<Cuda>(bytes);
+    BOOST_TEST(pool().statistics().in_use - before < bytes + (std::size_t{2} << 20));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_arena_leaves_no_unused_memory_beside_it) {
+  const WithCache cache;
+  const auto before = pool().statistics().held;
+  (void)allocate_bytes<Cuda>(1 << 20);
+  BOOST_TEST(pool().statistics().held > before);
+  const CudaArena arena;
+  BOOST_TEST(pool().statistics().held == before);
+}
+
 BOOST_AUTO_TEST_CASE(without_the_cache_sizes_are_exact_and_nothing_is_kept) {
   const WithCache cache;
   pool().set_caching(false);

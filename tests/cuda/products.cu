@@ -155,6 +155,16 @@ BOOST_AUTO_TEST_CASE(linear_of_few_outputs_over_many_rows_equals_the_cpu) {
   check_linear<bfloat16>({5000, 64, 5}, true);  // one output too many
 }
 
+BOOST_AUTO_TEST_CASE(linear_with_a_wide_result_equals_the_cpu) {
+  for (const LinearSizes& s : {LinearSizes{1, 1, 1}, {5, 16, 24}, {1500, 64, 3}}) {
+    const std::vector<Input> inputs{{{s.rows, s.in}}, parameter({s.out, s.in}), parameter({s.out})};
+    compare_devices_in_all_types("wide_linear", inputs,
+                                 [](const auto& in) { return wide_linear(in[0], in[1], in[2]); });
+    compare_devices<bfloat16>("wide_linear", inputs,
+                              [](const auto& in) { return wide_linear(in[0], in[1]); });
+  }
+}
+
 BOOST_AUTO_TEST_CASE(linear_of_a_tensor_with_itself) {
   compare_devices<float>("linear", {{{9, 9}}}, [](const auto& in) { return linear(in[0], in[0]); });
   compare_devices<double>("linear", {{{1, 9}}}, [](const auto& in) {
@@ -282,6 +292,13 @@ BOOST_AUTO_TEST_CASE(batched_product_equals_the_cpu) {
   check(2, 130, 67, 65);
   compare_devices<float>("batched_product", {{{3, 5, 5}}},
                          [](const auto& in) { return batched_product(in[0], in[0]); });
+}
+
+BOOST_AUTO_TEST_CASE(linear_with_a_wide_result) {
+  for (const LinearSizes& s : {LinearSizes{7, 16, 24}, LinearSizes{1500, 8, 3}}) {
+    compare_devices<bfloat16>("wide linear", {{{s.rows, s.in}}, parameter({s.out, s.in}), parameter({s.out})},
+                              [](const auto& in) { return wide_linear(in[0], in[1], in[2]); });
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,7 @@
 #include "compare.cuh"
 
+#include <cstdlib>
+
 #include <pixnerd/core/replay.cuh>
 #include <pixnerd/core/upload.cuh>
 
@@ -47,6 +49,24 @@ BOOST_AUTO_TEST_CASE(repeats_what_the_third_call_asked_for) {
     replay([&] { copy_into(y, silu(silu(other))); });
     check_near(y, expected(7));
   }
+}
+
+BOOST_AUTO_TEST_CASE(memory_may_go_back_to_the_system_meanwhile) {
+  const auto x = numbers(1), y = numbers(0);
+  std::vector<std::shared_ptr<std::byte>> others(3);
+  for (auto& other : others) other = allocate_bytes<Cuda>(1000);
+  auto& pool = memory_pool<Cuda>::instance();
+  pool.set_caching(false);
+  Replay<Cuda> replay;
+  for (int i = 0; i < 5; ++i) {
+    replay([&] {
+      copy_into(y, silu(silu(x)));
+      others.pop_back();
+    });
+  }
+  pool.set_caching(std::getenv("PIXNERD_TEST_EXACT_MEMORY") == nullptr);
+  BOOST_TEST(others.empty());
+  check_near(y, expected(1));
 }
 
 BOOST_AUTO_TEST_CASE(calls_each_time_when_told_not_to_record) {

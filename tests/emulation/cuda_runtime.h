@@ -278,6 +278,10 @@ inline cudaError_t cudaFree(void* memory) {
   auto& gpu = emulation::Gpu::instance();
   const std::lock_guard lock(gpu.mutex);
   if (memory == nullptr) return cudaSuccess;
+  if (gpu.stream.captured && gpu.stream.mode != cudaStreamCaptureModeRelaxed) {
+    gpu.stream.invalid = true;
+    return gpu.fail(cudaErrorStreamCaptureUnsupported);
+  }
   const auto found = gpu.allocations.find(memory);
   if (found == gpu.allocations.end()) return gpu.fail(cudaErrorInvalidValue);
   const auto* end = static_cast<unsigned char*>(memory) + found->second;

@@ -12,7 +12,6 @@
 #include <span>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include <pixnerd/core/cuda_launch.cuh>
 #include <pixnerd/core/memory.hpp>
@@ -29,7 +28,7 @@ struct memory_pool<Cuda> {
   }
 
   void* allocate(std::size_t bytes) {
-    const cudaStream_t stream = cuda_stream();
+    (void)cuda_stream();  // binds this thread to the GPU
     const std::lock_guard lock(mutex_);
     const std::size_t size = caching_ ? block_size(bytes) : bytes;
     auto& free = free_[arena_];
@@ -40,10 +39,9 @@ struct memory_pool<Cuda> {
       memory = found->second;
       free.erase(found);
     } else {
-      memory = allocate_from_system(bytes, size, stream);
+      memory = allocate_from_system(bytes, size);
     }
-    const std::size_t taken = blocks_.at(memory).size;
-    statistics_.in_use += taken;
+    statistics_.in_use += blocks_.at(memory).size;
     statistics_.peak = std::max(statistics_.peak, statistics_.in_use);
     return memory;
   }
@@ -98,29 +96,35 @@ struct memory_pool<Cuda> {
   };
   using Blocks = std::unordered_map<void*, Block>;
 
-  /// Rounds up to an eighth of the next lower power of two, at least 512 bytes, so that close sizes share blocks.
+  /// Rounds up to an eighth of the next lower power of two, from 512 bytes to a page of the GPU, so that close sizes share
+  /// blocks.
   static std::size_t block_size(std::size_t bytes) {
+    constexpr std::size_t page = std::size_t{2} << 20;
     std::size_t step = 512;
-    while (step * 16 <= bytes) step *= 2;
+    while (step < page && step * 16 <= bytes) step *= 2;
     return (bytes + step - 1) / step * step;
   }
 
-  void* allocate_from_system(std::size_t bytes, std::size_t size, cudaStream_t stream) {
-    // Allowed while other work is captured: a graph's memory is its arena's.
+  /// Asks the system though work may be captured: a graph's memory is its arena's.
+  template <class Call>
+  static cudaError_t while_capturing(Call call) {
     auto mode = cudaStreamCaptureModeRelaxed;
-    PIXNERD_CUDA_CHECK("cuda memory", cudaThreadExchangeStreamCaptureMode(&mode));
+    (void)cudaThreadExchangeStreamCaptureMode(&mode);
+    const cudaError_t error = call();
+    (void)cudaThreadExchangeStreamCaptureMode(&mode);
+    return error;
+  }
+
+  void* allocate_from_system(std::size_t bytes, std::size_t size) {
     void* memory = nullptr;
-    cudaError_t error = cudaMalloc(&memory, size);
+    const auto ask = [&] { return cudaMalloc(&memory, size); };
+    cudaError_t error = while_capturing(ask);
     if (error == cudaErrorMemoryAllocation) {
       (void)cudaGetLastError();
-      cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-      if (cudaStreamIsCapturing(stream, &status) == cudaSuccess && status == cudaStreamCaptureStatusNone) {
-        (void)cudaStreamSynchronize(stream);
-      }
+      if (!cuda_is_capturing()) (void)cudaStreamSynchronize(cuda_stream());
       release_free_blocks(0);
-      error = cudaMalloc(&memory, size);
+      error = while_capturing(ask);
     }
-    (void)cudaThreadExchangeStreamCaptureMode(&mode);
     if (error == cudaErrorMemoryAllocation) {
       (void)cudaGetLastError();
       std::size_t free = 0, total = 0;
@@ -142,7 +146,7 @@ struct memory_pool<Cuda> {
   }
 
   void release(Blocks::iterator block) {
-    (void)cudaFree(block->first);
+    (void)while_capturing([&] { return cudaFree(block->first); });
     statistics_.held -= block->second.size;
     blocks_.erase(block);
   }
@@ -169,6 +173,7 @@ class CudaArena {
   CudaArena() {
     auto& pool = memory_pool<Cuda>::instance();
     const std::lock_guard lock(pool.mutex_);
+    pool.release_free_blocks(0);  // nobody but the arena will grow now
     id_ = ++pool.arenas_;
     pool.free_[id_];
   }
@@ -223,12 +228,13 @@ struct memory_transfer<Cuda> {
     launch("fill", detail::fill_kernel<T>, blocks_for(count, 256), 256, 0, to, count, value);
   }
 
-  /// The host memory may be changed as soon as this returns.
+  /// The host memory may be changed as soon as this returns. Waits, since some GPUs read any host memory by themselves.
   static void from_host(void* to, const void* from, std::size_t bytes) {
     if (bytes == 0) return;
     check_not_capturing("copy from the host");
     PIXNERD_CUDA_CHECK("copy from the host",
                        cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, cuda_stream()));
+    cuda_synchronize("copy from the host");
   }
 
   /// Waits for all work before it.

@@ -2,6 +2,7 @@
 /// Scaled dot-product attention on the GPU: never stores scores, adds nothing atomically.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include <pixnerd/ops/attention.hpp>
@@ -52,6 +53,9 @@ struct attention_kernel<Cuda> {
   static void check(const AttentionSizes& s) {
     if (s.width > 256)
       raise<ShapeError>("attention", "heads of a width up to 256 on the GPU", text("a width of ", s.width));
+    if (std::max({s.queries, s.keys, s.heads * s.width}) > 0x7fffffff)
+      raise<ShapeError>("attention", "fewer than 2^31 queries, keys and features",
+                        text(s.queries, ", ", s.keys, " and ", s.heads * s.width));
   }
 
   template <class... Pointers>

@@ -19,30 +19,28 @@ namespace detail {
 /// Everything is computed transposed, so that p and grad_s are left factors without leaving their registers. Gradients of
 /// values are put before those of keys.
 template <class Tile>
-__global__ void __launch_bounds__(tile_threads, Tile::units <= 9 ? 3 : 2)
+__global__ void __launch_bounds__(tile_threads, Tile::key_blocks)
     attention_backward_keys(AttentionSizes s, const bfloat16* all_q, const bfloat16* all_k,
                             const bfloat16* all_v, const bfloat16* all_grad_y, const float* log_sums,
                             const float* row_dots, GradTarget<bfloat16> grad_k, GradTarget<bfloat16> grad_v) {
   constexpr int rows = 32, elements = Tile::template elements<rows>,
                 key_elements = Tile::template elements<tile_rows>;
-  // Where registers would cost a block on the multiprocessor, or do not suffice, shared memory is read again.
-  using Keys = std::conditional_t<Tile::units <= 10, RowsInRegisters<Tile>, RowsInShared<Tile>>;
-  using Values = std::conditional_t<Tile::units <= 6, RowsInRegisters<Tile>, RowsInShared<Tile>>;
+  // Keys and values in registers would cost wider heads a block on the multiprocessor.
+  using Left = std::conditional_t<Tile::units <= 6, RowsInRegisters<Tile>, RowsInShared<Tile>>;
   auto* const shared_k = dynamic_shared<bfloat16>();
   bfloat16* const shared_v = shared_k + key_elements;
   bfloat16* const shared_q = shared_v + key_elements;                           // two tiles
   bfloat16* const shared_g = shared_q + 2 * elements;                           // two tiles
   auto* const shared_rows = reinterpret_cast<float*>(shared_g + 2 * elements);  // log_sums, row_dots; twice
   const int thread = static_cast<int>(threadIdx.x), warp = thread / warp_size, lane = thread % warp_size;
-  const std::int64_t key_tiles = (s.keys + tile_rows - 1) / tile_rows;
-  const std::int64_t image_head = blockIdx.x / key_tiles;
-  const int first = static_cast<int>(blockIdx.x % key_tiles) * tile_rows;
-  const HeadRows<const bfloat16> q(all_q, image_head, s, s.queries), k(all_k, image_head, s, s.keys),
-      v(all_v, image_head, s, s.keys), g(all_grad_y, image_head, s, s.queries);
+  const TilePlace place(s.keys);
+  const int first = place.first;
+  const HeadRows<const bfloat16> q(all_q, place, s, s.queries), k(all_k, place, s, s.keys),
+      v(all_v, place, s, s.keys), g(all_grad_y, place, s, s.queries);
   // What each thread of two warps keeps of one query. Where there is none, every probability is to be 0.
   const auto row_value = [&](int query) {
     const bool valid = query + lane < q.rows;
-    const std::int64_t at = image_head * s.queries + query + lane;
+    const std::int64_t at = place.image_head * s.queries + query + lane;
     if (warp == 0) return valid ? log_sums[at] * log2_of_e : INFINITY;
     return valid && warp == 1 ? row_dots[at] : 0.0f;
   };
@@ -55,10 +53,9 @@ __global__ void __launch_bounds__(tile_threads, Tile::units <= 9 ? 3 : 2)
   if (warp < 2) shared_rows[thread] = row_value(0);
   wait_copies<0>();
   __syncthreads();
-  const Keys left_k(shared_k + warp * 16 * Tile::pitch);
-  const Values left_v(shared_v + warp * 16 * Tile::pitch);
+  const Left left_k(shared_k + warp * 16 * Tile::pitch), left_v(shared_v + warp * 16 * Tile::pitch);
 
-  const float scale = 1.0f / std::sqrt(static_cast<float>(s.width)), slope = scale * log2_of_e;
+  const float slope = log2_of_e / std::sqrt(static_cast<float>(s.width));
   float sum_k[Tile::units][4], sum_v[Tile::units][4];
 #pragma unroll
   for (int u = 0; u < Tile::units; ++u) {
@@ -102,11 +99,12 @@ __global__ void __launch_bounds__(tile_threads, Tile::units <= 9 ? 3 : 2)
   __syncthreads();
   bfloat16* const own = shared_k + warp * 16 * Tile::pitch;
   if (grad_v.data != nullptr) {
-    store_tile<Tile>(sum_v, {1.0f, 1.0f}, own, HeadRows<bfloat16>(grad_v.data, image_head, s, s.keys),
-                     grad_v.add, first + warp * 16);
+    store_tile<Tile>(sum_v, {1.0f, 1.0f}, own, HeadRows<bfloat16>(grad_v.data, place, s, s.keys), grad_v.add,
+                     first + warp * 16);
   }
   if (grad_k.data != nullptr) {
-    store_tile<Tile>(sum_k, {scale, scale}, own, HeadRows<bfloat16>(grad_k.data, image_head, s, s.keys),
+    const float scale = slope / log2_of_e;
+    store_tile<Tile>(sum_k, {scale, scale}, own, HeadRows<bfloat16>(grad_k.data, place, s, s.keys),
                      grad_k.add, first + warp * 16);
   }
 }
@@ -114,9 +112,7 @@ __global__ void __launch_bounds__(tile_threads, Tile::units <= 9 ? 3 : 2)
 /// Queries and rows of grad_y stay in registers, a warp having 16 of them; tiles of 64 keys and values are copied one
 /// ahead. Puts grad_q, or, with only_dots, row_dots.
 template <class Tile, bool only_dots>
-__global__ void __launch_bounds__(tile_threads, Tile::units > 10 ? 2
-                                                : only_dots      ? 4
-                                                                 : 3)
+__global__ void __launch_bounds__(tile_threads, only_dots ? Tile::dot_blocks : Tile::query_blocks)
     attention_backward_queries(AttentionSizes s, const bfloat16* all_q, const bfloat16* all_k,
                                const bfloat16* all_v, const bfloat16* all_grad_y, const float* log_sums,
                                float* row_dots, GradTarget<bfloat16> grad_q) {
@@ -125,11 +121,10 @@ __global__ void __launch_bounds__(tile_threads, Tile::units > 10 ? 2
   bfloat16* const shared_v = shared_k + 2 * elements;
   const int warp = static_cast<int>(threadIdx.x) / warp_size,
             lane = static_cast<int>(threadIdx.x) % warp_size;
-  const std::int64_t query_tiles = (s.queries + tile_rows - 1) / tile_rows;
-  const std::int64_t image_head = blockIdx.x / query_tiles;
-  const int first = static_cast<int>(blockIdx.x % query_tiles) * tile_rows;
-  const HeadRows<const bfloat16> q(all_q, image_head, s, s.queries), k(all_k, image_head, s, s.keys),
-      v(all_v, image_head, s, s.keys), g(all_grad_y, image_head, s, s.queries);
+  const TilePlace place(s.queries);
+  const int first = place.first;
+  const HeadRows<const bfloat16> q(all_q, place, s, s.queries), k(all_k, place, s, s.keys),
+      v(all_v, place, s, s.keys), g(all_grad_y, place, s, s.queries);
 
   // Queries and rows of grad_y pass through the memory of the second tiles.
   load_tile<Tile, tile_rows>(shared_k + elements, q, first);
@@ -142,7 +137,7 @@ __global__ void __launch_bounds__(tile_threads, Tile::units > 10 ? 2
   for (int r = 0; r < 2; ++r) {
     const int query = first + warp * 16 + lane / 4 + 8 * r;
     const bool valid = query < q.rows;
-    const std::int64_t at = image_head * s.queries + query;
+    const std::int64_t at = place.image_head * s.queries + query;
     log_sum[r] = valid ? log_sums[at] * log2_of_e : INFINITY;
     dot[r] = valid && !only_dots ? row_dots[at] : 0.0f;
   }
@@ -151,7 +146,7 @@ __global__ void __launch_bounds__(tile_threads, Tile::units > 10 ? 2
   const RowsInRegisters<Tile> left_q(shared_k + elements + warp * 16 * Tile::pitch);
   const RowsInRegisters<Tile> left_g(shared_v + elements + warp * 16 * Tile::pitch);
 
-  const float scale = 1.0f / std::sqrt(static_cast<float>(s.width)), slope = scale * log2_of_e;
+  const float slope = log2_of_e / std::sqrt(static_cast<float>(s.width));
   float sum_q[Tile::units][4];
 #pragma unroll
   for (int u = 0; u < Tile::units; ++u) {
@@ -196,13 +191,14 @@ __global__ void __launch_bounds__(tile_threads, Tile::units > 10 ? 2
     for (int r = 0; r < 2; ++r) {
       const int query = first + warp * 16 + lane / 4 + 8 * r;
       const float all = warp_sum<4>(dot[r]);
-      if (lane % 4 == 0 && query < q.rows) row_dots[image_head * s.queries + query] = all;
+      if (lane % 4 == 0 && query < q.rows) row_dots[place.image_head * s.queries + query] = all;
     }
     return;
   }
   __syncthreads();
+  const float scale = slope / log2_of_e;
   store_tile<Tile>(sum_q, {scale, scale}, shared_k + warp * 16 * Tile::pitch,
-                   HeadRows<bfloat16>(grad_q.data, image_head, s, s.queries), grad_q.add, first + warp * 16);
+                   HeadRows<bfloat16>(grad_q.data, place, s, s.queries), grad_q.add, first + warp * 16);
 }
 
 inline void launch_attention_backward(const AttentionSizes& s, const bfloat16* q, const bfloat16* k,

@@ -7,13 +7,11 @@
 namespace pixnerd {
 namespace detail {
 
-/// A block takes 64 queries of one head, whose heads follow each other block by block, so that its keys and values come
-/// from the cache. Tiles of 64 keys and values are copied one ahead of the products; scores, their softmax over the keys
+/// A block takes 64 queries of one head; the blocks of a head follow each other, so that its keys and values come from the
+/// cache. Tiles of 64 keys and values are copied one ahead of the products; scores, their softmax over the keys
 /// seen so far, and the output stay in registers, a warp having 16 queries.
 template <class Tile>
-__global__ void __launch_bounds__(tile_threads, Tile::units > 10   ? 2
-                                                : Tile::units == 8 ? 4
-                                                                   : 3)
+__global__ void __launch_bounds__(tile_threads, Tile::forward_blocks)
     attention_forward_tiles(AttentionSizes s, const bfloat16* all_q, const bfloat16* all_k,
                             const bfloat16* all_v, bfloat16* all_y, float* log_sums) {
   constexpr int elements = Tile::template elements<tile_rows>;
@@ -21,11 +19,10 @@ __global__ void __launch_bounds__(tile_threads, Tile::units > 10   ? 2
   bfloat16* const shared_v = shared_k + 2 * elements;
   const int warp = static_cast<int>(threadIdx.x) / warp_size,
             lane = static_cast<int>(threadIdx.x) % warp_size;
-  const std::int64_t query_tiles = (s.queries + tile_rows - 1) / tile_rows;
-  const std::int64_t image_head = blockIdx.x / query_tiles;
-  const int first = static_cast<int>(blockIdx.x % query_tiles) * tile_rows;
-  const HeadRows<const bfloat16> q(all_q, image_head, s, s.queries), k(all_k, image_head, s, s.keys),
-      v(all_v, image_head, s, s.keys);
+  const TilePlace place(s.queries);
+  const int first = place.first;
+  const HeadRows<const bfloat16> q(all_q, place, s, s.queries), k(all_k, place, s, s.keys),
+      v(all_v, place, s, s.keys);
 
   // The queries pass through the memory of the second tile of keys.
   load_tile<Tile, tile_rows>(shared_k + elements, q, first);
@@ -36,7 +33,7 @@ __global__ void __launch_bounds__(tile_threads, Tile::units > 10   ? 2
   __syncthreads();
   const RowsInRegisters<Tile> left(shared_k + elements + warp * 16 * Tile::pitch);
 
-  const float scale = 1.0f / std::sqrt(static_cast<float>(s.width)), slope = scale * log2_of_e;
+  const float slope = log2_of_e / std::sqrt(static_cast<float>(s.width));
   float largest[2], sum[2], y[Tile::units][4];
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
@@ -94,11 +91,11 @@ __global__ void __launch_bounds__(tile_threads, Tile::units > 10   ? 2
     inverse[r] = 1.0f / all;
     const int query = first + warp * 16 + lane / 4 + 8 * r;
     if (log_sums != nullptr && lane % 4 == 0 && query < q.rows)
-      log_sums[image_head * s.queries + query] = largest[r] * scale + std::log(all);
+      log_sums[place.image_head * s.queries + query] = largest[r] * (slope / log2_of_e) + std::log(all);
   }
   __syncthreads();
   store_tile<Tile>(y, inverse, shared_k + warp * 16 * Tile::pitch,
-                   HeadRows<bfloat16>(all_y, image_head, s, s.queries), false, first + warp * 16);
+                   HeadRows<bfloat16>(all_y, place, s, s.queries), false, first + warp * 16);
 }
 
 inline void launch_attention_forward(const AttentionSizes& s, const bfloat16* q, const bfloat16* k,

@@ -29,7 +29,7 @@ struct PlainPlace {
 
   template <class W>
   __device__ static PlainPlace of_block(const AttentionSizes& s, std::int64_t length, int rows, W) {
-    const std::int64_t tiles = (length + rows - 1) / rows;
+    const auto tiles = static_cast<std::uint32_t>((length + rows - 1) / rows);
     return {blockIdx.x / tiles, static_cast<int>(blockIdx.x % tiles) * rows, static_cast<int>(s.width),
             plain_pitch<W>(s.width), s.heads * s.width};
   }
@@ -238,26 +238,38 @@ __global__ void __launch_bounds__(plain_warps* warp_size, 2)
   }
 }
 
-/// Calls launch(rows, slots), constants: four rows a warp for heads up to 128 wide, else one, up to 256.
-template <class Launch>
-void with_plain_tile(std::int64_t width, Launch launch) {
-  if (width <= 128) {
-    launch(std::integral_constant<int, 4>{}, std::integral_constant<int, 4>{});
+/// Bytes of shared memory of a block whose warps have `rows` rows each: those of `tiles` tensors, and weights.
+template <class W>
+std::int64_t plain_bytes(std::int64_t width, std::int64_t rows, std::int64_t tiles) {
+  const std::int64_t elements =
+      (plain_warps * rows + warp_size) * plain_pitch<W>(width) + plain_warps * rows * warp_size;
+  return elements * tiles * static_cast<std::int64_t>(sizeof(W));
+}
+
+/// Calls launch(rows, slots, bytes), the first two constants: four rows a warp for heads up to 128 wide where shared memory
+/// allows it, else one, for heads up to 256.
+template <class W, class Launch>
+void with_plain_tile(std::int64_t width, std::int64_t tiles, Launch launch) {
+  const std::int64_t most = cuda_shared_memory(), four = plain_bytes<W>(width, 4, tiles),
+                     one = plain_bytes<W>(width, 1, tiles);
+  using std::integral_constant;
+  if (width <= 128 && four <= most) {
+    launch(integral_constant<int, 4>{}, integral_constant<int, 4>{}, static_cast<std::size_t>(four));
+  } else if (one <= most) {
+    launch(integral_constant<int, 1>{}, integral_constant<int, 8>{}, static_cast<std::size_t>(one));
   } else {
-    launch(std::integral_constant<int, 1>{}, std::integral_constant<int, 8>{});
+    raise<ShapeError>("attention", text("at most ", most, " bytes of shared memory for a head"), text(one));
   }
 }
 
 template <class T>
 void launch_plain_forward(const AttentionSizes& s, const T* q, const T* k, const T* v, T* y,
                           wide_t<T>* log_sums) {
-  using W = wide_t<T>;
-  with_plain_tile(s.width, [&](auto rows, auto slots) {
+  with_plain_tile<wide_t<T>>(s.width, 1, [&](auto rows, auto slots, std::size_t bytes) {
     const std::int64_t block_rows = plain_warps * rows();
-    const auto elements = (block_rows + warp_size) * plain_pitch<W>(s.width) + block_rows * warp_size;
     launch("attention", attention_forward_plain<T, rows(), slots()>,
            blocks_for(s.batch * s.heads * ((s.queries + block_rows - 1) / block_rows), 1),
-           plain_warps * warp_size, static_cast<std::size_t>(elements) * sizeof(W), s, q, k, v, y, log_sums);
+           plain_warps * warp_size, bytes, s, q, k, v, y, log_sums);
   });
 }
 
@@ -265,11 +277,8 @@ template <class T>
 void launch_plain_backward(const AttentionSizes& s, const T* q, const T* k, const T* v, const T* grad_y,
                            const wide_t<T>* log_sums, wide_t<T>* row_dots, GradTarget<T> grad_q,
                            GradTarget<T> grad_k, GradTarget<T> grad_v) {
-  using W = wide_t<T>;
-  with_plain_tile(s.width, [&](auto rows, auto slots) {
+  with_plain_tile<wide_t<T>>(s.width, 2, [&](auto rows, auto slots, std::size_t bytes) {
     const std::int64_t block_rows = plain_warps * rows();
-    const auto elements = 2 * (block_rows + warp_size) * plain_pitch<W>(s.width) + 2 * block_rows * warp_size;
-    const auto bytes = static_cast<std::size_t>(elements) * sizeof(W);
     const auto blocks = [&](std::int64_t length) {
       return blocks_for(s.batch * s.heads * ((length + block_rows - 1) / block_rows), 1);
     };

@@ -27,6 +27,28 @@ struct HeadTile {
   static constexpr int pitch = (2 * steps + 1) * 8;
   template <int rows>
   static constexpr int elements = rows* pitch;
+  /// Blocks that a multiprocessor is to hold: as many as have registers enough for everything they keep.
+  static constexpr int forward_blocks = units == 8 ? 4 : units <= 10 ? 3 : 2;
+  static constexpr int key_blocks = units <= 9 ? 3 : 2;
+  static constexpr int query_blocks = units <= 10 ? 3 : 2;
+  static constexpr int dot_blocks = units <= 10 ? 4 : 2;
+};
+
+/// What a block works on: 64 rows, of `length`, of one head of one image.
+struct TilePlace {
+  std::uint32_t image_head;
+  int first;
+
+  __device__ explicit TilePlace(std::int64_t length) {
+    const auto tiles = static_cast<std::uint32_t>((length + tile_rows - 1) / tile_rows);
+    image_head = blockIdx.x / tiles;
+    first = static_cast<int>(blockIdx.x % tiles) * tile_rows;
+  }
+  /// Where the head's rows begin in an array of `length` rows an image.
+  __device__ std::int64_t start(const AttentionSizes& s, std::int64_t length) const {
+    const auto heads = static_cast<std::uint32_t>(s.heads);
+    return (image_head / heads * length * s.heads + image_head % heads) * s.width;
+  }
 };
 
 /// The rows of one head of one image in global memory.
@@ -35,8 +57,8 @@ struct HeadRows {
   T* data;
   int stride, rows, units;
 
-  __device__ HeadRows(T* all, std::int64_t image_head, const AttentionSizes& s, std::int64_t length)
-      : data(all + image_head / s.heads * length * s.heads * s.width + image_head % s.heads * s.width),
+  __device__ HeadRows(T* all, const TilePlace& place, const AttentionSizes& s, std::int64_t length)
+      : data(all + place.start(s, length)),
         stride(static_cast<int>(s.heads * s.width)),
         rows(static_cast<int>(length)),
         units(static_cast<int>(s.width / 8)) {}

@@ -38,15 +38,10 @@ struct HeadElements {
 
   __device__ void put(const GradTarget<T>& to, std::int64_t row, int i, int width) const {
     if constexpr (packets) {
-      auto* const out = reinterpret_cast<Packet<T>*>(to.data + row + i);
-      Packet<T> packet;
-      if (to.add) packet = *out;
+      W rounded_once[count];
 #pragma unroll
-      for (int j = 0; j < count; ++j) {
-        const T value = static_cast<T>(values[j]);
-        packet.values[j] = to.add ? static_cast<T>(W(packet.values[j]) + W(value)) : value;
-      }
-      *out = packet;
+      for (int j = 0; j < count; ++j) rounded_once[j] = values[j];
+      put_wide<count>(to, row + i, rounded_once);
     } else {
 #pragma unroll
       for (int j = 0; j < count; ++j) {

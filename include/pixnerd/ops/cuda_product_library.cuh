@@ -83,7 +83,7 @@ class ProductLibrary {
     auto [at, is_new] = plans_.try_emplace(key(product));
     if (is_new) {
       try {
-        at->second = plan(op, product);
+        fill_in(op, product, at->second);
       } catch (...) {
         plans_.erase(at);
         throw;
@@ -109,7 +109,8 @@ class ProductLibrary {
   static constexpr std::size_t workspace_bytes = std::size_t{64} << 20;
   using Key = std::array<std::int64_t, 21>;
 
-  /// Descriptors are plain memory, kept so that a call need not fill them in again.
+  /// Descriptors are kept so that a call need not fill them in again. They stay where they were filled in: nothing says
+  /// that copies of them are good.
   struct Plan {
     cublasLtMatmulDescOpaque_t operation;
     cublasLtMatrixLayoutOpaque_t first, second, result;
@@ -185,13 +186,12 @@ class ProductLibrary {
     set(op, operation, attribute, static_cast<std::int32_t>(transposed ? CUBLAS_OP_T : CUBLAS_OP_N));
   }
 
-  Plan plan(const char* op, const LibraryProduct& product) const {
+  void fill_in(const char* op, const LibraryProduct& product, Plan& p) const {
     const ColumnMajorProduct& l = product.layout;
     if (std::max({l.m, l.n, l.k, l.batch}) > std::numeric_limits<std::int32_t>::max()) {
       raise<ShapeError>(op, "products of sizes below 2^31",
                         text(l.n, " x ", l.k, " by ", l.k, " x ", l.m, ", ", l.batch, " times"));
     }
-    Plan p;
     check_cublas(op, cublasLtMatmulDescInit(&p.operation, product.compute(), product.scale_type()));
     set_transposition(op, p.operation, CUBLASLT_MATMUL_DESC_TRANSA, l.first.transposed);
     set_transposition(op, p.operation, CUBLASLT_MATMUL_DESC_TRANSB, l.second.transposed);
@@ -228,7 +228,6 @@ class ProductLibrary {
       check_cublas(op, status);
     p.found = status == CUBLAS_STATUS_SUCCESS && count > 0 && best.state == CUBLAS_STATUS_SUCCESS;
     p.algorithm = best.algo;
-    return p;
   }
 
   std::mutex mutex_;

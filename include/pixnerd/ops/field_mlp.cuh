@@ -13,7 +13,7 @@
 
 namespace pixnerd {
 
-/// In bfloat16, for widths 16, 32, 48, 64, 96, 128 and hidden widths that are multiples of 16, one kernel a direction on
+/// In bfloat16, for widths 16, 32, 48, 64, 128 and hidden widths that are multiples of 16, one kernel a direction on
 /// tensor cores, as long as a patch's matrices (and in backward their gradients) fit a multiprocessor: hidden widths up to
 /// 256 backward, up to 128 for features wider than 64, and at least those forward. Everything else takes kernels for any
 /// size.
@@ -94,7 +94,7 @@ struct field_mlp_kernel<Cuda> {
   /// Calls use(width) with the width as a constant; false when there are no kernels for it.
   template <class Use>
   static bool with_width(const FieldSizes& s, Use use) {
-    return try_widths<16, 32, 48, 64, 96, 128>(s.width, use);
+    return try_widths<16, 32, 48, 64, 128>(s.width, use);
   }
   template <int... widths, class Use>
   static bool try_widths(std::int64_t width, Use use) {

@@ -12,15 +12,18 @@ namespace pixnerd {
 /// rows, such as the field's head, only read memory, once, by kernels of their own.
 template <>
 struct linear_kernel<Cuda> {
-  template <class T>
+  /// Y is T or wide_t<T>.
+  template <class T, class Y>
   static void forward(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x, const T* weight,
-                      const T* bias, T* y) {
-    if (is_thin(rows, in, out, x)) {
-      ThinContraction<T> c{x, {weight, 1, in}, bias, {y}};
-      thin_contract("linear", thin_sizes(rows, in, out), c);
-    } else {
-      cuda_product<T, T>("linear", {rows, out, in}, {x, in}, {weight, in, true}, {y, out}, bias);
+                      const T* bias, Y* y) {
+    if constexpr (std::same_as<Y, T>) {
+      if (is_thin(rows, in, out, x)) {
+        ThinContraction<T> c{x, {weight, 1, in}, bias, {y}};
+        thin_contract("linear", thin_sizes(rows, in, out), c);
+        return;
+      }
     }
+    cuda_product<T, Y>("linear", {rows, out, in}, {x, in}, {weight, in, true}, {y, out}, bias);
   }
 
   template <class T>

@@ -15,19 +15,26 @@ struct split_kernel {
                 "op split has no code for this device here: include pixnerd.hpp and compile with nvcc");
 };
 
+/// Part k (rows x width) is columns k * width ... of a matrix (rows x N * width).
 template <>
 struct split_kernel<Cpu> {
-  /// part (rows x width) = columns of whole (rows x whole_width) from `first` on.
-  template <class T>
-  static void forward(std::int64_t rows, std::int64_t width, std::int64_t whole_width, std::int64_t first,
-                      const T* whole, T* part) {
-    copy_rows<T>(rows, width, whole, {first, whole_width}, {part}, {0, width});
+  template <class T, std::size_t N>
+  static void forward(std::int64_t rows, std::int64_t width, const T* whole, const std::array<T*, N>& parts) {
+    for (std::size_t k = 0; k < N; ++k)
+      copy_rows<T>(rows, width, whole, layout<N>(k, width), {parts[k]}, {0, width});
   }
 
-  template <class T>
-  static void backward(std::int64_t rows, std::int64_t width, std::int64_t whole_width, std::int64_t first,
-                       const T* grad_part, GradTarget<T> grad_whole) {
-    copy_rows<T>(rows, width, grad_part, {0, width}, grad_whole, {first, whole_width});
+  template <class T, std::size_t N>
+  static void backward(std::int64_t rows, std::int64_t width, const std::array<const T*, N>& grad_parts,
+                       GradTarget<T> grad_whole) {
+    for (std::size_t k = 0; k < N; ++k)
+      copy_rows<T>(rows, width, grad_parts[k], {0, width}, grad_whole, layout<N>(k, width));
+  }
+
+ private:
+  template <std::size_t N>
+  static RowLayout layout(std::size_t k, std::int64_t width) {
+    return {static_cast<std::int64_t>(k) * width, static_cast<std::int64_t>(N) * width};
   }
 };
 
@@ -47,17 +54,17 @@ std::array<Tensor<T, Device>, N> split(const Tensor<T, Device>& x, int axis) {
   shape[at] /= parts;
   const std::int64_t rows = shape.count(0, at), width = shape.count(at, shape.rank());
   std::array<Tensor<T, Device>, N> y;
+  std::array<T*, N> out;
   for (std::size_t k = 0; k < N; ++k) {
     y[k] = Tensor<T, Device>(shape);
-    kernel::forward(rows, width, parts * width, static_cast<std::int64_t>(k) * width, x.data(), y[k].data());
+    out[k] = y[k].data();
   }
+  kernel::forward(rows, width, static_cast<const T*>(x.data()), out);
   if (needs_grad(x)) {
     record(y, [=, slot = x.slot()](const std::array<Tensor<T, Device>, N>& grad_y) {
-      const auto grad_x = grad_target<T>(slot);
-      for (std::size_t k = 0; k < N; ++k) {
-        kernel::backward(rows, width, parts * width, static_cast<std::int64_t>(k) * width, grad_y[k].data(),
-                         grad_x);
-      }
+      std::array<const T*, N> grad_parts;
+      for (std::size_t k = 0; k < N; ++k) grad_parts[k] = grad_y[k].data();
+      kernel::backward(rows, width, grad_parts, grad_target<T>(slot));
     });
   }
   return y;
