@@ -38,8 +38,8 @@ template <>
 struct norm_modulate_kernel<Cuda> {
   template <class X, class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, double epsilon,
-                      RmsRounding rounding, const X* x, const wide_t<T>* weight, const T* shift, const T* scale, T* y,
-                      wide_t<T>* inverse_rms) {
+                      RmsRounding rounding, const X* x, const wide_t<T>* weight, const T* shift,
+                      const T* scale, T* y, wide_t<T>* inverse_rms) {
     const detail::NormForward<X, T> a{{batch, length, width, x, weight, shift, scale},
                                       static_cast<wide_t<T>>(epsilon),
                                       rounding == RmsRounding::before_weight,

@@ -250,7 +250,8 @@ struct qk_norm_rotary_kernel<Cuda> {
   template <class T>
   static detail::QkNormRotary<T> input(std::int64_t tokens, std::int64_t positions, std::int64_t heads,
                                        std::int64_t width, const T* qkv,
-                                       const std::array<const wide_t<T>*, 2>& weights, const wide_t<T>* rotary) {
+                                       const std::array<const wide_t<T>*, 2>& weights,
+                                       const wide_t<T>* rotary) {
     if (tokens * 3 * heads >= (std::int64_t{1} << 32) - detail::qk_threads)
       raise<ShapeError>("qk_norm_rotary", "fewer than 2^32 heads of all tokens", text(tokens * 3 * heads));
     return {static_cast<std::uint32_t>(tokens),
