@@ -3,11 +3,11 @@
 /// program.
 #define BOOST_TEST_SOURCE
 #include <boost/test/impl/compiler_log_formatter.ipp>
-#include <boost/test/impl/junit_log_formatter.ipp>
 #include <boost/test/impl/debug.ipp>
 #include <boost/test/impl/decorator.ipp>
-#include <boost/test/impl/framework.ipp>
 #include <boost/test/impl/execution_monitor.ipp>
+#include <boost/test/impl/framework.ipp>
+#include <boost/test/impl/junit_log_formatter.ipp>
 #include <boost/test/impl/plain_report_formatter.ipp>
 #include <boost/test/impl/progress_monitor.ipp>
 #include <boost/test/impl/results_collector.ipp>
