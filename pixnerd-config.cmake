@@ -6,6 +6,7 @@
 #   pixnerd::image    <pixnerd/io/image.hpp>: PNG and JPEG images         + zlib, libpng, libjpeg
 #   pixnerd::data     <pixnerd/data/...>: image folders, emoji, loaders   + io, image, FreeType, HarfBuzz
 #   pixnerd::train    <pixnerd/train/...>: the training loop              + io
+#   pixnerd::torch    <pixnerd/io/torch_checkpoint.hpp>                   + io, libzip
 #   pixnerd::cuda     what files that nvcc compiles need beside the rest  + cudart, cuBLASLt of the CUDA Toolkit
 #
 # A component whose libraries are missing has no target; pixnerd_<component>_MISSING then says in one sentence why.
@@ -19,23 +20,25 @@ set(pixnerd_library_png PNG::PNG PNG libpng-dev)
 set(pixnerd_library_jpeg JPEG::JPEG JPEG libjpeg-dev)
 set(pixnerd_library_freetype Freetype::Freetype Freetype libfreetype-dev)
 set(pixnerd_library_harfbuzz pixnerd::harfbuzz HarfBuzz libharfbuzz-dev)
+set(pixnerd_library_zip pixnerd::zip libzip libzip-dev)
 # The runtime is linked as nvcc does it by default; neither library needs the driver before it is used.
 set(pixnerd_library_cudart CUDA::cudart_static CUDAToolkit cuda-toolkit)
 set(pixnerd_library_cublaslt CUDA::cublasLt CUDAToolkit cuda-toolkit)
 
-# HarfBuzz has no find module in CMake, and its own package file is not shipped everywhere.
-function(pixnerd_find_harfbuzz)
-  if(CMAKE_DISABLE_FIND_PACKAGE_HarfBuzz)
+# HarfBuzz has no find module in CMake, and its own package file is not shipped everywhere; that of libzip wants programs that
+# Debian ships apart from it.
+function(pixnerd_find_plainly target package header library)
+  if(CMAKE_DISABLE_FIND_PACKAGE_${package})
     return()
   endif()
-  find_path(PIXNERD_HARFBUZZ_INCLUDE_DIR hb.h PATH_SUFFIXES harfbuzz)
-  find_library(PIXNERD_HARFBUZZ_LIBRARY harfbuzz)
-  mark_as_advanced(PIXNERD_HARFBUZZ_INCLUDE_DIR PIXNERD_HARFBUZZ_LIBRARY)
-  if(PIXNERD_HARFBUZZ_INCLUDE_DIR AND PIXNERD_HARFBUZZ_LIBRARY)
-    add_library(pixnerd::harfbuzz UNKNOWN IMPORTED)
+  find_path(PIXNERD_${package}_INCLUDE_DIR ${header} PATH_SUFFIXES ${library})
+  find_library(PIXNERD_${package}_LIBRARY ${library})
+  mark_as_advanced(PIXNERD_${package}_INCLUDE_DIR PIXNERD_${package}_LIBRARY)
+  if(PIXNERD_${package}_INCLUDE_DIR AND PIXNERD_${package}_LIBRARY)
+    add_library(${target} UNKNOWN IMPORTED)
     set_target_properties(
-      pixnerd::harfbuzz PROPERTIES IMPORTED_LOCATION "${PIXNERD_HARFBUZZ_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES
-                                                                                  "${PIXNERD_HARFBUZZ_INCLUDE_DIR}")
+      ${target} PROPERTIES IMPORTED_LOCATION "${PIXNERD_${package}_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES
+                                                                             "${PIXNERD_${package}_INCLUDE_DIR}")
   endif()
 endfunction()
 
@@ -49,7 +52,9 @@ function(pixnerd_find_libraries out who)
     if(TARGET ${target})
       continue()
     elseif(library STREQUAL "harfbuzz")
-      pixnerd_find_harfbuzz()
+      pixnerd_find_plainly(${target} ${package} hb.h harfbuzz)
+    elseif(library STREQUAL "zip")
+      pixnerd_find_plainly(${target} ${package} zip.h zip)
     else()
       find_package(${package} QUIET)
     endif()
@@ -106,11 +111,12 @@ if(NOT TARGET pixnerd::pixnerd)
   include("${CMAKE_CURRENT_LIST_DIR}/pixnerd-targets.cmake")
 endif()
 
-set(pixnerd_components io image data train cuda)
+set(pixnerd_components io image data train torch cuda)
 pixnerd_component(io NEEDS json zlib)
 pixnerd_component(image NEEDS zlib png jpeg)
 pixnerd_component(data USES io image NEEDS freetype harfbuzz)
 pixnerd_component(train USES io)
+pixnerd_component(torch USES io NEEDS zip)
 pixnerd_component(cuda NEEDS cudart cublaslt)
 
 # What find_package was asked for; in the source tree nothing is asked for.

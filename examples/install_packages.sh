@@ -16,6 +16,7 @@ build    libeigen3-dev           header:eigen3/Eigen/Core                       
 programs libcli11-dev            header:CLI/CLI.hpp                                 CLI11
 programs nlohmann-json3-dev      header:nlohmann/json.hpp                           JSON for Modern C++
 programs zlib1g-dev              header:zlib.h                                      zlib
+programs libzip-dev              header:zip.h                                       libzip
 programs libpng-dev              header:png.h                                       libpng
 programs libjpeg-dev             header:jpeglib.h                                   libjpeg
 programs libfreetype-dev         header:freetype2/ft2build.h                        FreeType

@@ -5,6 +5,7 @@
 
 #include <pixnerd/autograd/gradcheck.hpp>
 #include <pixnerd/autograd/recompute.hpp>
+#include <pixnerd/core/torch_random.hpp>
 #include <pixnerd/core/upload.hpp>
 #include <pixnerd/core/version.hpp>
 #include <pixnerd/field/field_decoder.hpp>

@@ -1,0 +1,429 @@
+/// \file
+/// Reading Python pickles as data. A pickle is a program; this machine runs the part of it that builds numbers, strings,
+/// lists, tuples and dictionaries, keeps calls as data, and never calls anything.
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <pixnerd/io/file.hpp>
+#include <pixnerd/io/pickle_value.hpp>
+
+namespace pixnerd {
+
+/// A pickle's value, with all values it is made of.
+///
+/// Only names in `allowed` may occur, and calls of them stay data: what a call means is for the reader to say. Everything
+/// that is not known to be data throws FileError with its name. The state that a pickle sets on an object (BUILD) is read
+/// and dropped.
+class Pickle {
+ public:
+  /// Reads one pickle from the beginning of `bytes`, which must outlive this; `where` is the file, for messages.
+  /// Throws FileError for a malformed pickle, for one of more than 400,000 values, for a name that is not allowed.
+  Pickle(std::span<const std::uint8_t> bytes, std::span<const std::string_view> allowed,
+         const std::string& where)
+      : bytes_(bytes), allowed_(allowed), where_(where) {
+    run();
+  }
+
+  /// Bytes that the pickle takes.
+  std::size_t size() const { return at_; }
+
+  const PickleValue& root() const { return values_[root_]; }
+  const std::deque<PickleValue>& values() const { return values_; }
+  const PickleValue& operator[](std::uint32_t index) const { return values_[index]; }
+
+  /// The value of a key of a dictionary; null when it has none, or `dictionary` is none. The last of equal keys counts.
+  const PickleValue* find(const PickleValue& dictionary, std::string_view key) const {
+    if (dictionary.kind != PickleKind::dictionary) return nullptr;
+    for (std::size_t i = dictionary.items.size(); i >= 2; i -= 2) {
+      const PickleValue& name = values_[dictionary.items[i - 2]];
+      if (name.kind == PickleKind::string && name.string == key) return &values_[dictionary.items[i - 1]];
+    }
+    return nullptr;
+  }
+
+ private:
+  static constexpr std::size_t most_values = 400'000;
+
+  [[noreturn]] void refuse(std::string_view expected, std::string_view got) const {
+    raise<FileError>("pickle", text(expected, " in '", where_, "'"), text(got, " at byte ", at_));
+  }
+
+  // Reading bytes.
+
+  std::span<const std::uint8_t> take(std::uint64_t count) {
+    if (count > bytes_.size() - at_)
+      refuse(text(count, " more bytes of the pickle"), text(bytes_.size() - at_));
+    const auto out = bytes_.subspan(at_, static_cast<std::size_t>(count));
+    at_ += static_cast<std::size_t>(count);
+    return out;
+  }
+
+  std::uint64_t take_number(int width) {
+    std::uint64_t out = 0;
+    const auto from = take(static_cast<std::uint64_t>(width));
+    for (int i = width - 1; i >= 0; --i) out = out << 8 | from[static_cast<std::size_t>(i)];
+    return out;
+  }
+
+  std::string_view take_string(std::uint64_t count) {
+    const auto from = take(count);
+    return {reinterpret_cast<const char*>(from.data()), from.size()};
+  }
+
+  std::string_view take_line() {
+    const std::size_t begin = at_;
+    while (at_ < bytes_.size() && bytes_[at_] != '\n') ++at_;
+    if (at_ == bytes_.size()) refuse("the end of a line", "the end of the pickle");
+    const std::string_view line(reinterpret_cast<const char*>(bytes_.data()) + begin, at_ - begin);
+    ++at_;
+    return line;
+  }
+
+  // The stack and the values.
+
+  void push(PickleValue value) {
+    if (values_.size() == most_values) refuse(text("at most ", most_values, " values"), "more");
+    stack_.push_back(static_cast<std::uint32_t>(values_.size()));
+    values_.push_back(std::move(value));
+  }
+  void push_number(PickleKind kind, std::int64_t number) { push({kind, number, {}, {}}); }
+  void push_string(PickleKind kind, std::string_view string) { push({kind, 0, string, {}}); }
+
+  std::size_t mark() const { return marks_.empty() ? 0 : marks_.back(); }
+
+  std::uint32_t pop() {
+    if (stack_.size() <= mark()) refuse("a value on the stack", "none");
+    const std::uint32_t index = stack_.back();
+    stack_.pop_back();
+    return index;
+  }
+
+  std::uint32_t top() const {
+    if (stack_.size() <= mark()) refuse("a value on the stack", "none");
+    return stack_.back();
+  }
+
+  std::vector<std::uint32_t> pop_to_mark() {
+    if (marks_.empty()) refuse("a mark on the stack", "none");
+    const std::size_t begin = marks_.back();
+    marks_.pop_back();
+    std::vector<std::uint32_t> out(stack_.begin() + static_cast<std::ptrdiff_t>(begin), stack_.end());
+    stack_.resize(begin);
+    return out;
+  }
+
+  /// Appends to the list or dictionary on top of the stack.
+  void append(PickleKind kind, const std::vector<std::uint32_t>& items) {
+    PickleValue& into = values_[top()];
+    if (into.kind != kind)
+      refuse(kind == PickleKind::list ? "a list to append to" : "a dictionary to add to", "another value");
+    if (kind == PickleKind::dictionary && items.size() % 2 != 0)
+      refuse("a value for each key", "a key without");
+    links_ += items.size();
+    if (links_ > 4 * most_values) refuse(text("at most ", 4 * most_values, " items"), "more");
+    into.items.insert(into.items.end(), items.begin(), items.end());
+  }
+
+  bool is_empty_dictionary(const PickleValue& call) const {
+    const PickleValue& callee = values_[call.items[0]];
+    return callee.kind == PickleKind::global && callee.string == "collections.OrderedDict" &&
+           values_[call.items[1]].items.empty();
+  }
+
+  void push_tuple(std::vector<std::uint32_t> items) {
+    links_ += items.size();
+    push({PickleKind::tuple, 0, {}, std::move(items)});
+  }
+  void push_tuple_of(int count) {
+    std::vector<std::uint32_t> items(static_cast<std::size_t>(count));
+    for (std::size_t i = items.size(); i > 0; --i) items[i - 1] = pop();
+    push_tuple(std::move(items));
+  }
+
+  void push_global(std::string_view module, std::string_view name) {
+    if (module.size() + name.size() > 1000) refuse("a name of at most 1000 characters", "a longer one");
+    const std::string full = text(module, ".", name);
+    for (std::size_t i = 0; i < allowed_.size(); ++i) {
+      if (allowed_[i] == full) {
+        push({PickleKind::global, static_cast<std::int64_t>(i), allowed_[i], {}});
+        return;
+      }
+    }
+    refuse("nothing but tensors, numbers, strings, lists and dictionaries",
+           text("'", printable(full), "', which is not data and was not called"));
+  }
+
+  /// An ordered dictionary is made by a call without arguments, and then filled.
+  void push_call() {
+    const std::uint32_t arguments = pop(), callee = pop();
+    if (values_[callee].kind != PickleKind::global || values_[arguments].kind != PickleKind::tuple) {
+      refuse("a call of a known name with a tuple of arguments", "another call");
+    }
+    push({PickleKind::call, 0, {}, {callee, arguments}});
+    if (is_empty_dictionary(values_.back())) values_.back() = {PickleKind::dictionary, 0, {}, {}};
+  }
+
+  void remember(std::uint64_t key) {
+    if (memo_.size() == most_values) refuse(text("at most ", most_values, " remembered values"), "more");
+    memo_[key] = top();
+  }
+  void recall(std::uint64_t key) {
+    const auto found = memo_.find(key);
+    if (found == memo_.end()) refuse("a remembered value", "one that was never stored");
+    stack_.push_back(found->second);
+  }
+
+  static std::string printable(std::string_view name) {
+    std::string out;
+    for (const char c : name) out += c >= ' ' && c < 127 ? c : '?';
+    return out;
+  }
+
+  std::int64_t parse_decimal(std::string_view line) const {
+    std::int64_t out = 0;
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), out);
+    if (error != std::errc() || end != line.data() + line.size())
+      refuse("a decimal integer of 64 bits", printable(line));
+    return out;
+  }
+
+  /// Two's complement, lowest byte first.
+  void push_long(std::string_view digits) {
+    if (digits.size() > 8) return push_string(PickleKind::big_integer, digits);
+    std::uint64_t out = !digits.empty() && (digits.back() & 0x80) != 0 ? ~std::uint64_t{0} : 0;
+    for (std::size_t i = digits.size(); i > 0; --i) out = out << 8 | static_cast<std::uint8_t>(digits[i - 1]);
+    push_number(PickleKind::integer, static_cast<std::int64_t>(out));
+  }
+
+  void push_real() {
+    const auto from = take(8);
+    std::uint64_t bits = 0;
+    for (const std::uint8_t byte : from) bits = bits << 8 | byte;  // big-endian
+    push({PickleKind::real, static_cast<std::int64_t>(bits), {}, {}});
+  }
+
+  void push_integer_line() {
+    const std::string_view line = take_line();
+    if (line == "00" || line == "01") return push_number(PickleKind::boolean, line == "01");
+    push_number(PickleKind::integer, parse_decimal(line));
+  }
+
+  void run();
+  bool run_simple(char code);
+  bool run_container(char code);
+
+  std::span<const std::uint8_t> bytes_;
+  std::span<const std::string_view> allowed_;
+  std::string where_;
+  std::size_t at_ = 0;
+  std::deque<PickleValue> values_;
+  std::vector<std::uint32_t> stack_;
+  std::vector<std::size_t> marks_;
+  std::unordered_map<std::uint64_t, std::uint32_t> memo_;
+  std::size_t links_ = 0;
+  std::uint32_t root_ = 0;
+};
+
+/// Numbers and strings.
+inline bool Pickle::run_simple(char code) {
+  switch (code) {
+    case 'N':
+      push({});
+      return true;
+    case '\x88':
+    case '\x89':
+      push_number(PickleKind::boolean, code == '\x88');
+      return true;
+    case 'I':
+      push_integer_line();
+      return true;
+    case 'J':
+      push_number(PickleKind::integer, static_cast<std::int32_t>(take_number(4)));
+      return true;
+    case 'K':
+      push_number(PickleKind::integer, static_cast<std::int64_t>(take_number(1)));
+      return true;
+    case 'M':
+      push_number(PickleKind::integer, static_cast<std::int64_t>(take_number(2)));
+      return true;
+    case '\x8a':
+      push_long(take_string(take_number(1)));
+      return true;
+    case '\x8b':
+      push_long(take_string(take_number(4)));
+      return true;
+    case 'G':
+      push_real();
+      return true;
+    case 'X':
+    case 'T':
+      push_string(PickleKind::string, take_string(take_number(4)));
+      return true;
+    case 'U':
+    case '\x8c':
+      push_string(PickleKind::string, take_string(take_number(1)));
+      return true;
+    case '\x8d':
+      push_string(PickleKind::string, take_string(take_number(8)));
+      return true;
+    case 'V':
+      push_string(PickleKind::string, take_line());
+      return true;
+    case 'B':
+      push_string(PickleKind::bytes, take_string(take_number(4)));
+      return true;
+    case 'C':
+      push_string(PickleKind::bytes, take_string(take_number(1)));
+      return true;
+    case '\x8e':
+      push_string(PickleKind::bytes, take_string(take_number(8)));
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Lists, tuples, dictionaries and the stack itself.
+inline bool Pickle::run_container(char code) {
+  switch (code) {
+    case '(':
+      marks_.push_back(stack_.size());
+      return true;
+    case '0':
+      // A mark on top is what POP takes.
+      if (!marks_.empty() && stack_.size() == mark()) {
+        marks_.pop_back();
+      } else {
+        (void)pop();
+      }
+      return true;
+    case '1':
+      (void)pop_to_mark();
+      return true;
+    case '2':
+      stack_.push_back(top());
+      return true;
+    case ']':
+      push({PickleKind::list, 0, {}, {}});
+      return true;
+    case 'l': {
+      auto items = pop_to_mark();
+      links_ += items.size();
+      push({PickleKind::list, 0, {}, std::move(items)});
+      return true;
+    }
+    case 'a': {
+      const std::uint32_t item = pop();
+      append(PickleKind::list, {item});
+      return true;
+    }
+    case 'e':
+      append(PickleKind::list, pop_to_mark());
+      return true;
+    case ')':
+      push_tuple({});
+      return true;
+    case 't':
+      push_tuple(pop_to_mark());
+      return true;
+    case '\x85':
+    case '\x86':
+    case '\x87':
+      push_tuple_of(code - '\x84');
+      return true;
+    case '}':
+      push({PickleKind::dictionary, 0, {}, {}});
+      return true;
+    case 'd': {
+      const auto items = pop_to_mark();
+      push({PickleKind::dictionary, 0, {}, {}});
+      append(PickleKind::dictionary, items);
+      return true;
+    }
+    case 's': {
+      const std::uint32_t value = pop(), key = pop();
+      append(PickleKind::dictionary, {key, value});
+      return true;
+    }
+    case 'u':
+      append(PickleKind::dictionary, pop_to_mark());
+      return true;
+    case 'p':
+      remember(static_cast<std::uint64_t>(parse_decimal(take_line())));
+      return true;
+    case 'q':
+      remember(take_number(1));
+      return true;
+    case 'r':
+      remember(take_number(4));
+      return true;
+    case '\x94':
+      remember(memo_.size());
+      return true;
+    case 'g':
+      recall(static_cast<std::uint64_t>(parse_decimal(take_line())));
+      return true;
+    case 'h':
+      recall(take_number(1));
+      return true;
+    case 'j':
+      recall(take_number(4));
+      return true;
+    default:
+      return false;
+  }
+}
+
+inline void Pickle::run() {
+  for (;;) {
+    const char code = static_cast<char>(take(1)[0]);
+    if (run_simple(code) || run_container(code)) continue;
+    switch (code) {
+      case '\x80':
+        if (take_number(1) > 5) refuse("a pickle of protocol 0 to 5", "a newer one");
+        break;
+      case '\x95':
+        (void)take_number(8);  // the length of a frame, which only speeds up reading
+        break;
+      case 'c': {
+        const std::string_view module = take_line();
+        push_global(module, take_line());
+        break;
+      }
+      case '\x93': {
+        const PickleValue &name = values_[pop()], &module = values_[pop()];
+        if (name.kind != PickleKind::string || module.kind != PickleKind::string)
+          refuse("a name", "another value");
+        push_global(module.string, name.string);
+        break;
+      }
+      case 'R':
+        push_call();
+        break;
+      case 'b':
+        (void)pop();
+        break;
+      case 'Q': {
+        const std::uint32_t id = pop();
+        push({PickleKind::persistent, 0, {}, {id}});
+        break;
+      }
+      case '.':
+        root_ = pop();
+        return;
+      default:
+        refuse("an instruction that builds data",
+               text("instruction ", static_cast<int>(static_cast<std::uint8_t>(code))));
+    }
+  }
+}
+
+}  // namespace pixnerd

@@ -1,0 +1,39 @@
+/// \file
+/// The values that a Python pickle is made of, as data.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace pixnerd {
+
+/// What a value of a pickle is.
+enum class PickleKind : std::uint8_t {
+  none,
+  boolean,      ///< number is 0 or 1
+  integer,      ///< number
+  big_integer,  ///< beyond 64 bits: string holds its bytes, lowest first
+  real,         ///< number holds its bits: see real()
+  string,       ///< string, UTF-8 or whatever the pickle holds
+  bytes,        ///< string
+  list,         ///< items
+  tuple,        ///< items
+  dictionary,   ///< items: key, value, key, value, ...
+  global,       ///< string: "module.name"; number: its position among the names that were allowed
+  call,         ///< items: what is called, its arguments (a tuple)
+  persistent,   ///< items: one value that names something outside of the pickle
+};
+
+/// A value. Items are indices into Pickle::values(), so that values that hold each other need no care.
+struct PickleValue {
+  PickleKind kind = PickleKind::none;
+  std::int64_t number = 0;
+  std::string_view string;
+  std::vector<std::uint32_t> items;
+
+  double real() const { return std::bit_cast<double>(number); }
+};
+
+}  // namespace pixnerd
