@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "compare.cuh"
+#include "norm_weight.hpp"
 
 namespace pixnerd {
 

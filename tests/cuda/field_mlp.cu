@@ -1,11 +1,12 @@
 #include "compare.cuh"
+#include "norm_weight.hpp"
 
 using namespace pixnerd;
 
 namespace {
 
 auto field(bool normalize_second = true) {
-  return [=](const auto& in) { return field_mlp(in[0], in[1], in[2], normalize_second); };
+  return [=](const auto& in) { return field_mlp(in[0], in[1], norm_weight(in[2]), normalize_second); };
 }
 
 std::vector<Input> inputs(std::int64_t patches, std::int64_t pixels, std::int64_t width,
@@ -38,7 +39,7 @@ std::vector<std::vector<double>> run(const std::vector<std::vector<T>>& values, 
     weight.slot()->bind(grad_weight);
   }
   Tape tape;
-  const auto y = field_mlp(x, theta, weight);
+  const auto y = field_mlp(x, theta, norm_weight(weight));
   std::vector<std::vector<double>> out{detail::doubles_of(y)};
   tape.backward(y, Tensor<T, Device>::from_host(y.shape(), detail::random_elements<T>(y.count(), 9)));
   if (wanted[0]) out.push_back(detail::doubles_of(x.slot()->template gradient<T>(x.shape())));
@@ -153,8 +154,8 @@ BOOST_AUTO_TEST_CASE(only_some_gradients) {
 
 BOOST_AUTO_TEST_CASE(gradient_shared_with_a_residual) {
   const auto twice = [](const auto& in) {
-    const auto once = field_mlp(in[0], in[1], in[2]);
-    return field_mlp(once, in[1], in[2]);
+    const auto once = field_mlp(in[0], in[1], norm_weight(in[2]));
+    return field_mlp(once, in[1], norm_weight(in[2]));
   };
   compare_devices<float>("field_mlp twice", inputs(2, 9, 6, 10), twice);
   compare_devices<bfloat16>("field_mlp twice", inputs(2, 40, 32, 64), twice, 1e-2);
@@ -172,7 +173,7 @@ BOOST_AUTO_TEST_CASE(rows_off_16_bytes) {
     require_grad(x);
     require_grad(theta);
     Tape tape;
-    const auto y = field_mlp(x, theta, weight);
+    const auto y = field_mlp(x, theta, norm_weight(weight));
     tape.backward(y, cut({2, 20, 16}, 4));
     return std::vector{detail::doubles_of(y),
                        detail::doubles_of(x.slot()->template gradient<bfloat16>(x.shape())),

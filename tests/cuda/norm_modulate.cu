@@ -2,12 +2,13 @@
 #include <pixnerd/ops/norm_modulate.cuh>
 
 #include "devices.cuh"
+#include "norm_weight.hpp"
 
 using namespace pixnerd;
 
 namespace {
 
-const auto normalize = [](const auto& in) { return norm_modulate(in[0], in[1], in[2], in[3]); };
+const auto normalize = [](const auto& in) { return norm_modulate(in[0], norm_weight(in[1]), in[2], in[3]); };
 
 std::vector<Input> inputs(std::int64_t batch, std::int64_t length, std::int64_t width) {
   return {{{batch, length, width}}, parameter({width}), {{batch, width}}, {{batch, width}}};
@@ -40,11 +41,14 @@ BOOST_AUTO_TEST_CASE(equals_the_cpu_over_many_blocks) {
 }
 
 BOOST_AUTO_TEST_CASE(tokens_in_float32) {
-  const auto of_float = [](const auto& in) { return norm_modulate(cast<float>(in[0]), in[1], in[2], in[3]); };
+  const auto of_float = [](const auto& in) {
+    return norm_modulate(cast<float>(in[0]), norm_weight(in[1]), in[2], in[3]);
+  };
   // Used twice, so that one of its gradients is added to the other.
   const auto twice = [](const auto& in) {
     const auto x = cast<float>(in[0]);
-    return norm_modulate(x, in[1], in[2], norm_modulate(x, in[1], in[3], in[2]).reshape(in[3].shape()));
+    return norm_modulate(x, norm_weight(in[1]), in[2],
+                         norm_modulate(x, norm_weight(in[1]), in[3], in[2]).reshape(in[3].shape()));
   };
   for (const std::int64_t width : {1, 7, 8, 64, 67, 200, 1152, 2056}) {
     compare_devices<bfloat16>("norm_modulate of float32", inputs(3, 19, width), of_float);
@@ -55,7 +59,7 @@ BOOST_AUTO_TEST_CASE(tokens_in_float32) {
   const auto shifted = [](const auto& in) {
     const auto x = cast<float>(in[0]);
     const std::int64_t width = in[1].size(0);
-    return norm_modulate(x.rows(4, 4 + 2 * width).reshape({1, 2, width}), in[1], in[2], in[3]);
+    return norm_modulate(x.rows(4, 4 + 2 * width).reshape({1, 2, width}), norm_weight(in[1]), in[2], in[3]);
   };
   compare_devices<bfloat16>("norm_modulate of float32 from its fifth on",
                             {{{4 + 2 * 64}}, parameter({64}), {{1, 64}}, {{1, 64}}}, shifted);
@@ -84,15 +88,15 @@ BOOST_AUTO_TEST_CASE(inputs_that_want_no_gradient) {
 BOOST_AUTO_TEST_CASE(one_tensor_in_several_places) {
   for (const std::int64_t width : {5, 64}) {
     compare_devices<float>("norm_modulate of one tensor", {{{1, width}}}, [&](const auto& in) {
-      return norm_modulate(in[0].reshape({1, 1, width}), in[0].reshape({width}), in[0], in[0]);
+      return norm_modulate(in[0].reshape({1, 1, width}), norm_weight(in[0].reshape({width})), in[0], in[0]);
     });
-    compare_devices<bfloat16>("norm_modulate of one vector",
-                              {{{2, 9, width}}, parameter({width}), {{2, width}}},
-                              [](const auto& in) { return norm_modulate(in[0], in[1], in[2], in[2]); });
-    compare_devices<bfloat16>("norm_modulate of one image's tensor", {{{1, width}}, parameter({width})},
-                              [&](const auto& in) {
-                                return norm_modulate(in[0].reshape({1, 1, width}), in[1], in[0], in[0]);
-                              });
+    compare_devices<bfloat16>(
+        "norm_modulate of one vector", {{{2, 9, width}}, parameter({width}), {{2, width}}},
+        [](const auto& in) { return norm_modulate(in[0], norm_weight(in[1]), in[2], in[2]); });
+    compare_devices<bfloat16>(
+        "norm_modulate of one image's tensor", {{{1, width}}, parameter({width})}, [&](const auto& in) {
+          return norm_modulate(in[0].reshape({1, 1, width}), norm_weight(in[1]), in[0], in[0]);
+        });
   }
 }
 
@@ -112,8 +116,10 @@ BOOST_AUTO_TEST_CASE(rounds_where_the_cpu_does) {
         const auto random = [](const Shape& s, std::uint32_t stream) {
           return Tensor<bfloat16, Device>::from_host(s, detail::random_elements<bfloat16>(s.count(), stream));
         };
-        return detail::doubles_of(norm_modulate(random(shape, 1), random({width}, 2), random(vectors, 3),
-                                                random(vectors, 4), 1e-6, rounding));
+        const auto weight =
+            Tensor<float, Device>::from_host({width}, detail::random_elements<float>(width, 2));
+        return detail::doubles_of(
+            norm_modulate(random(shape, 1), weight, random(vectors, 3), random(vectors, 4), 1e-6, rounding));
       };
       const auto cpu = run(Cpu{}), gpu = run(Cuda{});
       std::int64_t different = 0;

@@ -1,4 +1,5 @@
 #include "compare.cuh"
+#include "norm_weight.hpp"
 
 using namespace pixnerd;
 
@@ -12,7 +13,8 @@ Tensor<T, Device> output_of(const std::vector<Tensor<T, Device>>& in, int part, 
   const auto angles = turned
                           ? Tensor<W, Device>::from_host(shape, detail::random_elements<W>(shape.count(), 9))
                           : Tensor<W, Device>{};
-  return qk_norm_rotary(in[0], in[1], in[2], angles)[static_cast<std::size_t>(part)];
+  return qk_norm_rotary(in[0], norm_weight(in[1]), norm_weight(in[2]),
+                        angles)[static_cast<std::size_t>(part)];
 }
 
 template <class T>

@@ -104,11 +104,10 @@ void check_devices(double loss_tolerance, double gradient_tolerance) {
 /// Images of a model with random weights, guided in some of the steps.
 template <class Precision, class Device>
 std::vector<double> sample(bool capture) {
-  using T = typename Precision::compute;
   Initializer init(3);
   PixnerdC2i<Device, Precision> model(config, init);
   std::uint32_t stream = 0;
-  for_each_parameter(model, [&](const std::string&, const Tensor<T, Device>& parameter) {
+  for_each_parameter(model, [&]<class T>(const std::string&, const Tensor<T, Device>& parameter) {
     auto values = detail::random_elements<float>(parameter.count(), ++stream);
     std::vector<T> smaller;
     for (const float value : values) smaller.push_back(static_cast<T>(value * 0.2f));

@@ -10,6 +10,7 @@
 
 #include <pixnerd/io/parameters.hpp>
 #include <pixnerd/nn/linear.hpp>
+#include <pixnerd/nn/rms_norm.hpp>
 
 #include "files.hpp"
 
@@ -40,6 +41,18 @@ struct Model {
     visitor("first", self.first);
     visitor("blocks", self.blocks);
     visitor("table", self.table);
+  }
+};
+
+template <class Precision>
+struct Pair {
+  RmsNorm<Cpu, Precision> norm;
+  Linear<Cpu, Precision> linear;
+
+  explicit Pair(Initializer& init) : norm(2, init), linear(2, 1, init) {}
+  static void visit(auto& self, auto&& visitor) {
+    visitor("norm", self.norm);
+    visitor("linear", self.linear);
   }
 };
 
@@ -122,6 +135,28 @@ BOOST_AUTO_TEST_CASE(other_floating_types_are_converted) {
   load_parameters(path, single);
   BOOST_TEST(single.weight.to_host() == (std::vector<float>{1.5f, -2}));
   BOOST_TEST(single.bias.item() == 1.5f);
+}
+
+BOOST_AUTO_TEST_CASE(a_mixed_model_rounds_what_it_computes_with_and_keeps_its_norms) {
+  const Folder folder;
+  const std::string path = folder / "full.safetensors", again = folder / "mixed.safetensors";
+  constexpr float value = 1.0009765625f;  // rounds to 1
+  Initializer init(1);
+  Pair<Full<float>> full(init);
+  full.norm.weight = Tensor<float>::full({2}, value);
+  full.linear.bias = Tensor<float>::full({1}, value);
+  save_parameters(path, full);
+  Pair<Mixed> mixed(init), other(init);
+  load_parameters(path, mixed);
+  BOOST_TEST(mixed.norm.weight.to_host() == (std::vector<float>{value, value}));
+  BOOST_TEST(float(mixed.linear.bias.item()) == 1.0f);
+
+  save_parameters(again, mixed);
+  BOOST_TEST((SafetensorsFile(again).entry("norm.weight").type == SafetensorsType::f32));
+  BOOST_TEST((SafetensorsFile(again).entry("linear.bias").type == SafetensorsType::bf16));
+  load_parameters(again, other);
+  BOOST_TEST(other.norm.weight.to_host() == mixed.norm.weight.to_host());
+  BOOST_TEST((other.linear.weight.to_host() == mixed.linear.weight.to_host()));
 }
 
 BOOST_AUTO_TEST_CASE(every_disagreement_is_listed_and_nothing_changed) {

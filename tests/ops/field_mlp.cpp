@@ -3,6 +3,7 @@
 #include <pixnerd/ops/field_mlp.hpp>
 
 #include "bfloat16.hpp"
+#include "norm_weight.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -105,8 +106,9 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
 
 BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
   for (const bool normalize_second : {false, true}) {
-    check_bfloat16([=](const auto& in) { return field_mlp(in[0], in[1], in[2], normalize_second); },
-                   {{5, 16, 8}, {5, 2 * 8 * 16}, {8}}, {2});
+    check_bfloat16(
+        [=](const auto& in) { return field_mlp(in[0], in[1], norm_weight(in[2]), normalize_second); },
+        {{5, 16, 8}, {5, 2 * 8 * 16}, {8}}, {2});
   }
 }
 

@@ -6,6 +6,7 @@
 #include <pixnerd/ops/rms_norm.hpp>
 
 #include "bfloat16.hpp"
+#include "norm_weight.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -16,7 +17,9 @@ std::vector<Shape> inputs_of(const Shape& shape) {
   return {shape, {shape[2]}, {shape[0], shape[2]}, {shape[0], shape[2]}};
 }
 
-const auto fused = [](const auto& in) { return norm_modulate(widened(in[0]), in[1], in[2], in[3]); };
+const auto fused = [](const auto& in) {
+  return norm_modulate(widened(in[0]), norm_weight(in[1]), in[2], in[3]);
+};
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(norm_modulate_op)
@@ -91,19 +94,21 @@ BOOST_AUTO_TEST_CASE(threads_change_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
-  check_bfloat16([](const auto& in) { return norm_modulate(in[0], in[1], in[2], in[3]); },
+  check_bfloat16([](const auto& in) { return norm_modulate(in[0], norm_weight(in[1]), in[2], in[3]); },
                  inputs_of({2, 30, 67}), {1});
   check_bfloat16(fused, inputs_of({2, 30, 67}), {1});
   check_bfloat16(
       [](const auto& in) {
-        return norm_modulate(widened(in[0]), in[1], in[2], in[3], 1e-6, RmsRounding::after_weight);
+        return norm_modulate(widened(in[0]), norm_weight(in[1]), in[2], in[3], 1e-6,
+                             RmsRounding::after_weight);
       },
       inputs_of({2, 30, 67}), {1});
 }
 
 BOOST_AUTO_TEST_CASE(rounding_orders_of_bfloat16) {
-  const auto x = random_bfloat16<bfloat16>({1, 1, 64}, 1), weight = random_bfloat16<bfloat16>({64}, 2),
-             shift = random_bfloat16<bfloat16>({1, 64}, 3), scale = random_bfloat16<bfloat16>({1, 64}, 4);
+  const auto weight = random_tensor<float>({64}, 2);
+  const auto x = random_bfloat16<bfloat16>({1, 1, 64}, 1), shift = random_bfloat16<bfloat16>({1, 64}, 3),
+             scale = random_bfloat16<bfloat16>({1, 64}, 4);
   float squares = 0;
   for (int j = 0; j < 64; ++j) squares += float(x.data()[j]) * float(x.data()[j]);
   const float inverse = 1.0f / std::sqrt(squares / 64 + 1e-6f);
@@ -113,7 +118,7 @@ BOOST_AUTO_TEST_CASE(rounding_orders_of_bfloat16) {
   const auto rounded = [](float value) { return float(bfloat16(value)); };
   std::vector<float> expected_before, expected_after;
   for (int j = 0; j < 64; ++j) {
-    const float w = float(weight.data()[j]), factor = 1 + float(scale.data()[j]), s = float(shift.data()[j]),
+    const float w = weight.data()[j], factor = 1 + float(scale.data()[j]), s = float(shift.data()[j]),
                 normed = float(x.data()[j]) * inverse;
     expected_before.push_back(rounded(rounded(normed) * w * factor + s));
     expected_after.push_back(rounded(rounded(normed * w) * factor + s));

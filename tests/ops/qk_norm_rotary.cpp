@@ -4,6 +4,7 @@
 #include <pixnerd/ops/qk_norm_rotary.hpp>
 
 #include "bfloat16.hpp"
+#include "norm_weight.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -89,7 +90,8 @@ BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
     return [=](const auto& in) {
       using W = wide_t<typename std::decay_t<decltype(in[0])>::value_type>;
       const auto angles = random_tensor<W>({9, 8}, 9);
-      return qk_norm_rotary(in[0], in[1], in[2], turned ? angles : Tensor<W>{})[decltype(part)::value];
+      return qk_norm_rotary(in[0], norm_weight(in[1]), norm_weight(in[2]),
+                            turned ? angles : Tensor<W>{})[decltype(part)::value];
     };
   };
   for (const bool turned : {false, true}) {

@@ -5,6 +5,7 @@
 #include <pixnerd/ops/silu.hpp>
 
 #include "bfloat16.hpp"
+#include "norm_weight.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -37,22 +38,24 @@ BOOST_AUTO_TEST_CASE(epsilon_lies_inside_the_root) {
 
 BOOST_AUTO_TEST_CASE(rounding_orders_of_bfloat16) {
   // x / rms and the weight are such that rounding first and rounding last give different results.
-  std::vector<bfloat16> x, weight;
+  std::vector<bfloat16> x;
+  std::vector<float> weight;
   for (int i = 0; i < 64; ++i) {
     x.emplace_back(random_normal({3, RandomPurpose::test, 0, 0}, static_cast<std::uint64_t>(i)));
-    weight.emplace_back(random_normal({3, RandomPurpose::test, 1, 0}, static_cast<std::uint64_t>(i)));
+    weight.push_back(random_normal({3, RandomPurpose::test, 1, 0}, static_cast<std::uint64_t>(i)));
   }
   double squares = 0;
   for (const auto value : x) squares += std::pow(float(value), 2);
   const auto inverse = static_cast<float>(1 / std::sqrt(squares / 64 + 1e-6));
-  const auto tx = Tensor<bfloat16>::from_host({64}, x), tw = Tensor<bfloat16>::from_host({64}, weight);
+  const auto tx = Tensor<bfloat16>::from_host({64}, x);
+  const auto tw = Tensor<float>::from_host({64}, weight);
   const auto before = rms_norm(tx, tw, 1e-6, RmsRounding::before_weight).to_host();
   const auto after = rms_norm(tx, tw, 1e-6, RmsRounding::after_weight).to_host();
   int different = 0;
   for (std::size_t i = 0; i < 64; ++i) {
     const float normalized = float(x[i]) * inverse;
-    BOOST_TEST(float(before[i]) == float(bfloat16(float(bfloat16(normalized)) * float(weight[i]))));
-    BOOST_TEST(float(after[i]) == float(bfloat16(normalized * float(weight[i]))));
+    BOOST_TEST(float(before[i]) == float(bfloat16(float(bfloat16(normalized)) * weight[i])));
+    BOOST_TEST(float(after[i]) == float(bfloat16(normalized * weight[i])));
     different += before[i] == after[i] ? 0 : 1;
   }
   BOOST_TEST(different > 5);
@@ -128,9 +131,10 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
 }
 
 BOOST_AUTO_TEST_CASE(bfloat16_against_float32) {
-  check_bfloat16([](const auto& in) { return rms_norm(in[0], in[1]); }, {{20, 65}, {65}}, {1});
-  check_bfloat16([](const auto& in) { return rms_norm(in[0], in[1], 1e-6, RmsRounding::after_weight); },
-                 {{20, 65}, {65}}, {1});
+  for (const auto rounding : {RmsRounding::before_weight, RmsRounding::after_weight}) {
+    check_bfloat16([=](const auto& in) { return rms_norm(in[0], norm_weight(in[1]), 1e-6, rounding); },
+                   {{20, 65}, {65}}, {1});
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <pixnerd/nn/linear.hpp>
+#include <pixnerd/nn/rms_norm.hpp>
 #include "files.hpp"
 #include "support.hpp"
 
@@ -27,6 +28,17 @@ struct Twice {
   static void visit(auto& self, auto&& visitor) {
     visitor("a", self.a);
     visitor("a", self.a);
+  }
+};
+
+/// Under Mixed, a parameter of the optimizer's type before others of the layers'.
+struct NormedLinear {
+  RmsNorm<Cpu, Mixed> norm;
+  Linear<Cpu, Mixed> linear;
+  explicit NormedLinear(Initializer& init) : norm(5, init), linear(5, 3, init) {}
+  static void visit(auto& self, auto&& visitor) {
+    visitor("norm", self.norm);
+    visitor("linear", self.linear);
   }
 };
 
@@ -202,6 +214,38 @@ BOOST_AUTO_TEST_CASE(layers_of_another_type_read_rounded_copies) {
   BOOST_TEST((averaged.weight.data()[2] == before[2]));
   (void)store.averaged(layer);
   BOOST_TEST((averaged.weight.data()[2] == bfloat16(3.0f)));
+}
+
+BOOST_AUTO_TEST_CASE(parameters_of_both_types_share_a_store) {
+  Initializer init(11);
+  NormedLinear model(init);
+  model.norm.weight.data()[1] = 1.0009765625f;  // which bfloat16 does not hold
+  const auto weight = model.norm.weight.to_host();
+  ParameterStore<Mixed, Cpu> store(model);
+  BOOST_TEST(store.entries()[0].name == "norm.weight");
+  BOOST_TEST(store.entries()[1].name == "linear.weight");
+  BOOST_TEST(model.norm.weight.data() == store.weights().data());
+  BOOST_TEST(model.linear.weight.data() == store.copies().data() + store.entries()[1].offset);
+  BOOST_TEST((model.norm.weight.to_host() == weight));
+  BOOST_TEST(parameter_count(model) == 5 + 15 + 3);
+
+  Tape tape;
+  const auto y = model.linear(model.norm(Tensor<bfloat16>::full({2, 5}, bfloat16(1.0f))));
+  tape.backward(y, Tensor<bfloat16>::full(y.shape(), bfloat16(1.0f)));
+  for (const auto& entry : store.entries())
+    BOOST_TEST(store.part(store.gradients(), entry).data()[0] != 0.0f, entry.name);
+  BOOST_TEST(grad(model.norm.weight).data() == store.gradients().data());
+
+  // What the optimizer writes, norms see at once and the others in a rounded copy.
+  store.start_average();
+  store.weights().data()[1] = 3.0f;
+  BOOST_TEST(model.norm.weight.data()[1] == 3.0f);
+  store.refresh_copies();
+  const auto averaged = store.averaged(model);
+  BOOST_TEST((averaged.norm.weight.to_host() == weight));
+  BOOST_TEST(averaged.norm.weight.data() == store.average().data());
+  BOOST_TEST((averaged.linear.weight.to_host() == model.linear.weight.to_host()));
+  BOOST_TEST(averaged.linear.weight.data() != model.linear.weight.data());
 }
 
 BOOST_AUTO_TEST_CASE(parts_of_a_slab_are_a_module) {

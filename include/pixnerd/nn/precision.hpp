@@ -13,9 +13,9 @@ struct Full {
   using master = wide_t<T>;  ///< parameters as the optimizer sees them, their gradients and moments
 };
 
-/// Activations, their gradients and the products' operands in bfloat16; sums, statistics, the parameters'
-/// gradients and the optimizer's state in float32, and so is everything at a model's border: images, times,
-/// condition vectors, velocities and losses.
+/// Activations, their gradients and the products' operands in bfloat16; sums, statistics, the weights of norms,
+/// the parameters' gradients and the optimizer's state in float32, and so is everything at a model's border:
+/// images, times, condition vectors, velocities and losses.
 struct Mixed {
   using compute = bfloat16;
   using master = float;

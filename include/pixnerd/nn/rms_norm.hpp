@@ -9,23 +9,24 @@
 
 namespace pixnerd {
 
-/// y = x / sqrt(mean(x^2) + 1e-6) * weight over the innermost axis. x (..., D) -> y (..., D); weight (D),
-/// initially one. `rounding` says when a result narrower than float32 is rounded; float32 results do not
+/// y = x / sqrt(mean(x^2) + 1e-6) * weight over the innermost axis. x (..., D) -> y (..., D); weight (D)
+/// of wide_t<T>, initially one. `rounding` says when a result narrower than float32 is rounded; float32 results do not
 /// depend on it.
 template <class Device, class Precision = Full<float>, RmsRounding rounding = RmsRounding::before_weight>
 struct RmsNorm {
   using T = typename Precision::compute;
+  using W = wide_t<T>;
 
-  Tensor<T, Device> weight;
+  Tensor<W, Device> weight;
 
-  RmsNorm(std::int64_t width, Initializer& init) : weight(init.constant<T, Device>({width}, 1.0)) {}
+  RmsNorm(std::int64_t width, Initializer& init) : weight(init.constant<W, Device>({width}, 1.0)) {}
 
   Tensor<T, Device> operator()(const Tensor<T, Device>& x) const {
     return rms_norm(x, weight, 1e-6, rounding);
   }
 
   /// The norm, then * (1 + scale) + shift, in one pass. x (B, L, D) of wide_t<T>, shift and scale (B, D).
-  Tensor<T, Device> modulated(const Tensor<wide_t<T>, Device>& x, const Tensor<T, Device>& shift,
+  Tensor<T, Device> modulated(const Tensor<W, Device>& x, const Tensor<T, Device>& shift,
                               const Tensor<T, Device>& scale) const {
     return norm_modulate(x, weight, shift, scale, 1e-6, rounding);
   }

@@ -124,7 +124,7 @@ __device__ inline void load_field_matrices(const FieldScratch<W>& f, bool normal
 /// Normalizes `count` pixels from x on and computes the hidden layer before its activation. Ends with a barrier.
 template <class T, class W>
 __device__ inline void field_hidden(const FieldScratch<W>& f, int count, W epsilon, const T* x,
-                                    const T* norm_weight) {
+                                    const W* norm_weight) {
   const int lane = static_cast<int>(threadIdx.x) % warp_size,
             warps = static_cast<int>(blockDim.x) / warp_size;
   for (int row = static_cast<int>(threadIdx.x) / warp_size; row < count; row += warps) {
@@ -133,7 +133,7 @@ __device__ inline void field_hidden(const FieldScratch<W>& f, int count, W epsil
     for (int i = lane; i < f.width; i += warp_size) square += W(from[i]) * W(from[i]);
     const W inverse = W(1) / std::sqrt(warp_sum(square) / W(f.width) + epsilon);
     for (int i = lane; i < f.width; i += warp_size)
-      f.normed[std::int64_t{row} * f.width_stride + i] = W(from[i]) * inverse * W(norm_weight[i]);
+      f.normed[std::int64_t{row} * f.width_stride + i] = W(from[i]) * inverse * norm_weight[i];
     if (lane == 0) f.inverse_rms[row] = inverse;
   }
   __syncthreads();
@@ -156,7 +156,7 @@ __device__ inline W* field_scratch_memory(W* global, std::int64_t per_block) {
 template <class T, class W>
 __global__ void __launch_bounds__(field_any_threads, sizeof(W) == 4 ? 2 : 1)
     field_any_forward_kernel(FieldSizes s, int rows, W* global, std::int64_t per_block, W epsilon, const T* x,
-                             const T* theta, const T* norm_weight, T* y) {
+                             const T* theta, const W* norm_weight, T* y) {
   FieldScratch<W> f;
   f.lay_out(s, rows, false, field_scratch_memory(global, per_block));
   for (std::int64_t patch = blockIdx.x; patch < s.patches; patch += gridDim.x) {

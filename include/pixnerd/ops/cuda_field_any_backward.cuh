@@ -42,7 +42,7 @@ __device__ inline void field_hidden_gradients(const FieldScratch<W>& f, int coun
 /// The gradient of `count` pixels from x on and their contribution to that of the norm's weights. Ends with a barrier.
 template <class T, class W>
 __device__ inline void field_pixel_gradients(const FieldScratch<W>& f, int count, const T* x,
-                                             const T* norm_weight, const T* grad_y, GradTarget<T> grad_x) {
+                                             const W* norm_weight, const T* grad_y, GradTarget<T> grad_x) {
   const int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
   for (int i = thread; i < f.width; i += threads) {
     W sum = 0;
@@ -58,10 +58,10 @@ __device__ inline void field_pixel_gradients(const FieldScratch<W>& f, int count
     const W* const incoming = f.grad_normed + std::int64_t{row} * f.width_stride;
     const W inverse = f.inverse_rms[row];
     W dot = 0;
-    for (int i = lane; i < f.width; i += warp_size) dot += incoming[i] * W(norm_weight[i]) * W(x[at + i]);
+    for (int i = lane; i < f.width; i += warp_size) dot += incoming[i] * norm_weight[i] * W(x[at + i]);
     const W along = warp_sum(dot) * inverse * inverse * inverse / W(f.width);
     for (int i = lane; i < f.width; i += warp_size) {
-      const W sum = W(grad_y[at + i]) + incoming[i] * W(norm_weight[i]) * inverse - W(x[at + i]) * along;
+      const W sum = W(grad_y[at + i]) + incoming[i] * norm_weight[i] * inverse - W(x[at + i]) * along;
       grad_x.put(at + i, static_cast<T>(sum));
     }
   }
@@ -90,7 +90,7 @@ __device__ inline void put_field_matrix(int rows, int columns, const W* matrix, 
 template <class T, class W>
 __global__ void __launch_bounds__(field_any_threads, 1)
     field_any_backward_kernel(FieldSizes s, int rows, W* global, std::int64_t per_block, W epsilon,
-                              const T* x, const T* theta, const T* norm_weight, const T* grad_y,
+                              const T* x, const T* theta, const W* norm_weight, const T* grad_y,
                               GradTarget<T> grad_x, GradTarget<T> grad_theta, W* grad_weights) {
   FieldScratch<W> f;
   f.lay_out(s, rows, true, field_scratch_memory(global, per_block));

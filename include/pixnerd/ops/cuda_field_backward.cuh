@@ -119,7 +119,7 @@ struct FieldBlock {
   /// over the pixels' root mean square, to shared memory; the normalized matrices' gradients, of units x features, added to
   /// the sums, that of the first still without the norm's weights. Pixels and their gradients are operands as they are, so
   /// that nothing rounds them.
-  __device__ void hidden_pass(const bfloat16* norm_weight, int tiles, float (&first_sum)[2 * steps][4],
+  __device__ void hidden_pass(const float* norm_weight, int tiles, float (&first_sum)[2 * steps][4],
                               float (&second_sum)[2 * steps][4]) const {
     const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2;
     // Where registers are short, the second matrix comes from shared memory again for each tile.
@@ -131,9 +131,9 @@ struct FieldBlock {
       if constexpr (keep_second) load_second(left_second[k], lane, k);
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        const std::uint32_t weight = load_pair(norm_weight + k * 16 + i / 2 * 8 + pair);
-        left_first[k][i] = pack_bfloat16(first_bfloat16(left_first[k][i]) * first_bfloat16(weight),
-                                         second_bfloat16(left_first[k][i]) * second_bfloat16(weight));
+        const float2 weight = load_pair(norm_weight + k * 16 + i / 2 * 8 + pair);
+        left_first[k][i] = pack_bfloat16(first_bfloat16(left_first[k][i]) * weight.x,
+                                         second_bfloat16(left_first[k][i]) * weight.y);
       }
     }
     const float scales[2] = {std::abs(first_scale[warp * 16 + group]),
@@ -181,7 +181,7 @@ struct FieldBlock {
   }
 
   /// The gradient of this warp's pixels, of which `valid` exist. It takes the place of the incoming gradient.
-  __device__ void pixel_pass(int valid, const bfloat16* norm_weight, GradTarget<bfloat16> grad_x) const {
+  __device__ void pixel_pass(int valid, const float* norm_weight, GradTarget<bfloat16> grad_x) const {
     const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2;
     bfloat16 *const own = pixels + warp * 32 * stride, *const own_grad = own + 16 * stride;
     float sum[2 * steps][4] = {};
@@ -200,12 +200,12 @@ struct FieldBlock {
     float along[2] = {};
 #pragma unroll
     for (int j = 0; j < 2 * steps; ++j) {
-      const std::uint32_t weight = load_pair(norm_weight + j * 8 + pair);
+      const float2 weight = load_pair(norm_weight + j * 8 + pair);
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const std::uint32_t value = load_pair(own + (group + half * 8) * stride + j * 8 + pair);
-        sum[j][2 * half] *= first_bfloat16(weight);
-        sum[j][2 * half + 1] *= second_bfloat16(weight);
+        sum[j][2 * half] *= weight.x;
+        sum[j][2 * half + 1] *= weight.y;
         along[half] +=
             sum[j][2 * half] * first_bfloat16(value) + sum[j][2 * half + 1] * second_bfloat16(value);
       }

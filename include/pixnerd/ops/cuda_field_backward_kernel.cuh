@@ -12,7 +12,7 @@ namespace pixnerd::detail {
 /// gradient of N, that of the generated matrix is s (G - N (column sums of N G)).
 template <int width>
 __device__ inline void field_matrix_gradients(const FieldBlock<width>& block, bool normalize_second,
-                                              const bfloat16* norm_weight, float (&first_sum)[width / 8][4],
+                                              const float* norm_weight, float (&first_sum)[width / 8][4],
                                               float (&second_sum)[width / 8][4], float* grad_weights) {
   constexpr int steps = width / 16, stride = FieldBlock<width>::stride;
   const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2, unit = block.warp * 16 + group;
@@ -32,12 +32,12 @@ __device__ inline void field_matrix_gradients(const FieldBlock<width>& block, bo
       for (int i = 0; i < 4; ++i) {
         // The same elements as in the operands: i % 2 is the half of the units, i / 2 that of the features.
         const int j = 2 * (k + k2) + i / 2, to = 4 * k2 + i / 2 * 2;
-        const std::uint32_t weight = load_pair(norm_weight + j * 8 + pair);
+        const float2 weight = load_pair(norm_weight + j * 8 + pair);
         float &a = first_sum[j][i % 2 * 2], &b = first_sum[j][i % 2 * 2 + 1];
         weight_sums[to] += first_bfloat16(first[i]) * a;
         weight_sums[to + 1] += second_bfloat16(first[i]) * b;
-        a *= first_bfloat16(weight);
-        b *= second_bfloat16(weight);
+        a *= weight.x;
+        b *= weight.y;
         along[i % 2] += first_bfloat16(first[i]) * a + second_bfloat16(first[i]) * b;
         column_sums[to] += first_bfloat16(second[i]) * second_sum[j][i % 2 * 2];
         column_sums[to + 1] += second_bfloat16(second[i]) * second_sum[j][i % 2 * 2 + 1];
@@ -102,7 +102,7 @@ __device__ inline void field_matrix_gradients(const FieldBlock<width>& block, bo
 template <int width>
 __global__ void __launch_bounds__(2 * field_backward_most_hidden(width), 1)
     field_backward_kernel(FieldSizes s, int rows, float epsilon, const bfloat16* x, const bfloat16* theta,
-                          const bfloat16* norm_weight, const bfloat16* grad_y, GradTarget<bfloat16> grad_x,
+                          const float* norm_weight, const bfloat16* grad_y, GradTarget<bfloat16> grad_x,
                           GradTarget<bfloat16> grad_theta, float* grad_weights) {
   constexpr int stride = FieldBlock<width>::stride;
   const FieldBlock<width> block(static_cast<int>(s.hidden), rows);

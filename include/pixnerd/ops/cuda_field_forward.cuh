@@ -24,7 +24,7 @@ __global__ void __launch_bounds__(32 * field_forward_warps, width <= 32   ? 6
                                                             : width <= 64 ? 4
                                                                           : 1)
     field_forward_kernel(FieldSizes s, float epsilon, const bfloat16* x, const bfloat16* theta,
-                         const bfloat16* norm_weight, bfloat16* y) {
+                         const float* norm_weight, bfloat16* y) {
   constexpr int stride = width + field_pad, steps = width / 16, packets = width / 8;
   const int hidden = static_cast<int>(s.hidden), hidden_stride = hidden + field_pad;
   const int warp = static_cast<int>(threadIdx.x) / warp_size, pixels = static_cast<int>(s.pixels);
@@ -54,9 +54,6 @@ __global__ void __launch_bounds__(32 * field_forward_warps, width <= 32   ? 6
     commit_copies();
   };
   fetch(warp * 16, tiles);
-  std::uint32_t weights[2 * steps];  // of the norm, for this thread's columns of a left operand
-#pragma unroll
-  for (int i = 0; i < 2 * steps; ++i) weights[i] = load_pair(norm_weight + i * 8 + lane_again() % 4 * 2);
   wait_copies<1>();
   __syncthreads();
   both_column_scales(s, first_scale, first, second_scale, second);
@@ -88,11 +85,14 @@ __global__ void __launch_bounds__(32 * field_forward_warps, width <= 32   ? 6
 #pragma unroll
     for (int k = 0; k < steps; ++k) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const std::uint32_t weight = weights[2 * k + i / 2];
-        normed[k][i] =
-            pack_bfloat16(first_bfloat16(normed[k][i]) * squares[i % 2] * first_bfloat16(weight),
-                          second_bfloat16(normed[k][i]) * squares[i % 2] * second_bfloat16(weight));
+      for (int half = 0; half < 2; ++half) {
+        const float2 weight = load_pair(norm_weight + k * 16 + half * 8 + pair);
+#pragma unroll
+        for (int row = 0; row < 2; ++row) {
+          std::uint32_t& both = normed[k][half * 2 + row];
+          both = pack_bfloat16(first_bfloat16(both) * squares[row] * weight.x,
+                               second_bfloat16(both) * squares[row] * weight.y);
+        }
       }
     }
 

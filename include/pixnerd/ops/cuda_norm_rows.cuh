@@ -23,7 +23,8 @@ template <class X, class T>
 struct NormRows {
   std::int64_t images, length, width;
   const X* x;
-  const T *weight, *shift, *scale;
+  const wide_t<T>* weight;
+  const T *shift, *scale;
 
   std::int64_t rows() const { return images * length; }
 };

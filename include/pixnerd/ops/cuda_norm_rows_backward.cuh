@@ -163,7 +163,7 @@ __global__ void norm_backward_block_kernel(NormBackward<X, T> a) {
   const T* g = a.grad_y + row * a.width;
   const W inverse = a.inverse_rms[row];
   const auto through = [&](std::int64_t j) {
-    W factor = static_cast<W>(a.weight[j]);
+    W factor = a.weight[j];
     if constexpr (modulated) factor *= W(1) + static_cast<W>(a.scale[image * a.width + j]);
     return static_cast<W>(g[j]) * factor;
   };

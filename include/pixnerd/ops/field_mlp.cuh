@@ -21,7 +21,7 @@ template <>
 struct field_mlp_kernel<Cuda> {
   template <class T>
   static void forward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
-                      const T* norm_weight, T* y) {
+                      const wide_t<T>* norm_weight, T* y) {
     using W = wide_t<T>;
     if (s.patches == 0 || s.pixels == 0) return;
     if constexpr (std::same_as<T, bfloat16>) {
@@ -44,8 +44,8 @@ struct field_mlp_kernel<Cuda> {
   /// grad_x may lie in the memory of grad_y, provided it is written, not added to.
   template <class T>
   static void backward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
-                       const T* norm_weight, const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_theta,
-                       GradTarget<wide_t<T>> grad_norm_weight) {
+                       const wide_t<T>* norm_weight, const T* grad_y, GradTarget<T> grad_x,
+                       GradTarget<T> grad_theta, GradTarget<wide_t<T>> grad_norm_weight) {
     using W = wide_t<T>;
     // A row a patch, added up afterwards.
     const auto partial = allocate_bytes<Cuda>(
@@ -60,7 +60,7 @@ struct field_mlp_kernel<Cuda> {
 
   template <class T>
   static void backward_of_patches(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
-                                  const T* norm_weight, const T* grad_y, GradTarget<T> grad_x,
+                                  const wide_t<T>* norm_weight, const T* grad_y, GradTarget<T> grad_x,
                                   GradTarget<T> grad_theta, wide_t<T>* grad_weights) {
     using W = wide_t<T>;
     if (s.patches == 0) return;

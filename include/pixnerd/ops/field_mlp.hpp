@@ -37,7 +37,7 @@ struct field_mlp_kernel<Cpu> {
 
   template <class T>
   static void forward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
-                      const T* norm_weight, T* y) {
+                      const wide_t<T>* norm_weight, T* y) {
     parallel_for(s.patches, [=](std::int64_t patch) {
       Scratch<T> scratch(Patch<T>::count(s), Patch<T>::pieces);
       Patch<T> p(s, scratch);
@@ -53,8 +53,8 @@ struct field_mlp_kernel<Cpu> {
   /// grad_x may lie in the memory of grad_y, provided it is written, not added to.
   template <class T>
   static void backward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
-                       const T* norm_weight, const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_theta,
-                       GradTarget<wide_t<T>> grad_norm_weight) {
+                       const wide_t<T>* norm_weight, const T* grad_y, GradTarget<T> grad_x,
+                       GradTarget<T> grad_theta, GradTarget<wide_t<T>> grad_norm_weight) {
     const std::int64_t features = s.pixels * s.width, hiddens = s.pixels * s.hidden,
                        matrix = s.width * s.hidden;
     const auto put = [=](std::int64_t i, T sum) {
@@ -113,23 +113,22 @@ struct field_mlp_kernel<Cpu> {
   template <class T>
     requires(!is_wide<T>)
   static void forward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
-                      const T* norm_weight, T* y) {
-    const WideInput<T> wide_x(x, s.features()), wide_theta(theta, s.weights()),
-        wide_norm(norm_weight, s.width);
+                      const wide_t<T>* norm_weight, T* y) {
+    const WideInput<T> wide_x(x, s.features()), wide_theta(theta, s.weights());
     const WideOutput<T> wide_y({y}, s.features());
-    forward(s, epsilon, wide_x.data(), wide_theta.data(), wide_norm.data(), wide_y.data());
+    forward(s, epsilon, wide_x.data(), wide_theta.data(), norm_weight, wide_y.data());
     wide_y.store();
   }
 
   template <class T>
     requires(!is_wide<T>)
   static void backward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
-                       const T* norm_weight, const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_theta,
-                       GradTarget<wide_t<T>> grad_norm_weight) {
+                       const wide_t<T>* norm_weight, const T* grad_y, GradTarget<T> grad_x,
+                       GradTarget<T> grad_theta, GradTarget<wide_t<T>> grad_norm_weight) {
     const WideInput<T> wide_x(x, s.features()), wide_theta(theta, s.weights()),
-        wide_norm(norm_weight, s.width), wide_grad(grad_y, s.features());
+        wide_grad(grad_y, s.features());
     const WideOutput<T> sum_x(grad_x, s.features()), sum_theta(grad_theta, s.weights());
-    backward(s, epsilon, wide_x.data(), wide_theta.data(), wide_norm.data(), wide_grad.data(), sum_x.target(),
+    backward(s, epsilon, wide_x.data(), wide_theta.data(), norm_weight, wide_grad.data(), sum_x.target(),
              sum_theta.target(), grad_norm_weight);
     sum_x.store();
     sum_theta.store();
@@ -232,12 +231,12 @@ struct field_mlp_kernel<Cpu> {
 /// y = x + silu(RMSNorm(x) W1) W2, with W1 (F, F*r) and W2 (F*r, F) of each patch taken from theta, and each
 /// of their columns divided by max(its L2 norm, 1e-12); W2 only if `normalize_second`.
 ///
-/// x (N, pixels, F), theta (N, 2 * F * F*r) holding W1 then W2 row-major, norm_weight (F) -> y (N, pixels,
+/// x (N, pixels, F), theta (N, 2 * F * F*r) holding W1 then W2 row-major, norm_weight (F) of wide_t<T> -> y (N, pixels,
 /// F). Saves x and theta and computes the rest again in backward; normalized matrices exist for one patch a
 /// thread. Throws ShapeError when sizes do not fit. Source: PixNerd, field block.
 template <class T, class Device>
 Tensor<T, Device> field_mlp(const Tensor<T, Device>& x, const Tensor<T, Device>& theta,
-                            const Tensor<T, Device>& norm_weight, bool normalize_second = true,
+                            const Tensor<wide_t<T>, Device>& norm_weight, bool normalize_second = true,
                             double epsilon = 1e-6) {
   if (x.rank() != 3 || theta.rank() != 2 || x.size(2) < 1 || theta.size(0) != x.size(0) ||
       theta.size(1) % (2 * x.size(2)) != 0 || theta.size(1) == 0 ||

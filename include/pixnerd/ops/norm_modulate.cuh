@@ -14,7 +14,8 @@ template <class T>
 struct PutNormModulation {
   using W = wide_t<T>;
   std::int64_t width;
-  const T *weight, *scale;
+  const W* weight;
+  const T* scale;
   W* of_weight;  ///< what each image contributes to grad_weight; null when there is one image or no gradient
   GradTarget<W> grad_weight;  ///< false unless there is one image
   GradTarget<T> grad_shift, grad_scale;
@@ -26,7 +27,7 @@ struct PutNormModulation {
     // With one image they may all be gradients of one tensor: they contribute in this order.
     if (grad_weight.data) grad_weight.put(column, through);
     if (grad_shift.data) grad_shift.put(at, static_cast<T>(total[1]));
-    if (grad_scale.data) grad_scale.put(at, static_cast<T>(total[0] * static_cast<W>(weight[column])));
+    if (grad_scale.data) grad_scale.put(at, static_cast<T>(total[0] * weight[column]));
   }
 };
 
@@ -37,8 +38,8 @@ template <>
 struct norm_modulate_kernel<Cuda> {
   template <class X, class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, double epsilon,
-                      RmsRounding rounding, const X* x, const T* weight, const T* shift, const T* scale, T* y,
-                      wide_t<T>* inverse_rms) {
+                      RmsRounding rounding, const X* x, const wide_t<T>* weight, const T* shift,
+                      const T* scale, T* y, wide_t<T>* inverse_rms) {
     const detail::NormForward<X, T> a{{batch, length, width, x, weight, shift, scale},
                                       static_cast<wide_t<T>>(epsilon),
                                       rounding == RmsRounding::before_weight,
@@ -49,7 +50,7 @@ struct norm_modulate_kernel<Cuda> {
 
   template <class X, class T>
   static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const X* x,
-                       const T* weight, const T* scale, const wide_t<T>* inverse_rms, const T* grad_y,
+                       const wide_t<T>* weight, const T* scale, const wide_t<T>* inverse_rms, const T* grad_y,
                        GradTarget<X> grad_x, GradTarget<wide_t<T>> grad_weight, GradTarget<T> grad_shift,
                        GradTarget<T> grad_scale) {
     using W = wide_t<T>;

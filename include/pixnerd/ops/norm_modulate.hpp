@@ -29,8 +29,8 @@ struct norm_modulate_kernel<Cpu> {
   /// X is T or wide_t<T>. inverse_rms (batch * length).
   template <class X, class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, double epsilon,
-                      RmsRounding rounding, const X* x, const T* weight, const T* shift, const T* scale, T* y,
-                      wide_t<T>* inverse_rms) {
+                      RmsRounding rounding, const X* x, const wide_t<T>* weight, const T* shift,
+                      const T* scale, T* y, wide_t<T>* inverse_rms) {
     using W = wide_t<T>;
     const bool round_first = rounding == RmsRounding::before_weight;
     parallel_ranges(batch * length, grain(width), [=](std::int64_t begin, std::int64_t end) {
@@ -45,12 +45,12 @@ struct norm_modulate_kernel<Cpu> {
         inverse_rms[token] = inverse;
         if (round_first) {
           for (std::int64_t j = 0; j < width; ++j) {
-            const W normed = W(static_cast<T>(W(xt[j]) * inverse)) * W(weight[j]);
+            const W normed = W(static_cast<T>(W(xt[j]) * inverse)) * weight[j];
             yt[j] = static_cast<T>(normed * (W(1) + W(a[j])) + W(b[j]));
           }
         } else {
           for (std::int64_t j = 0; j < width; ++j) {
-            const W normed = W(static_cast<T>(W(xt[j]) * inverse * W(weight[j])));
+            const W normed = W(static_cast<T>(W(xt[j]) * inverse * weight[j]));
             yt[j] = static_cast<T>(normed * (W(1) + W(a[j])) + W(b[j]));
           }
         }
@@ -62,7 +62,7 @@ struct norm_modulate_kernel<Cpu> {
   /// grad_shift and grad_scale.
   template <class X, class T>
   static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const X* x,
-                       const T* weight, const T* scale, const wide_t<T>* inverse_rms, const T* grad_y,
+                       const wide_t<T>* weight, const T* scale, const wide_t<T>* inverse_rms, const T* grad_y,
                        GradTarget<X> grad_x, GradTarget<wide_t<T>> grad_weight, GradTarget<T> grad_shift,
                        GradTarget<T> grad_scale) {
     using W = wide_t<T>;
@@ -92,10 +92,10 @@ struct norm_modulate_kernel<Cpu> {
         if (!grad_x) continue;
         const GradTarget<X> out{grad_x.data + token * width, grad_x.add};
         const W dot = lane_sum<W>(
-            0, width, [=](std::int64_t j) { return W(g[j]) * (W(1) + W(a[j])) * W(weight[j]) * W(xt[j]); });
+            0, width, [=](std::int64_t j) { return W(g[j]) * (W(1) + W(a[j])) * weight[j] * W(xt[j]); });
         const W along = dot * inverse * inverse * inverse / W(width);
         for (std::int64_t j = 0; j < width; ++j) {
-          const W through = W(g[j]) * (W(1) + W(a[j])) * W(weight[j]);
+          const W through = W(g[j]) * (W(1) + W(a[j])) * weight[j];
           out.put(j, static_cast<X>(through * inverse - W(xt[j]) * along));
         }
       }
@@ -117,7 +117,7 @@ struct norm_modulate_kernel<Cpu> {
             of_scale += partial[((image * blocks + k) * 2 + 1) * width + j];
           }
           if (grad_shift) grad_shift.put(image * width + j, static_cast<T>(of_shift));
-          if (grad_scale) grad_scale.put(image * width + j, static_cast<T>(of_scale * W(weight[j])));
+          if (grad_scale) grad_scale.put(image * width + j, static_cast<T>(of_scale * weight[j]));
         }
       }
     });
@@ -126,14 +126,14 @@ struct norm_modulate_kernel<Cpu> {
 
 /// y = x / sqrt(mean(x^2) + epsilon) * weight * (1 + scale) + shift: the mean over the innermost axis, shift
 /// and scale shared by the tokens of an image.
-/// x (B, L, D) of T or wide_t<T>, weight (D), shift (B, D), scale (B, D) -> y (B, L, D) of T. Saves x, weight, scale and the inverse
+/// x (B, L, D) of T or wide_t<T>, weight (D) of wide_t<T>, shift (B, D), scale (B, D) -> y (B, L, D) of T. Saves x, weight, scale and the inverse
 /// root mean square of each token. The arithmetic is in wide_t<T>; a 16-bit result is rounded at its end and
 /// once before: where `rounding` says, the normalized value (as the published class-conditional model does
 /// under autocast, whose float32 weight keeps the product in float32) or the weighted one (as its
 /// text-to-image model does). Throws ShapeError when the sizes do not fit. Source: PixNerd, DiT block.
 template <class X, class T, class Device>
   requires(std::same_as<X, T> || std::same_as<X, wide_t<T>>)
-Tensor<T, Device> norm_modulate(const Tensor<X, Device>& x, const Tensor<T, Device>& weight,
+Tensor<T, Device> norm_modulate(const Tensor<X, Device>& x, const Tensor<wide_t<T>, Device>& weight,
                                 const Tensor<T, Device>& shift, const Tensor<T, Device>& scale,
                                 double epsilon = 1e-6, RmsRounding rounding = RmsRounding::before_weight) {
   if (x.rank() != 3 || !(weight.shape() == Shape{x.size(2)}) ||

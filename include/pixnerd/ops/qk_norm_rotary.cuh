@@ -22,7 +22,7 @@ struct QkNormRotary {
   std::uint32_t tokens, positions, heads;
   int width;
   const T* qkv;
-  const T* weights[2];
+  const wide_t<T>* weights[2];
   const wide_t<T>* rotary;
 
   __device__ const wide_t<T>* angles(std::uint32_t token) const {
@@ -56,7 +56,7 @@ __global__ void qk_norm_rotary_forward(QkNormRotary<T> in, wide_t<T> epsilon, T*
   const W inverse = W(1) / std::sqrt(warp_sum<lanes>(square) / W(in.width) + epsilon);
   if (!exists) return;
   const GradTarget<T> out{part == 0 ? q : part == 1 ? k : v};
-  const T* const weights = part == 0 ? in.weights[0] : in.weights[1];
+  const W* const weights = part == 0 ? in.weights[0] : in.weights[1];
   for (int i = first; i < in.width; i += lanes * Elements::count) {
     Elements some, weight;
     some.load(x, i, in.width);
@@ -84,7 +84,7 @@ __global__ void __launch_bounds__(qk_threads)
   const std::uint32_t part = blockIdx.y, rows = in.tokens * in.heads;
   const int lane = static_cast<int>(threadIdx.x) % warp_size, first = lane % lanes * count;
   const T* const grads = part == 0 ? grad_out.at[0] : part == 1 ? grad_out.at[1] : grad_out.at[2];
-  const T* const weights = part == 0 ? in.weights[0] : in.weights[1];
+  const W* const weights = part == 0 ? in.weights[0] : in.weights[1];
   Elements sums[hold];
 #pragma unroll
   for (int h = 0; h < hold; ++h) {
@@ -200,7 +200,7 @@ struct qk_norm_rotary_kernel<Cuda> {
 
   template <class T>
   static void forward(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
-                      wide_t<T> epsilon, const T* qkv, const std::array<const T*, 2>& weights,
+                      wide_t<T> epsilon, const T* qkv, const std::array<const wide_t<T>*, 2>& weights,
                       const wide_t<T>* rotary, const std::array<T*, 3>& out, wide_t<T>* inverse_rms) {
     const auto in = input(tokens, positions, heads, width, qkv, weights, rotary);
     if (tokens * heads == 0) return;
@@ -215,7 +215,7 @@ struct qk_norm_rotary_kernel<Cuda> {
   /// Sums for the weights over what a block has, then over blocks, whose number depends on sizes alone.
   template <class T>
   static void backward(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
-                       const T* qkv, const std::array<const T*, 2>& weights, const wide_t<T>* rotary,
+                       const T* qkv, const std::array<const wide_t<T>*, 2>& weights, const wide_t<T>* rotary,
                        const wide_t<T>* inverse_rms, const std::array<const T*, 3>& grad_out,
                        GradTarget<T> grad_qkv, const std::array<GradTarget<wide_t<T>>, 2>& grad_weights) {
     using W = wide_t<T>;
@@ -250,7 +250,8 @@ struct qk_norm_rotary_kernel<Cuda> {
   template <class T>
   static detail::QkNormRotary<T> input(std::int64_t tokens, std::int64_t positions, std::int64_t heads,
                                        std::int64_t width, const T* qkv,
-                                       const std::array<const T*, 2>& weights, const wide_t<T>* rotary) {
+                                       const std::array<const wide_t<T>*, 2>& weights,
+                                       const wide_t<T>* rotary) {
     if (tokens * 3 * heads >= (std::int64_t{1} << 32) - detail::qk_threads)
       raise<ShapeError>("qk_norm_rotary", "fewer than 2^32 heads of all tokens", text(tokens * 3 * heads));
     return {static_cast<std::uint32_t>(tokens),

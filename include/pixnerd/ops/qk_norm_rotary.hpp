@@ -31,7 +31,7 @@ struct qk_norm_rotary_kernel<Cpu> {
 
   template <class T>
   static void forward(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
-                      wide_t<T> epsilon, const T* qkv, const std::array<const T*, 2>& weights,
+                      wide_t<T> epsilon, const T* qkv, const std::array<const wide_t<T>*, 2>& weights,
                       const wide_t<T>* rotary, const std::array<T*, 3>& out, wide_t<T>* inverse_rms) {
     using W = wide_t<T>;
     const std::int64_t all = heads * width;
@@ -46,15 +46,14 @@ struct qk_norm_rotary_kernel<Cpu> {
                 lane_sum<W>(0, width, [x](std::int64_t i) { return W(x[i]) * W(x[i]); }) / W(width);
             const W inverse = W(1) / std::sqrt(mean_square + epsilon);
             inverse_rms[(token * 2 + part) * heads + head] = inverse;
-            const T* weight = weights[part];
+            const W* weight = weights[part];
             if (turn == nullptr) {
-              for (std::int64_t i = 0; i < width; ++i)
-                y[i] = static_cast<T>(W(x[i]) * inverse * W(weight[i]));
+              for (std::int64_t i = 0; i < width; ++i) y[i] = static_cast<T>(W(x[i]) * inverse * weight[i]);
             } else {
               for (std::int64_t i = 0; i < width; i += 2) {
                 W a, b;
-                rotate_pair(W(x[i]) * inverse * W(weight[i]), W(x[i + 1]) * inverse * W(weight[i + 1]),
-                            turn[i], turn[i + 1], a, b);
+                rotate_pair(W(x[i]) * inverse * weight[i], W(x[i + 1]) * inverse * weight[i + 1], turn[i],
+                            turn[i + 1], a, b);
                 y[i] = static_cast<T>(a);
                 y[i + 1] = static_cast<T>(b);
               }
@@ -68,7 +67,7 @@ struct qk_norm_rotary_kernel<Cpu> {
 
   template <class T>
   static void backward(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
-                       const T* qkv, const std::array<const T*, 2>& weights, const wide_t<T>* rotary,
+                       const T* qkv, const std::array<const wide_t<T>*, 2>& weights, const wide_t<T>* rotary,
                        const wide_t<T>* inverse_rms, const std::array<const T*, 3>& grad_out,
                        GradTarget<T> grad_qkv, const std::array<GradTarget<wide_t<T>>, 2>& grad_weights) {
     using W = wide_t<T>;
@@ -86,7 +85,7 @@ struct qk_norm_rotary_kernel<Cpu> {
                 const std::int64_t at = (token * 3 + part) * all + head * width;
                 const T* x = qkv + at;
                 const T* g = grad_out[part] + token * all + head * width;
-                const T* weight = weights[part];
+                const W* weight = weights[part];
                 const W inverse = inverse_rms[(token * 2 + part) * heads + head];
                 if (turn == nullptr) {
                   for (std::int64_t i = 0; i < width; ++i) unturned[i] = W(g[i]);
@@ -98,7 +97,7 @@ struct qk_norm_rotary_kernel<Cpu> {
                 W* weight_sums = sums + part * width;
                 for (std::int64_t i = 0; i < width; ++i) {
                   weight_sums[i] += unturned[i] * W(x[i]) * inverse;
-                  scaled[i] = unturned[i] * W(weight[i]);
+                  scaled[i] = unturned[i] * weight[i];
                 }
                 if (!grad_qkv) continue;
                 const W dot = lane_sum<W>(0, width, [&](std::int64_t i) { return scaled[i] * W(x[i]); });
@@ -120,14 +119,14 @@ struct qk_norm_rotary_kernel<Cpu> {
 /// Splits qkv into heads, applies RMSNorm over the head width to queries and keys (one weight each for all
 /// heads), then turns consecutive pairs of elements by the position's angles.
 ///
-/// qkv (B, L, 3 * A * d) with features ordered [q, k, v][head][d]; weights (d); rotary (L, d) holding cosine
+/// qkv (B, L, 3 * A * d) with features ordered [q, k, v][head][d]; weights (d) of wide_t<T>; rotary (L, d) holding cosine
 /// and sine of each pair's angle in turn, or undefined for no turning -> q, k, v, each (B, L, A, d). Saves
 /// qkv and the inverse root mean squares. Throws ShapeError when sizes do not fit, for an odd d with rotary
 /// and for d above 512. Source: PixNerd, DiT block, attention.
 template <class T, class Device>
 std::array<Tensor<T, Device>, 3> qk_norm_rotary(const Tensor<T, Device>& qkv,
-                                                const Tensor<T, Device>& q_weight,
-                                                const Tensor<T, Device>& k_weight,
+                                                const Tensor<wide_t<T>, Device>& q_weight,
+                                                const Tensor<wide_t<T>, Device>& k_weight,
                                                 const Tensor<wide_t<T>, Device>& rotary,
                                                 double epsilon = 1e-6) {
   if (qkv.rank() != 3 || q_weight.rank() != 1 || !(q_weight.shape() == k_weight.shape()) ||
@@ -151,7 +150,7 @@ std::array<Tensor<T, Device>, 3> qk_norm_rotary(const Tensor<T, Device>& qkv,
   std::array<Tensor<T, Device>, 3> out{Tensor<T, Device>(shape), Tensor<T, Device>(shape),
                                        Tensor<T, Device>(shape)};
   Tensor<wide_t<T>, Device> inverse_rms({batch, positions, 2, heads});
-  const std::array<const T*, 2> weights{q_weight.data(), k_weight.data()};
+  const std::array<const wide_t<T>*, 2> weights{q_weight.data(), k_weight.data()};
   kernel::forward(batch * positions, positions, heads, width, static_cast<wide_t<T>>(epsilon), qkv.data(),
                   weights, static_cast<const wide_t<T>*>(rotary.data()),
                   {out[0].data(), out[1].data(), out[2].data()}, inverse_rms.data());

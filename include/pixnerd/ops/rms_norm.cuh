@@ -12,7 +12,7 @@ template <>
 struct rms_norm_kernel<Cuda> {
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, double epsilon, RmsRounding rounding, const T* x,
-                      const T* weight, T* y, wide_t<T>* inverse_rms) {
+                      const wide_t<T>* weight, T* y, wide_t<T>* inverse_rms) {
     const detail::NormForward<T, T> a{{1, rows, width, x, weight, nullptr, nullptr},
                                       static_cast<wide_t<T>>(epsilon),
                                       rounding == RmsRounding::before_weight,
@@ -22,7 +22,7 @@ struct rms_norm_kernel<Cuda> {
   }
 
   template <class T>
-  static void backward(std::int64_t rows, std::int64_t width, const T* x, const T* weight,
+  static void backward(std::int64_t rows, std::int64_t width, const T* x, const wide_t<T>* weight,
                        const wide_t<T>* inverse_rms, const T* grad_y, GradTarget<T> grad_x,
                        GradTarget<wide_t<T>> grad_weight) {
     using W = wide_t<T>;

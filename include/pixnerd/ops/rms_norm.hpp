@@ -31,7 +31,7 @@ struct rms_norm_kernel<Cpu> {
 
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, double epsilon, RmsRounding rounding, const T* x,
-                      const T* weight, T* y, wide_t<T>* inverse_rms) {
+                      const wide_t<T>* weight, T* y, wide_t<T>* inverse_rms) {
     using W = wide_t<T>;
     const bool round_first = rounding == RmsRounding::before_weight;
     parallel_ranges(rows, grain(width), [=](std::int64_t begin, std::int64_t end) {
@@ -43,9 +43,9 @@ struct rms_norm_kernel<Cpu> {
         inverse_rms[row] = inverse;
         if (round_first) {
           for (std::int64_t j = 0; j < width; ++j)
-            yr[j] = static_cast<T>(W(static_cast<T>(W(xr[j]) * inverse)) * W(weight[j]));
+            yr[j] = static_cast<T>(W(static_cast<T>(W(xr[j]) * inverse)) * weight[j]);
         } else {
-          for (std::int64_t j = 0; j < width; ++j) yr[j] = static_cast<T>(W(xr[j]) * inverse * W(weight[j]));
+          for (std::int64_t j = 0; j < width; ++j) yr[j] = static_cast<T>(W(xr[j]) * inverse * weight[j]);
         }
       }
     });
@@ -53,7 +53,7 @@ struct rms_norm_kernel<Cpu> {
 
   /// Either target may be false. Both may be one tensor's: grad_x contributes first.
   template <class T>
-  static void backward(std::int64_t rows, std::int64_t width, const T* x, const T* weight,
+  static void backward(std::int64_t rows, std::int64_t width, const T* x, const wide_t<T>* weight,
                        const wide_t<T>* inverse_rms, const T* grad_y, GradTarget<T> grad_x,
                        GradTarget<wide_t<T>> grad_weight) {
     using W = wide_t<T>;
@@ -63,11 +63,10 @@ struct rms_norm_kernel<Cpu> {
         const T* g = grad_y + row * width;
         const GradTarget<T> out{grad_x.data + row * width, grad_x.add};
         const W inverse = inverse_rms[row];
-        const W dot =
-            lane_sum<W>(0, width, [=](std::int64_t j) { return W(g[j]) * W(weight[j]) * W(xr[j]); });
+        const W dot = lane_sum<W>(0, width, [=](std::int64_t j) { return W(g[j]) * weight[j] * W(xr[j]); });
         const W along = dot * inverse * inverse * inverse / W(width);
         for (std::int64_t j = 0; j < width; ++j)
-          out.put(j, static_cast<T>(W(g[j]) * W(weight[j]) * inverse - W(xr[j]) * along));
+          out.put(j, static_cast<T>(W(g[j]) * weight[j] * inverse - W(xr[j]) * along));
       }
     };
     if (!grad_weight) {
@@ -89,13 +88,13 @@ struct rms_norm_kernel<Cpu> {
 };
 
 /// y = x / sqrt(mean(x^2) + epsilon) * weight, the mean over the innermost axis, statistics in wide_t<T>.
-/// x (..., D), weight (D) -> y (..., D). Saves x, weight and the inverse root mean square of each row.
+/// x (..., D) of T, weight (D) of wide_t<T> -> y (..., D) of T. Saves x, weight and the inverse root mean square of each row.
 /// Throws ShapeError when the sizes do not fit. Source: Zhang and Sennrich 2019, "Root mean square layer
 /// normalization"; PixNerd rounds before the weight in the class-conditional model and after it in the
 /// text-to-image model.
 template <class T, class Device>
-Tensor<T, Device> rms_norm(const Tensor<T, Device>& x, const Tensor<T, Device>& weight, double epsilon = 1e-6,
-                           RmsRounding rounding = RmsRounding::before_weight) {
+Tensor<T, Device> rms_norm(const Tensor<T, Device>& x, const Tensor<wide_t<T>, Device>& weight,
+                           double epsilon = 1e-6, RmsRounding rounding = RmsRounding::before_weight) {
   if (x.rank() < 1 || weight.rank() != 1 || x.size(-1) != weight.size(0)) {
     raise<ShapeError>("rms_norm", "x (..., D) and weight (D)",
                       text("x ", x.shape(), " and weight ", weight.shape()));

@@ -47,8 +47,9 @@ struct NamedTensors {
 /// from the store, as does a second store of the same module. Elements between the parameters are zero.
 ///
 /// `Precision` is the policy of the module's layers. Where they compute in another type than the optimizer
-/// (Mixed), there is one more slab, of the weights rounded to that type, and the module's tensors are views of
-/// that: whoever changes weights() calls refresh_copies() then.
+/// (Mixed), there is one more slab, of the weights rounded to that type, and the module's tensors of that type
+/// are views of it: whoever changes weights() calls refresh_copies() then. Tensors of the optimizer's type, such
+/// as the weights of norms, are views of weights() all the same.
 template <class Precision, class Device>
 class ParameterStore {
  public:
@@ -56,8 +57,7 @@ class ParameterStore {
   using T = typename Precision::master;
   using Compute = typename Precision::compute;
   using Slab = Tensor<T, Device>;
-  /// A parameter as layers hold it.
-  using Parameter = Tensor<Compute, Device>;
+  using Copies = Tensor<Compute, Device>;
   /// Whether layers read rounded copies of the weights.
   static constexpr bool has_copies = !std::same_as<T, Compute>;
   static_assert(std::same_as<T, wide_t<Compute>>,
@@ -68,9 +68,12 @@ class ParameterStore {
   /// memory; the model is then as it was.
   template <class Model>
   explicit ParameterStore(Model& model) {
-    Collected found = collect(model, "", true, {});
+    Found found;
+    collect(model, "", true, found);
     averaged_count_ = found.count;
-    build(found);
+    make_slabs(found);
+    take(model);
+    refresh_copies();
   }
 
   /// The same, and behind them those of `helper`, which are optimized, clipped and saved with the model but
@@ -78,10 +81,14 @@ class ParameterStore {
   /// the prefix is empty.
   template <class Model, class Helper>
   ParameterStore(Model& model, Helper& helper, const std::string& prefix = "") {
-    Collected found = collect(model, "", true, {});
+    Found found;
+    collect(model, "", true, found);
     averaged_count_ = found.count;
-    found = collect(helper, prefix, false, std::move(found));
-    build(found);
+    collect(helper, prefix, false, found);
+    make_slabs(found);
+    take(model);
+    take(helper);
+    refresh_copies();
   }
 
   ParameterStore(const ParameterStore&) = delete;
@@ -97,8 +104,8 @@ class ParameterStore {
   std::int64_t averaged_count() const { return averaged_count_; }
 
   const Slab& weights() const { return weights_; }
-  /// The weights as layers read them: a slab of their own, or weights().
-  const Parameter& copies() const {
+  /// The weights in the type in which layers compute: a slab of their own, or weights().
+  const Copies& copies() const {
     if constexpr (has_copies) {
       return copies_;
     } else {
@@ -148,22 +155,23 @@ class ParameterStore {
     return *std::prev(after);
   }
 
-  /// A model that computes with the averaged weights and wants no gradients: with those of each time, or,
-  /// where layers read rounded copies, with those of the latest call of this function. `model` is the one this
-  /// store was made of, or a copy. Throws ValueError for another, or before start_average().
+  /// A model that computes with the averaged weights and wants no gradients. It follows the average; where
+  /// layers read rounded copies, those are rounded by each call of this function, so call it again when the
+  /// average has changed. `model` is the one this store was made of, or a copy. Throws ValueError for another,
+  /// or before start_average().
   template <class Model>
   Model averaged(const Model& model) const {
     if (!average_.defined()) raise<ValueError>("parameter store", "a started average", "none");
-    Parameter average = rounded_average();
+    const Copies rounded = rounded_average();
     Model out = model;
     std::size_t index = 0;
-    for_each_parameter(out, [&](const std::string& name, Parameter& parameter) {
+    for_each_parameter(out, [&]<class U>(const std::string& name, Tensor<U, Device>& parameter) {
       if (index == entries_.size() || !entries_[index].averaged ||
-          parameter.data() != copies().data() + entries_[index].offset) {
+          parameter.data() != of_type<U>(weights_, copies()).data() + entries_[index].offset) {
         raise<ValueError>("parameter store", "the model that the store was made of",
                           text("one whose ", name, " lies elsewhere"));
       }
-      parameter = part(average, entries_[index++]);
+      parameter = part(of_type<U>(average_, rounded), entries_[index++]);
     });
     return out;
   }
@@ -186,20 +194,22 @@ class ParameterStore {
  private:
   static constexpr std::int64_t alignment = 64 / static_cast<std::int64_t>(sizeof(T));
 
-  /// Parameters found so far: nothing is changed before all of them are known to be good.
-  struct Collected {
-    std::vector<ParameterEntry> entries;
-    std::vector<Parameter*> tensors;
+  /// What was seen of the parameters so far.
+  struct Found {
     std::set<std::string> names;
-    std::map<const Compute*, std::string> memory;
+    std::map<const void*, std::string> memory;
     std::int64_t count = 0;
   };
 
+  /// Enters the parameters of a module, which is left alone until all of them are known to be good.
   template <class Module>
-  static Collected collect(Module& from, const std::string& prefix, bool averaged, Collected found) {
+  void collect(const Module& from, const std::string& prefix, bool averaged, Found& found) {
     for_each_parameter(
         from,
-        [&](const std::string& name, Parameter& parameter) {
+        [&]<class U>(const std::string& name, const Tensor<U, Device>& parameter) {
+          static_assert(std::same_as<U, T> || std::same_as<U, Compute>,
+                        "a parameter's elements are of the type in which its policy computes, or of its "
+                        "master weights'");
           if (!found.names.insert(name).second) {
             raise<ValueError>("parameter store", "one parameter of each name", text("two ", name));
           }
@@ -208,48 +218,61 @@ class ParameterStore {
             raise<ValueError>("parameter store", "parameters with memory of their own",
                               text(name, ", which shares that of ", other->second));
           }
-          found.entries.push_back({name, parameter.shape(), found.count, averaged});
-          found.tensors.push_back(&parameter);
+          entries_.push_back({name, parameter.shape(), found.count, averaged});
           found.count += (parameter.count() + alignment - 1) / alignment * alignment;
         },
         prefix);
-    return found;
   }
 
-  void build(Collected& found) {
-    entries_ = std::move(found.entries);
+  void make_slabs(const Found& found) {
     weights_ = Slab::zeros({found.count});
     gradients_ = Slab::zeros({found.count});
     first_moments_ = Slab::zeros({found.count});
     second_moments_ = Slab::zeros({found.count});
-    if constexpr (has_copies) copies_ = Parameter::zeros({found.count});
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-      Parameter& parameter = *found.tensors[i];
-      Parameter view = part(copies(), entries_[i]);
-      copy_into(view, parameter);
-      if constexpr (has_copies) {
-        cast_kernel<Device>::run(view.count(), static_cast<const Compute*>(view.data()),
-                                 GradTarget<T>{weights_.data() + entries_[i].offset});
+    if constexpr (has_copies) copies_ = Copies({found.count});
+  }
+
+  /// Copies the parameters of a module, whose entries are the next, and makes them views.
+  template <class Module>
+  void take(Module& from) {
+    for_each_parameter(from, [&]<class U>(const std::string&, Tensor<U, Device>& parameter) {
+      const ParameterEntry& entry = entries_[slots_.size()];
+      if constexpr (std::same_as<U, T>) {
+        copy_into(part(weights_, entry), parameter);
+      } else {
+        cast_kernel<Device>::run(parameter.count(), static_cast<const U*>(parameter.data()),
+                                 GradTarget<T>{weights_.data() + entry.offset});
       }
+      Tensor<U, Device> view = part(of_type<U>(weights_, copies()), entry);
       // A slot of its own: copies of the module made earlier keep theirs.
       require_grad(view);
-      view.slot()->bind(part(gradients_, entries_[i]));
+      view.slot()->bind(part(gradients_, entry));
       slots_.push_back(view.slot());
       parameter = std::move(view);
+    });
+  }
+
+  /// Where layers read parameters of type U.
+  template <class U>
+  static const Tensor<U, Device>& of_type(const Slab& weights, const Copies& copies) {
+    if constexpr (std::same_as<U, T>) {
+      return weights;
+    } else {
+      return copies;
     }
   }
 
-  static void round_into(const Parameter& copies, const Slab& from) {
+  static void round_into(const Copies& copies, const Slab& from) {
     if constexpr (has_copies) {
       cast_kernel<Device>::run(from.count(), static_cast<const T*>(from.data()),
                                GradTarget<Compute>{copies.data()});
     }
   }
 
-  /// The average as layers read it.
-  Parameter rounded_average() const {
+  /// The average in the type in which layers compute.
+  Copies rounded_average() const {
     if constexpr (has_copies) {
-      if (!average_copies_.defined()) average_copies_ = Parameter({averaged_count_});
+      if (!average_copies_.defined()) average_copies_ = Copies({averaged_count_});
       round_into(average_copies_, average_);
       return average_copies_;
     } else {
@@ -261,8 +284,8 @@ class ParameterStore {
   std::vector<std::shared_ptr<GradSlot<Device>>> slots_;
   std::int64_t averaged_count_ = 0;
   Slab weights_, gradients_, first_moments_, second_moments_, average_;
-  Parameter copies_;                  // undefined where layers read weights_
-  mutable Parameter average_copies_;  // made when somebody asks for it
+  Copies copies_;                  // undefined where layers read weights_ alone
+  mutable Copies average_copies_;  // made when somebody asks for it
 };
 
 }  // namespace pixnerd
