@@ -12,8 +12,8 @@ if(NOT "train" IN_LIST pixnerd_usable_components)
   endforeach()
 endif()
 
-# Registers each file of the program test_SUITE as the test SUITE/NAME.
-function(pixnerd_add_cuda_tests suite)
+# Registers each file of a test program as the test SUITE/NAME.
+function(pixnerd_add_cuda_tests suite program)
   foreach(source IN LISTS cuda_sources)
     cmake_path(GET source STEM name)
     if(name MATCHES "^(main|all_kernels)$") # the second has to compile and no more
@@ -21,7 +21,7 @@ function(pixnerd_add_cuda_tests suite)
     endif()
     pixnerd_suites_of("${source}" suites)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
-    add_test(NAME ${suite}/${name} COMMAND test_${suite} --run_test=${suites} --log_level=test_suite)
+    add_test(NAME ${suite}/${name} COMMAND ${program} --run_test=${suites} --log_level=test_suite)
     set_tests_properties(${suite}/${name} PROPERTIES TIMEOUT 900 SKIP_REGULAR_EXPRESSION "skipped: no CUDA device")
   endforeach()
 endfunction()
@@ -50,11 +50,13 @@ if(TARGET Boost::context)
   endforeach()
   add_executable(test_cuda_emulated ${wrappers})
   target_link_libraries(test_cuda_emulated PRIVATE pixnerd_emulation_flags)
-  pixnerd_add_cuda_tests(cuda_emulated)
+  pixnerd_add_cuda_tests(cuda_emulated test_cuda_emulated)
+  pixnerd_add_cuda_tests(cuda_emulated_in_reverse test_cuda_emulated)
   foreach(source IN LISTS cuda_sources)
     cmake_path(GET source STEM name)
     if(TEST cuda_emulated/${name})
       set_tests_properties(cuda_emulated/${name} PROPERTIES ENVIRONMENT PIXNERD_TEST_EXACT_MEMORY=1)
+      set_tests_properties(cuda_emulated_in_reverse/${name} PROPERTIES ENVIRONMENT PIXNERD_EMULATION_ORDER=reverse)
     endif()
   endforeach()
 
@@ -85,7 +87,7 @@ endif()
 # On the GPU.
 add_executable(test_cuda ${cuda_sources})
 target_link_libraries(test_cuda PRIVATE pixnerd_test_flags pixnerd::cuda)
-pixnerd_add_cuda_tests(cuda)
+pixnerd_add_cuda_tests(cuda test_cuda)
 
 # A file of each compiler in one program: the library's templates must be the same in both.
 add_executable(two_units two_units/host.cpp two_units/device.cu)

@@ -12,22 +12,6 @@ std::vector<Input> inputs(std::int64_t batch, std::int64_t queries, std::int64_t
 
 const auto of_three = [](const auto& in) { return attention(in[0], in[1], in[2]); };
 
-/// Values that take the place of x and have its gradient.
-template <class T, class Device>
-Tensor<T, Device> with_slot_of(const Tensor<T, Device>& x, Tensor<T, Device> values) {
-  values.set_slot(x.slot());
-  return values;
-}
-
-/// x at an address that is no multiple of 16 bytes.
-template <class T, class Device>
-Tensor<T, Device> shifted(const Tensor<T, Device>& x) {
-  auto values = x.to_host();
-  values.insert(values.begin(), T());
-  const auto all = Tensor<T, Device>::from_host({x.count() + 1}, values);
-  return with_slot_of(x, all.rows(1, x.count() + 1).reshape(x.shape()));
-}
-
 template <class T, class Device>
 Tensor<T, Device> scaled(const Tensor<T, Device>& x, float factor) {
   auto values = x.to_host();

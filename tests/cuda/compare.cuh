@@ -22,6 +22,22 @@ inline Input parameter(const Shape& shape) {
   return {shape, true};
 }
 
+/// Values that take the place of x and have its gradient.
+template <class T, class Device>
+Tensor<T, Device> with_slot_of(const Tensor<T, Device>& x, Tensor<T, Device> values) {
+  values.set_slot(x.slot());
+  return values;
+}
+
+/// x at an address that is no multiple of 16 bytes.
+template <class T, class Device>
+Tensor<T, Device> shifted(const Tensor<T, Device>& x) {
+  auto values = x.to_host();
+  values.insert(values.begin(), T());
+  const auto all = Tensor<T, Device>::from_host({x.count() + 1}, values);
+  return with_slot_of(x, all.rows(1, x.count() + 1).reshape(x.shape()));
+}
+
 /// How far the GPU may be from the CPU, ||a - b|| / ||b||, for results of these elements.
 template <class T>
 constexpr double device_tolerance = 1e-5;

@@ -294,11 +294,4 @@ BOOST_AUTO_TEST_CASE(batched_product_equals_the_cpu) {
                          [](const auto& in) { return batched_product(in[0], in[0]); });
 }
 
-BOOST_AUTO_TEST_CASE(linear_with_a_wide_result) {
-  for (const LinearSizes& s : {LinearSizes{7, 16, 24}, LinearSizes{1500, 8, 3}}) {
-    compare_devices<bfloat16>("wide linear", {{{s.rows, s.in}}, parameter({s.out, s.in}), parameter({s.out})},
-                              [](const auto& in) { return wide_linear(in[0], in[1], in[2]); });
-  }
-}
-
 BOOST_AUTO_TEST_SUITE_END()

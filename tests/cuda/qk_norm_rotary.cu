@@ -28,21 +28,6 @@ void compare_parts(std::int64_t batch, std::int64_t positions, std::int64_t head
   }
 }
 
-template <class T, class Device>
-Tensor<T, Device> with_slot_of(const Tensor<T, Device>& x, Tensor<T, Device> values) {
-  values.set_slot(x.slot());
-  return values;
-}
-
-/// x at an address that is no multiple of 16 bytes.
-template <class T, class Device>
-Tensor<T, Device> shifted(const Tensor<T, Device>& x) {
-  auto values = x.to_host();
-  values.insert(values.begin(), T());
-  const auto all = Tensor<T, Device>::from_host({x.count() + 1}, values);
-  return with_slot_of(x, all.rows(1, x.count() + 1).reshape(x.shape()));
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(cuda_qk_norm_rotary)

@@ -1,11 +1,14 @@
 /// \file
 /// Checkpoints that PyTorch wrote, against the tensors that were put into them.
 #include <boost/test/unit_test.hpp>
-#include <filesystem>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <pixnerd/io/safetensors.hpp>
 #include <pixnerd/io/torch_checkpoint.hpp>
+
+#include "files.hpp"
 
 using namespace pixnerd;
 
@@ -15,13 +18,36 @@ std::string data(const std::string& name) {
   return std::string(PIXNERD_TEST_DATA) + "/" + name;
 }
 
-std::string message_of(const std::string& path) {
+/// Opens a file and reads all of its tensors: FileError or no error at all is what any file may give.
+bool loads(const std::string& path) {
   try {
     const TorchCheckpoint file(path);
+    for (const auto& entry : file.entries()) {
+      std::vector<std::uint8_t> bytes(entry.bytes);
+      file.read_bytes(entry, bytes);
+    }
+    return true;
   } catch (const FileError& error) {
-    return error.what();
+    BOOST_TEST(std::string(error.what()).find(path) != std::string::npos, error.what());
+    return false;
   }
-  return "no error";
+}
+
+/// Damages one byte of every `step`, then cuts the file short at as many places.
+void check_damaged(const std::string& name, std::size_t step) {
+  const test::Folder folder;
+  const auto whole = read_file(data(name), 1 << 20);
+  const std::string path = folder / "damaged.ckpt";
+  std::size_t refused = 0;
+  for (std::size_t at = 0; at < whole.size(); at += step) {
+    auto bytes = whole;
+    bytes[at] ^= 0x41;
+    write_file_atomic(path, bytes);
+    refused += loads(path) ? 0 : 1;
+    write_file_atomic(path, std::span(whole).first(at));
+    BOOST_TEST(!loads(path), name << " cut to " << at << " bytes");
+  }
+  BOOST_TEST(refused > 0);
 }
 
 void check_equals_expected(const TorchCheckpoint& file) {
@@ -61,9 +87,13 @@ BOOST_AUTO_TEST_CASE(legacy_equals_what_was_saved) {
 }
 
 BOOST_AUTO_TEST_CASE(malicious_is_refused_by_name) {
-  const std::string message = message_of(data("lightning_malicious.ckpt"));
-  BOOST_TEST(message.find("posix.system") != message.npos, message);
-  BOOST_TEST(message.find("lightning_malicious.ckpt") != message.npos, message);
+  test::check_throws<FileError>([] { TorchCheckpoint(data("lightning_malicious.ckpt")); },
+                                {"posix.system", "lightning_malicious.ckpt"});
+}
+
+BOOST_AUTO_TEST_CASE(damaged_files_load_or_are_refused) {
+  check_damaged("lightning.ckpt", 1999);
+  check_damaged("lightning_legacy.ckpt", 1499);
 }
 
 BOOST_AUTO_TEST_CASE(conversions) {
@@ -76,8 +106,9 @@ BOOST_AUTO_TEST_CASE(conversions) {
 }
 
 BOOST_AUTO_TEST_CASE(other_files) {
-  BOOST_TEST(message_of(data("lightning_expected.safetensors")).find("torch.save") != std::string::npos);
-  BOOST_TEST(message_of("/no/such/file").find("/no/such/file") != std::string::npos);
+  test::check_throws<FileError>([] { TorchCheckpoint(data("lightning_expected.safetensors")); },
+                                {"torch.save"});
+  test::check_throws<FileError>([] { TorchCheckpoint("/no/such/file"); }, {"/no/such/file"});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

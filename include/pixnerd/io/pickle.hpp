@@ -5,15 +5,12 @@
 
 #include <charconv>
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include <pixnerd/io/file.hpp>
-#include <pixnerd/io/pickle_value.hpp>
+#include <pixnerd/io/pickle_stack.hpp>
 
 namespace pixnerd {
 
@@ -22,13 +19,13 @@ namespace pixnerd {
 /// Only names in `allowed` may occur, and calls of them stay data: what a call means is for the reader to say. Everything
 /// that is not known to be data throws FileError with its name. The state that a pickle sets on an object (BUILD) is read
 /// and dropped.
-class Pickle {
+class Pickle : private detail::PickleStack {
  public:
   /// Reads one pickle from the beginning of `bytes`, which must outlive this; `where` is the file, for messages.
   /// Throws FileError for a malformed pickle, for one of more than 400,000 values, for a name that is not allowed.
   Pickle(std::span<const std::uint8_t> bytes, std::span<const std::string_view> allowed,
          const std::string& where)
-      : bytes_(bytes), allowed_(allowed), where_(where) {
+      : PickleStack(bytes, where), allowed_(allowed) {
     run();
   }
 
@@ -36,7 +33,6 @@ class Pickle {
   std::size_t size() const { return at_; }
 
   const PickleValue& root() const { return values_[root_]; }
-  const std::deque<PickleValue>& values() const { return values_; }
   const PickleValue& operator[](std::uint32_t index) const { return values_[index]; }
 
   /// The value of a key of a dictionary; null when it has none, or `dictionary` is none. The last of equal keys counts.
@@ -50,102 +46,10 @@ class Pickle {
   }
 
  private:
-  static constexpr std::size_t most_values = 400'000;
-
-  [[noreturn]] void refuse(std::string_view expected, std::string_view got) const {
-    raise<FileError>("pickle", text(expected, " in '", where_, "'"), text(got, " at byte ", at_));
-  }
-
-  // Reading bytes.
-
-  std::span<const std::uint8_t> take(std::uint64_t count) {
-    if (count > bytes_.size() - at_)
-      refuse(text(count, " more bytes of the pickle"), text(bytes_.size() - at_));
-    const auto out = bytes_.subspan(at_, static_cast<std::size_t>(count));
-    at_ += static_cast<std::size_t>(count);
-    return out;
-  }
-
-  std::uint64_t take_number(int width) {
-    std::uint64_t out = 0;
-    const auto from = take(static_cast<std::uint64_t>(width));
-    for (int i = width - 1; i >= 0; --i) out = out << 8 | from[static_cast<std::size_t>(i)];
-    return out;
-  }
-
-  std::string_view take_string(std::uint64_t count) {
-    const auto from = take(count);
-    return {reinterpret_cast<const char*>(from.data()), from.size()};
-  }
-
-  std::string_view take_line() {
-    const std::size_t begin = at_;
-    while (at_ < bytes_.size() && bytes_[at_] != '\n') ++at_;
-    if (at_ == bytes_.size()) refuse("the end of a line", "the end of the pickle");
-    const std::string_view line(reinterpret_cast<const char*>(bytes_.data()) + begin, at_ - begin);
-    ++at_;
-    return line;
-  }
-
-  // The stack and the values.
-
-  void push(PickleValue value) {
-    if (values_.size() == most_values) refuse(text("at most ", most_values, " values"), "more");
-    stack_.push_back(static_cast<std::uint32_t>(values_.size()));
-    values_.push_back(std::move(value));
-  }
-  void push_number(PickleKind kind, std::int64_t number) { push({kind, number, {}, {}}); }
-  void push_string(PickleKind kind, std::string_view string) { push({kind, 0, string, {}}); }
-
-  std::size_t mark() const { return marks_.empty() ? 0 : marks_.back(); }
-
-  std::uint32_t pop() {
-    if (stack_.size() <= mark()) refuse("a value on the stack", "none");
-    const std::uint32_t index = stack_.back();
-    stack_.pop_back();
-    return index;
-  }
-
-  std::uint32_t top() const {
-    if (stack_.size() <= mark()) refuse("a value on the stack", "none");
-    return stack_.back();
-  }
-
-  std::vector<std::uint32_t> pop_to_mark() {
-    if (marks_.empty()) refuse("a mark on the stack", "none");
-    const std::size_t begin = marks_.back();
-    marks_.pop_back();
-    std::vector<std::uint32_t> out(stack_.begin() + static_cast<std::ptrdiff_t>(begin), stack_.end());
-    stack_.resize(begin);
-    return out;
-  }
-
-  /// Appends to the list or dictionary on top of the stack.
-  void append(PickleKind kind, const std::vector<std::uint32_t>& items) {
-    PickleValue& into = values_[top()];
-    if (into.kind != kind)
-      refuse(kind == PickleKind::list ? "a list to append to" : "a dictionary to add to", "another value");
-    if (kind == PickleKind::dictionary && items.size() % 2 != 0)
-      refuse("a value for each key", "a key without");
-    links_ += items.size();
-    if (links_ > 4 * most_values) refuse(text("at most ", 4 * most_values, " items"), "more");
-    into.items.insert(into.items.end(), items.begin(), items.end());
-  }
-
   bool is_empty_dictionary(const PickleValue& call) const {
     const PickleValue& callee = values_[call.items[0]];
     return callee.kind == PickleKind::global && callee.string == "collections.OrderedDict" &&
            values_[call.items[1]].items.empty();
-  }
-
-  void push_tuple(std::vector<std::uint32_t> items) {
-    links_ += items.size();
-    push({PickleKind::tuple, 0, {}, std::move(items)});
-  }
-  void push_tuple_of(int count) {
-    std::vector<std::uint32_t> items(static_cast<std::size_t>(count));
-    for (std::size_t i = items.size(); i > 0; --i) items[i - 1] = pop();
-    push_tuple(std::move(items));
   }
 
   void push_global(std::string_view module, std::string_view name) {
@@ -153,7 +57,7 @@ class Pickle {
     const std::string full = text(module, ".", name);
     for (std::size_t i = 0; i < allowed_.size(); ++i) {
       if (allowed_[i] == full) {
-        push({PickleKind::global, static_cast<std::int64_t>(i), allowed_[i], {}});
+        push_string(PickleKind::global, allowed_[i]);
         return;
       }
     }
@@ -169,16 +73,6 @@ class Pickle {
     }
     push({PickleKind::call, 0, {}, {callee, arguments}});
     if (is_empty_dictionary(values_.back())) values_.back() = {PickleKind::dictionary, 0, {}, {}};
-  }
-
-  void remember(std::uint64_t key) {
-    if (memo_.size() == most_values) refuse(text("at most ", most_values, " remembered values"), "more");
-    memo_[key] = top();
-  }
-  void recall(std::uint64_t key) {
-    const auto found = memo_.find(key);
-    if (found == memo_.end()) refuse("a remembered value", "one that was never stored");
-    stack_.push_back(found->second);
   }
 
   static std::string printable(std::string_view name) {
@@ -220,15 +114,7 @@ class Pickle {
   bool run_simple(char code);
   bool run_container(char code);
 
-  std::span<const std::uint8_t> bytes_;
   std::span<const std::string_view> allowed_;
-  std::string where_;
-  std::size_t at_ = 0;
-  std::deque<PickleValue> values_;
-  std::vector<std::uint32_t> stack_;
-  std::vector<std::size_t> marks_;
-  std::unordered_map<std::uint64_t, std::uint32_t> memo_;
-  std::size_t links_ = 0;
   std::uint32_t root_ = 0;
 };
 
@@ -295,31 +181,23 @@ inline bool Pickle::run_simple(char code) {
 inline bool Pickle::run_container(char code) {
   switch (code) {
     case '(':
-      marks_.push_back(stack_.size());
+      set_mark();
       return true;
     case '0':
-      // A mark on top is what POP takes.
-      if (!marks_.empty() && stack_.size() == mark()) {
-        marks_.pop_back();
-      } else {
-        (void)pop();
-      }
+      pop_value_or_mark();
       return true;
     case '1':
       (void)pop_to_mark();
       return true;
     case '2':
-      stack_.push_back(top());
+      duplicate();
       return true;
     case ']':
       push({PickleKind::list, 0, {}, {}});
       return true;
-    case 'l': {
-      auto items = pop_to_mark();
-      links_ += items.size();
-      push({PickleKind::list, 0, {}, std::move(items)});
+    case 'l':
+      push_items(PickleKind::list, pop_to_mark());
       return true;
-    }
     case 'a': {
       const std::uint32_t item = pop();
       append(PickleKind::list, {item});
@@ -329,10 +207,10 @@ inline bool Pickle::run_container(char code) {
       append(PickleKind::list, pop_to_mark());
       return true;
     case ')':
-      push_tuple({});
+      push_items(PickleKind::tuple, {});
       return true;
     case 't':
-      push_tuple(pop_to_mark());
+      push_items(PickleKind::tuple, pop_to_mark());
       return true;
     case '\x85':
     case '\x86':
@@ -366,7 +244,7 @@ inline bool Pickle::run_container(char code) {
       remember(take_number(4));
       return true;
     case '\x94':
-      remember(memo_.size());
+      remember_next();
       return true;
     case 'g':
       recall(static_cast<std::uint64_t>(parse_decimal(take_line())));

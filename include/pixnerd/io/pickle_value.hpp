@@ -21,12 +21,12 @@ enum class PickleKind : std::uint8_t {
   list,         ///< items
   tuple,        ///< items
   dictionary,   ///< items: key, value, key, value, ...
-  global,       ///< string: "module.name"; number: its position among the names that were allowed
+  global,       ///< string: "module.name"
   call,         ///< items: what is called, its arguments (a tuple)
   persistent,   ///< items: one value that names something outside of the pickle
 };
 
-/// A value. Items are indices into Pickle::values(), so that values that hold each other need no care.
+/// A value. Items are indices of a Pickle's values, so that values that hold each other need no care.
 struct PickleValue {
   PickleKind kind = PickleKind::none;
   std::int64_t number = 0;

@@ -96,19 +96,10 @@ class SafetensorsFile {
   /// unless `out` has as many elements, FileError when the types do not go together or a value is beyond T.
   template <SafetensorsElement T>
   void read(const SafetensorsEntry& entry, std::span<T> out) const {
-    if (static_cast<std::uint64_t>(entry.shape.count()) != out.size()) {
-      raise<ValueError>("safetensors", text("room for the elements of tensor ", detail::describe(entry)),
-                        text(out.size(), " elements"));
-    }
+    detail::check_readable<T>("safetensors", path(), entry, out.size());
     if (entry.type == safetensors_type_of<T>) {
       read_bytes(entry, std::span(reinterpret_cast<std::uint8_t*>(out.data()), out.size_bytes()));
       return;
-    }
-    if (!detail::is_readable_as<T>(entry.type)) {
-      raise<FileError>(
-          "safetensors",
-          text("elements that can be read as ", type_name(safetensors_type_of<T>), " in '", path(), "'"),
-          text("tensor ", detail::describe(entry)));
     }
     // Piece by piece: the bytes of a large tensor need not lie in memory beside its elements.
     constexpr std::size_t piece_elements = 1 << 16;
@@ -117,12 +108,7 @@ class SafetensorsFile {
     for (std::size_t done = 0; done < out.size();) {
       const std::size_t now = std::min(out.size() - done, piece_elements);
       file_.read_at(data_begin_ + entry.begin + done * width, std::span(piece).first(now * width));
-      if (!detail::convert_elements(entry.type, piece.data(), out.subspan(done, now))) {
-        raise<FileError>(
-            "safetensors",
-            text("numbers within the range of ", type_name(safetensors_type_of<T>), " in '", path(), "'"),
-            text("others in tensor ", detail::describe(entry)));
-      }
+      detail::convert_or_throw("safetensors", path(), entry, piece.data(), out.subspan(done, now));
       done += now;
     }
   }

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 #include <span>
+#include <string>
 #include <utility>
 
 #include <pixnerd/core/bfloat16.hpp>
@@ -143,6 +144,31 @@ bool convert_elements(SafetensorsType type, const std::uint8_t* bytes, std::span
       return false;
     }
   });
+}
+
+/// Throws ValueError unless there is room for all elements of a tensor, FileError unless they can be read as T.
+template <SafetensorsElement T>
+void check_readable(const char* where, const std::string& path, const SafetensorsEntry& entry,
+                    std::size_t room) {
+  if (static_cast<std::uint64_t>(entry.shape.count()) != room) {
+    raise<ValueError>(where, text("room for the elements of tensor ", describe(entry)),
+                      text(room, " elements"));
+  }
+  if (!is_readable_as<T>(entry.type)) {
+    raise<FileError>(
+        where, text("elements that can be read as ", type_name(safetensors_type_of<T>), " in '", path, "'"),
+        text("tensor ", describe(entry)));
+  }
+}
+
+/// Converts elements of a tensor. Throws FileError when one of them is beyond T.
+template <SafetensorsElement T>
+void convert_or_throw(const char* where, const std::string& path, const SafetensorsEntry& entry,
+                      const std::uint8_t* bytes, std::span<T> out) {
+  if (convert_elements(entry.type, bytes, out)) return;
+  raise<FileError>(
+      where, text("numbers within the range of ", type_name(safetensors_type_of<T>), " in '", path, "'"),
+      text("others in tensor ", describe(entry)));
 }
 
 }  // namespace detail

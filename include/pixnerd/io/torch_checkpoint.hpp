@@ -78,28 +78,14 @@ class TorchCheckpoint {
   /// Reads a tensor's elements as T; the same conversions and errors as SafetensorsFile::read().
   template <SafetensorsElement T>
   void read(const TorchEntry& entry, std::span<T> out) const {
-    if (static_cast<std::uint64_t>(entry.shape.count()) != out.size()) {
-      raise<ValueError>("torch checkpoint", text("room for the elements of tensor ", detail::describe(entry)),
-                        text(out.size(), " elements"));
-    }
+    detail::check_readable<T>("torch checkpoint", path_, entry, out.size());
     if (entry.type == safetensors_type_of<T>) {
       read_bytes(entry, std::span(reinterpret_cast<std::uint8_t*>(out.data()), out.size_bytes()));
       return;
     }
-    if (!detail::is_readable_as<T>(entry.type)) {
-      raise<FileError>(
-          "torch checkpoint",
-          text("elements that can be read as ", type_name(safetensors_type_of<T>), " in '", path_, "'"),
-          text("tensor ", detail::describe(entry)));
-    }
     std::vector<std::uint8_t> bytes(entry.bytes);
     read_bytes(entry, bytes);
-    if (!detail::convert_elements(entry.type, bytes.data(), out)) {
-      raise<FileError>(
-          "torch checkpoint",
-          text("numbers within the range of ", type_name(safetensors_type_of<T>), " in '", path_, "'"),
-          text("others in tensor ", detail::describe(entry)));
-    }
+    detail::convert_or_throw("torch checkpoint", path_, entry, bytes.data(), out);
   }
 
   /// The same, into a new vector.
