@@ -10,8 +10,10 @@
 #include <pixnerd/core/version.hpp>
 #include <pixnerd/field/field_decoder.hpp>
 #include <pixnerd/field/linear_decoder.hpp>
+#include <pixnerd/flow/blended_field.hpp>
 #include <pixnerd/flow/flow_matching.hpp>
 #include <pixnerd/flow/guidance.hpp>
+#include <pixnerd/flow/inpainting.hpp>
 #include <pixnerd/flow/published_schedules.hpp>
 #include <pixnerd/flow/repa.hpp>
 #include <pixnerd/flow/replayed_model.hpp>
