@@ -27,8 +27,10 @@ enum class StoredPrecision : std::uint8_t {
 /// What convert_checkpoint() wrote.
 struct ConvertedCheckpoint {
   std::size_t tensors = 0;
-  std::uint64_t bytes = 0;                       ///< of their elements, as they were read
+  std::uint64_t bytes_read = 0;                  ///< of their elements
+  std::uint64_t bytes_written = 0;               ///< of their elements
   std::map<SafetensorsType, std::size_t> types;  ///< how many tensors of each type were written
+  bool committed = false;                        ///< whether the file is there
 };
 
 namespace detail {
@@ -112,7 +114,9 @@ inline ConvertedCheckpoint convert_checkpoint(const TensorFile& from, const std:
                          : text(from.entries().size(), " that begin with ", detail::name_beginnings(from)));
   }
   SafetensorsMetadata metadata = from.metadata();
-  metadata["source"] = from.path().substr(from.path().rfind('/') + 1);
+  // Quoting makes UTF-8 of whatever a file is called.
+  const std::string source = detail::quoted_name(from.path().substr(from.path().rfind('/') + 1));
+  metadata["source"] = source.substr(1, source.size() - 2);
   SafetensorsWriter writer(to, std::move(entries), std::move(metadata));
   ConvertedCheckpoint done;
   std::vector<float> values;
@@ -128,17 +132,19 @@ inline ConvertedCheckpoint convert_checkpoint(const TensorFile& from, const std:
         writer.write_part(
             entry.name,
             is_same ? now : detail::converted_bytes(from, source, now, precision, values, rounded));
-        done.bytes += now.size();
-        goes_on = !progress || progress(static_cast<double>(done.bytes) / static_cast<double>(all));
+        done.bytes_read += now.size();
+        goes_on = !progress || progress(static_cast<double>(done.bytes_read) / static_cast<double>(all));
       }
     };
     if (source.bytes == 0) writer.write(entry.name, {});
     from.for_each_piece(source, write);
     if (!goes_on) return done;
     ++done.tensors;
+    done.bytes_written += entry.bytes;
     ++done.types[entry.type];
   }
   writer.commit();
+  done.committed = true;
   return done;
 }
 

@@ -16,7 +16,7 @@
 namespace pixnerd {
 
 /// An open checkpoint: all of its tensors, named by the keys of the dictionaries and lists that hold them, joined by dots;
-/// those of "state_dict" without that key.
+/// those of "state_dict" without that key. Integers and short texts of the outermost dictionary are its metadata.
 ///
 ///     const TorchCheckpoint file("epoch=3.ckpt");
 ///     const auto weight = file.read<float>("ema_denoiser.s_embedder.proj.weight");
@@ -31,6 +31,7 @@ class TorchCheckpoint : public TensorFile {
       header_.index.emplace(entry.name, header_.entries.size());
       header_.entries.push_back(entry);
     }
+    header_.metadata = container_->tensors().texts;
   }
 
  protected:
