@@ -56,6 +56,7 @@ struct TorchEntry : SafetensorsEntry {
 struct TorchTensors {
   std::vector<TorchEntry> entries;
   std::vector<TorchStorage> storages;
+  SafetensorsMetadata texts;  ///< integers and short texts of the outermost dictionary
 };
 
 namespace detail {
@@ -120,6 +121,7 @@ class TorchTensorReader {
         const std::string key = key_text(item(value, i));
         // The weights' own names are those below "state_dict".
         const bool is_state = level == 0 && key == "state_dict";
+        if (level == 0) remember(key, item(value, i + 1));
         walk(item(value, i + 1), is_state ? std::string() : join(name, key), level + 1);
       }
     } else if (value.kind == PickleKind::list || value.kind == PickleKind::tuple) {
@@ -128,6 +130,18 @@ class TorchTensorReader {
     } else if (value.kind == PickleKind::call) {
       if (const PickleValue* tensor = tensor_call(value)) add(name, *tensor);
     }
+  }
+
+  /// Lightning's checkpoints tell the epoch and the step like this.
+  void remember(const std::string& key, const PickleValue& value) {
+    constexpr std::size_t most_keys = 100, most_bytes = 1 << 16;
+    const auto is_plain = [](std::string_view of) {
+      return of.size() <= most_bytes && std::all_of(of.begin(), of.end(), [](char c) { return c > 0; });
+    };
+    if (tensors_.texts.size() == most_keys || !is_plain(key)) return;
+    if (value.kind == PickleKind::integer) tensors_.texts.emplace(key, text(value.number));
+    if (value.kind == PickleKind::string && is_plain(value.string))
+      tensors_.texts.emplace(key, std::string(value.string));
   }
 
   static std::string join(const std::string& name, std::string_view key) {
