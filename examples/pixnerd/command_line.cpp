@@ -94,10 +94,16 @@ CLI::App* add_train(CLI::App& app, TrainCommand& command) {
   run.add("--run", command.run, "DIR", "for all that the run writes; default: runs/ and the data's name");
   run.add_flag("--resume", command.resume, "go on with the run in that folder");
   run.add("--checkpoint-every", command.checkpoint_every, "N", "steps; 0: only at the end")->check(count);
-  run.add("--keep", command.keep, "N", "checkpoints, the newest ones")->check(CLI::Range(1, most));
+  run.add("--keep", command.keep, "N", "checkpoints, the newest ones; the best one stays besides")
+      ->check(CLI::Range(1, most));
   run.add("--sample-every", command.sample_every, "N",
           "steps between pictures of samples; 0: only at the end")
       ->check(count);
+  run.add(
+         "--replay", command.replay, "N",
+         "look at step N: trains up to it from the checkpoint before it, or from the start without --resume, "
+         "prints its samples, activations and gradients, and writes nothing")
+      ->check(CLI::Range(1, most));
   add_machine(train, command.where);
   train->footer(
       "The run's folder then holds metrics.csv, loss.png, samples.png and checkpoints step-N. Ctrl-C "

@@ -12,6 +12,7 @@
 #include <pixnerd/io/finite.hpp>
 #include <pixnerd/io/open_tensor_file.hpp>
 #include <pixnerd/ops/cpu_product.hpp>
+#include <pixnerd/train/retention.hpp>
 
 #include "commands.hpp"
 #include "device_choice.hpp"
@@ -125,12 +126,19 @@ inline void print_run(const std::string& run) {
   const std::string folder = find_checkpoint(run, damaged);
   const TrainState state = read_train_state(folder + "/state.json");
   const auto configuration = configuration_from_json(state.configuration, folder + "/state.json");
+  const BestCheckpoint best = folder == run ? BestCheckpoint{} : best_checkpoint(run);
   const SafetensorsFile weights(folder + "/model.safetensors");
   const PixnerdC2iConfig config = config_of(weights, "");
   for (const auto& problem : damaged) print_fact("damaged", problem);
   print_fact("checkpoint", folder);
   print_fact("step",
              text(state.step, " of ", configuration.settings.steps, ", ", state.samples, " images seen"));
+  if (state.skipped > 0) print_fact("skipped", text(state.skipped, " steps whose gradients were outliers"));
+  if (!state.score.measure.empty()) print_fact("score", text(state.score.measure, " ", state.score.value));
+  if (best.step >= 0) {
+    print_fact("best",
+               text(checkpoint_path(run, best.step), ", ", best.score.measure, " ", best.score.value));
+  }
   print_model(config, parameters_of(config));
   print_fact("settings", "");
   TrainSettings::visit(configuration.settings, SettingPrinter{});

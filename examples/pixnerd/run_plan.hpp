@@ -59,6 +59,18 @@ inline TrainSettings resumed_settings(const TrainCommand& command, const TrainSe
   return settings;
 }
 
+/// The newest checkpoint that a step can be replayed from. Throws FileError when there is none.
+inline std::string checkpoint_before(const std::string& folder, std::int64_t step,
+                                     std::vector<std::string>& damaged) {
+  auto newest = newest_checkpoint(folder, step);
+  if (newest.path.empty()) {
+    raise<FileError>("replay", text("a checkpoint before step ", step, " in '", folder, "'"),
+                     "none (without --resume a run is replayed from its start)");
+  }
+  damaged = std::move(newest.damaged);
+  return newest.path;
+}
+
 /// Throws ValueError when the images are not those that the run was started with.
 inline void check_same_data(const RunConfiguration& now, const RunConfiguration& before) {
   if (now.images == before.images && now.classes == before.classes) return;
@@ -93,7 +105,8 @@ RunPlan plan_run(const TrainCommand& command) {
                         text("'", folder, "', which is that of a checkpoint"));
     }
     std::vector<std::string> damaged;
-    checkpoint = find_checkpoint(folder, damaged);
+    checkpoint = command.replay > 0 ? detail::checkpoint_before(folder, command.replay, damaged)
+                                    : find_checkpoint(folder, damaged);
     for (const auto& problem : damaged)
       std::fprintf(stderr, "passed over a damaged checkpoint: %s\n", problem.c_str());
     const std::string path = checkpoint + "/state.json";
@@ -101,7 +114,10 @@ RunPlan plan_run(const TrainCommand& command) {
     before = configuration_from_json(state.configuration, path);
     settings = detail::resumed_settings(command, before.settings, state.step, folder);
   } else {
-    if (!detail::is_free(folder)) {
+    if (command.replay > 0 && !command.given.contains("steps")) {
+      raise<ValueError>("replay", "--steps N as in the run, or --resume", "neither");
+    }
+    if (command.replay == 0 && !detail::is_free(folder)) {
       raise<FileError>("train", text("a new folder '", folder, "'"),
                        "one that is in use (--resume goes on with its run, --run names another)");
     }
@@ -113,6 +129,10 @@ RunPlan plan_run(const TrainCommand& command) {
     settings.precision = precision_of<Device>(settings.precision);
   }
 
+  if (command.replay > settings.steps && settings.steps > 0) {
+    raise<ValueError>("replay", text("--replay with one of the ", settings.steps, " steps"),
+                      text(command.replay));
+  }
   OpenedData data = open_data(settings);
   RunConfiguration configuration{settings, class_names(data.images), data.images.size()};
   if (command.resume) detail::check_same_data(configuration, before);

@@ -44,6 +44,7 @@ struct TrainSettings {
   std::int64_t warmup = 50;
   double weight_decay = 0;
   double clip = 1;
+  double skip_outliers = 0;
   double ema = 0.999;
   double dropout = 0.1;
   std::string time = "lognormal";
@@ -84,6 +85,10 @@ struct TrainSettings {
     visitor("warmup", self.warmup, "steps over which the learning rate rises", 0, 1'000'000'000);
     visitor("weight-decay", self.weight_decay, "of AdamW, on every weight", 0, 1);
     visitor("clip", self.clip, "largest global norm of the gradient; 0 clips nothing", 0, 1'000'000'000);
+    visitor(
+        "skip-outliers", self.skip_outliers,
+        "skip steps whose gradient's norm is above this factor times the mean of those before; 0 skips none",
+        0, 1'000'000'000);
     visitor("ema", self.ema,
             "decay of the averaged weights; less in the first steps, (1 + step) / (10 + step)", 0, 1);
     visitor("dropout", self.dropout, "share of images shown without their class, for guidance", 0, 1);
@@ -134,6 +139,9 @@ inline void check_settings(const TrainSettings& settings, std::string_view where
   const auto need = [&](bool good, std::string_view name, std::string_view expected, std::int64_t got) {
     if (!good) detail::refuse_setting(where, name, expected, text(got));
   };
+  if (settings.skip_outliers > 0 && settings.skip_outliers <= 1) {
+    detail::refuse_setting(where, "skip-outliers", "0 or above 1", text(settings.skip_outliers));
+  }
   need(settings.size % settings.patch == 0, "size", text("that is a multiple of the patch, ", settings.patch),
        settings.size);
   need(settings.width % settings.heads == 0, "heads", text("that divides the width, ", settings.width),

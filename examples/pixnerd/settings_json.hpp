@@ -30,6 +30,13 @@ struct SettingReader {
   template <class T, class... Rest>
   void operator()(const char* name, T& value, const Rest&...) {
     const auto found = in.find(name);
+    if constexpr (std::is_same_v<T, double>) {
+      // Older runs skipped nothing.
+      if (found == in.end() && std::string_view(name) == "skip-outliers") {
+        value = 0;
+        return;
+      }
+    }
     if constexpr (std::is_same_v<T, std::string>) {
       // Runs that are older than the choice were all in float32.
       if (found == in.end() && std::string_view(name) == "precision") {

@@ -16,29 +16,13 @@
 #include "loss_curve.hpp"
 #include "metrics.hpp"
 #include "progress.hpp"
+#include "replay.hpp"
 #include "run_plan.hpp"
 #include "samples_picture.hpp"
 
 namespace pixnerd::program {
 
 namespace detail {
-
-/// Removes the checkpoints of a run that are older than the newest `keep` whole ones.
-inline void remove_old_checkpoints(const std::string& folder, std::int64_t keep) {
-  std::int64_t whole = 0;
-  for (const std::int64_t step : checkpoint_steps(folder)) {
-    const std::string path = checkpoint_path(folder, step);
-    if (whole < keep) {
-      whole += manifest_problem(path).empty() ? 1 : 0;
-      continue;
-    }
-    // Under a name that marks it as left over, should the removal be interrupted.
-    const std::string leftover = text(folder, "/", pixnerd::detail::temporary_prefix, step, "-old");
-    std::error_code ignored;
-    std::filesystem::rename(path, leftover, ignored);
-    std::filesystem::remove_all(leftover, ignored);
-  }
-}
 
 /// How many steps fit into the minutes of the command, pictures included, found by doing 20 with a model that
 /// is thrown away; 0 when interrupted. `elapsed` runs since the program began.
@@ -65,6 +49,28 @@ std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan, con
   const double left = 60 * command.minutes - elapsed.seconds() - image * picture_at_end.work();
   // A little is kept back for checkpoints and for steps that take longer.
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(0.97 * left / (step + drawing)));
+}
+
+/// Says how a step that went wrong can be looked at.
+inline void print_replay(const std::string& folder, std::int64_t step) {
+  const auto newest = newest_checkpoint(folder);
+  if (newest.path.empty()) {
+    std::printf(
+        "stopped    before step %lld, without a checkpoint; to look at the step, add --replay %lld to this "
+        "command\n",
+        static_cast<long long>(step), static_cast<long long>(step));
+  } else {
+    std::printf(
+        "stopped    before step %lld, %s is kept; to look at the step: pixnerd train --resume --run %s "
+        "--replay %lld\n",
+        static_cast<long long>(step), newest.path.c_str(), folder.c_str(), static_cast<long long>(step));
+  }
+  std::fflush(stdout);
+}
+
+inline void remove_folder(const std::string& folder) {
+  std::error_code ignored;
+  std::filesystem::remove_all(folder, ignored);
 }
 
 inline void print_plan(const RunPlan& plan, const DeviceChoice& where) {
@@ -106,6 +112,9 @@ class TrainingRun {
     training_.state.configuration = configuration_to_json(plan.configuration);
     training_.options().run = plan.folder;
     training_.options().checkpoint_every = command.checkpoint_every;
+    training_.options().keep = command.keep;
+    training_.options().save_in_background =
+        can_save_in_background(training_.model().config(), settings_, plan.parameters, command.where.on_gpu);
   }
 
   /// Returns false when it was interrupted. Throws what training and writing throw.
@@ -117,7 +126,6 @@ class TrainingRun {
     Stopwatch since_flush;
     double seconds = metrics.seconds();
     const bool was_finished = step() == settings_.steps;
-    bool saved = false;  // behind the step before
     const auto batch = static_cast<double>(settings_.batch * settings_.accumulate);
     const bool finished = training_.run(plan_.data.images, [&](const StepReport& report) {
       seconds += batch / report.samples_per_second;
@@ -126,27 +134,30 @@ class TrainingRun {
       // The average of times, not of rates, tells how long the rest takes.
       const double step_seconds = rate.add(batch / report.samples_per_second);
       loss.add(report.loss);
+      if (report.skipped) {
+        progress.note(text("step ", report.step, " is skipped: the norm of its gradient is ",
+                           number_text(report.grad_norm), ", and ", number_text(report.norm_limit),
+                           " is the limit (--skip-outliers ", settings_.skip_outliers, ")"));
+      }
       if (progress.due()) {
         progress.show(text("step ", report.step, " of ", settings_.steps, ", loss ",
                            number_text(loss.value()), ", ", number_text(batch / step_seconds), " images/s, ",
                            duration_text(step_seconds * static_cast<double>(settings_.steps - report.step)),
                            " left"));
       }
-      if (saved) detail::remove_old_checkpoints(plan_.folder, command_.keep);
       const bool draws = command_.sample_every > 0 && report.step % command_.sample_every == 0;
       if (draws && report.step < settings_.steps) draw_between(report.step, metrics, interrupt);
       // Asked once, behind the drawing: a checkpoint must not be ahead of the metrics.
       const bool stops = interrupt.requested();
-      saved = stops || report.step == settings_.steps ||
-              (command_.checkpoint_every > 0 && report.step % command_.checkpoint_every == 0);
-      if (saved || since_flush.seconds() > 5) {
+      const bool saves = stops || report.step == settings_.steps ||
+                         (command_.checkpoint_every > 0 && report.step % command_.checkpoint_every == 0);
+      if (saves || since_flush.seconds() > 5) {
         metrics.flush();
         since_flush = {};
       }
       return !stops;
     });
     progress.end_line();
-    if (saved) detail::remove_old_checkpoints(plan_.folder, command_.keep);
     write_png(in_folder("loss.png"), draw_loss_curve(metrics.rows()));
     if (!finished) return false;
     if (was_finished) {
@@ -154,6 +165,10 @@ class TrainingRun {
     } else {
       std::printf("trained    %lld steps in %s, loss %s\n", static_cast<long long>(settings_.steps),
                   duration_text(seconds).c_str(), number_text(loss.value()).c_str());
+    }
+    if (training_.state.skipped > 0) {
+      std::printf("skipped    %lld of the steps, whose gradients were outliers\n",
+                  static_cast<long long>(training_.state.skipped));
     }
     std::fflush(stdout);
     return write_samples(in_folder("samples.png"), training_.averaged(), settings_, picture_at_end,
@@ -203,9 +218,13 @@ int train_as_planned(TrainCommand command, RunPlan plan, const Stopwatch& elapse
   bool finished = false;
   try {
     finished = run.run(interrupt);
+  } catch (const NonFiniteError&) {
+    // The error itself is told by who catches it.
+    detail::print_replay(plan.folder, run.step() + 1);
+    if (plan.checkpoint.empty() && run.step() == 0) detail::remove_folder(plan.folder);
+    throw;
   } catch (...) {
-    std::error_code ignored;
-    if (plan.checkpoint.empty() && run.step() == 0) std::filesystem::remove_all(plan.folder, ignored);
+    if (plan.checkpoint.empty() && run.step() == 0) detail::remove_folder(plan.folder);
     throw;
   }
   if (!finished) {
@@ -222,6 +241,11 @@ template <class Device>
 int train_command(const TrainCommand& command) {
   const Stopwatch elapsed;
   RunPlan plan = plan_run<Device>(command);
+  if (command.replay > 0) {
+    return with_precision(plan.configuration.settings.precision, [&](auto precision) {
+      return replay_step<Device, decltype(precision)>(command.replay, plan);
+    });
+  }
   detail::print_plan(plan, command.where);
   return with_precision(plan.configuration.settings.precision, [&](auto precision) {
     return train_as_planned<Device, decltype(precision)>(command, std::move(plan), elapsed);

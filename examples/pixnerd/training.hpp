@@ -2,17 +2,21 @@
 /// A training run in memory: model, parameters, data, and the library's options for them.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/data/loader.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/optim/adamw.hpp>
+#include <pixnerd/train/evaluation.hpp>
 #include <pixnerd/train/loop.hpp>
 
 #include "commands.hpp"
@@ -31,19 +35,25 @@ inline PixnerdC2iConfig model_config(const TrainSettings& settings, std::int64_t
           .classes = classes};
 }
 
-/// Number of parameters. Throws ValueError when what training surely takes is more than the memory of the
-/// device: parameters, gradients, moments and averages, and of each image some pixels and the tokens that
-/// backward needs.
-inline std::int64_t check_fits_into_memory(const PixnerdC2iConfig& config, const TrainSettings& settings,
-                                           const DeviceChoice& where) {
-  auto shapes = Initializer::shapes_only();
-  const std::int64_t parameters = parameter_count(PixnerdC2i<Cpu>(config, shapes));
+/// What training surely takes of the device's memory, bytes: parameters, gradients, moments and averages, and of
+/// each image some pixels and the tokens that backward needs.
+inline double bytes_for_training(const PixnerdC2iConfig& config, const TrainSettings& settings,
+                                 std::int64_t parameters) {
   const auto pixels = static_cast<double>(settings.size * settings.size);
   const double tokens = pixels / static_cast<double>(config.patch * config.patch);
   const double image = 6 * 3 * pixels + 10 * tokens * static_cast<double>(config.width * config.depth);
   const double element = settings.precision == "mixed" ? 2 : 4;
-  const double needed = 5.0 * sizeof(float) * static_cast<double>(parameters) +
-                        element * image * static_cast<double>(settings.batch);
+  return 5.0 * sizeof(float) * static_cast<double>(parameters) +
+         element * image * static_cast<double>(settings.batch);
+}
+
+/// Number of parameters. Throws ValueError when what training surely takes is more than the memory of the
+/// device.
+inline std::int64_t check_fits_into_memory(const PixnerdC2iConfig& config, const TrainSettings& settings,
+                                           const DeviceChoice& where) {
+  auto shapes = Initializer::shapes_only();
+  const std::int64_t parameters = parameter_count(PixnerdC2i<Cpu>(config, shapes));
+  const double needed = bytes_for_training(config, settings, parameters);
   if (needed > where.memory) {
     raise<ValueError>(
         "train",
@@ -55,6 +65,15 @@ inline std::int64_t check_fits_into_memory(const PixnerdC2iConfig& config, const
   return parameters;
 }
 
+/// Whether there is room on the host for the copy of the parameters that is saved while training goes on.
+inline bool can_save_in_background(const PixnerdC2iConfig& config, const TrainSettings& settings,
+                                   std::int64_t parameters, bool on_gpu) {
+  const double host =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  const double training = on_gpu ? 0 : bytes_for_training(config, settings, parameters);
+  return training + 4.0 * sizeof(float) * static_cast<double>(parameters) <= host;
+}
+
 inline TrainOptions train_options(const TrainSettings& settings, std::int64_t classes) {
   TrainOptions out;
   out.steps = settings.steps;
@@ -63,6 +82,7 @@ inline TrainOptions train_options(const TrainSettings& settings, std::int64_t cl
   out.schedule = settings.schedule == "cosine" ? RateSchedule::cosine : RateSchedule::constant;
   out.warmup = settings.warmup;
   out.clip_norm = settings.clip;
+  out.skip_outliers = settings.skip_outliers;
   out.average_decay = settings.ema;
   out.noising.times.distribution =
       settings.time == "uniform" ? TimeDistribution::uniform : TimeDistribution::log_normal;
@@ -86,10 +106,36 @@ struct AdamWithEarlyAverage {
   }
 };
 
+/// The images by which checkpoints are compared: up to 64 of the data set, the same ones in each run with its seed, never
+/// mirrored.
+inline std::vector<Batch> evaluation_batches(const AnyDataset& images, const TrainSettings& settings) {
+  constexpr std::int64_t most = 64;
+  const std::int64_t count = std::min(most, images.size());
+  const SampleOrder order(images.size(), static_cast<std::uint64_t>(settings.seed), /*flip=*/false);
+  const int size = static_cast<int>(settings.size);
+  std::vector<Batch> out;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (i % settings.batch == 0) {
+      const std::int64_t samples = std::min(settings.batch, count - i);
+      out.push_back({Tensor<float>({samples, 3, settings.size, settings.size}), {}, {}});
+    }
+    Batch& batch = out.back();
+    const std::int64_t index = order[i].index;
+    const Image image = images.read(index, size).image;
+    write_planes(image.rgb.data(), size, size, /*flip=*/false,
+                 batch.images.data() + i % settings.batch * (3 * settings.size * settings.size));
+    batch.labels.push_back(images.label(index));
+    batch.sample_ids.push_back(i);
+  }
+  return out;
+}
+
 /// A model that is being trained.
 template <class Device, class Precision>
 class Training {
  public:
+  using Model = PixnerdC2i<Device, Precision>;
+
   Training(const TrainSettings& settings, std::int64_t classes)
       : settings_(settings),
         init_(static_cast<std::uint64_t>(settings.seed)),
@@ -109,12 +155,15 @@ class Training {
   /// Goes back to a checkpoint. Throws FileError when it is damaged or one of another model.
   void resume(const std::string& checkpoint) { state = load_checkpoint(checkpoint, store_); }
 
-  /// The model with averaged weights, which follow the training.
-  PixnerdC2i<Device, Precision> averaged() const { return store_.averaged(model_); }
+  const Model& model() const { return model_; }
+  ParameterStore<Precision, Device>& store() { return store_; }
+  AdamWithEarlyAverage optimizer() const { return {{.weight_decay = settings_.weight_decay}}; }
 
-  /// Trains on until all steps are done or on_step(report) returns false; see pixnerd::train().
-  template <class OnStep>
-  bool run(const AnyDataset& images, OnStep on_step) {
+  /// The model with averaged weights, which follow the training.
+  Model averaged() const { return store_.averaged(model_); }
+
+  /// The images in the order of training, from where the state stands.
+  LoaderOptions loading() const {
     LoaderOptions loading;
     loading.size = static_cast<int>(settings_.size);
     loading.batch_size = static_cast<int>(settings_.batch);
@@ -122,17 +171,32 @@ class Training {
     loading.flip = settings_.flip;
     loading.start = state.samples;
     loading.workers = std::min(2, thread_count());
-    Loader loader(images, loading);
-    const AdamWithEarlyAverage optimizer{{.weight_decay = settings_.weight_decay}};
-    return train(
-        store_, optimizer, flow_matching_objective(model_), [&] { return loader.next(); }, options_, state,
-        on_step);
+    return loading;
+  }
+
+  /// Trains on until all steps are done or on_step(report) returns false; see pixnerd::train(). Checkpoints are
+  /// compared by the loss of the averaged model on evaluation_batches().
+  template <class OnStep>
+  bool run(const AnyDataset& images, OnStep on_step) {
+    std::vector<Batch> fixed;
+    options_.evaluate = [&] {
+      if (fixed.empty()) fixed = evaluation_batches(images, settings_);
+      const Model model = averaged();
+      return evaluation_loss<float, Device>(fixed, options_.noising, state.seed,
+                                            flow_matching_objective(model));
+    };
+    Loader loader(images, loading());
+    const auto next_batch = [&] { return loader.next(); };
+    const bool finished =
+        train(store_, optimizer(), flow_matching_objective(model_), next_batch, options_, state, on_step);
+    options_.evaluate = {};
+    return finished;
   }
 
  private:
   TrainSettings settings_;
   Initializer init_;
-  PixnerdC2i<Device, Precision> model_;
+  Model model_;
   ParameterStore<Precision, Device> store_;
   TrainOptions options_;
 };

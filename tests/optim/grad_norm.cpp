@@ -86,15 +86,22 @@ BOOST_AUTO_TEST_CASE(a_record_has_norm_factor_and_losses) {
   const ParameterStore<Full<float>, Cpu> store(module);
   store.gradients().data()[7] = 3;
   store.gradients().data()[49] = -4;
-  const auto record_of = [&](double max_norm, const std::vector<float>& losses) {
+  const auto record_of = [&](double max_norm, const std::vector<float>& losses, double limit = HUGE_VAL) {
     const auto count = static_cast<std::int64_t>(losses.size());
     const auto record = Tensor<double>::full({GradientRecord::losses + count}, -1.0);
-    measure_gradients(store, max_norm, Tensor<float>::from_host({count}, losses), record);
+    measure_gradients(store, max_norm, Tensor<float>::from_host({count}, losses), record, limit);
     return record.to_host();
   };
   BOOST_TEST(record_of(0, {}) == (std::vector<double>{25, 1}), boost::test_tools::per_element());
   BOOST_TEST(record_of(1, {0.5f, -2}) == (std::vector<double>{25, clip_scale(5, 1), 0.5, -2}),
              boost::test_tools::per_element());
+  // A norm of 5 may be at the limit, not above.
+  BOOST_TEST(record_of(1, {0.5f}, 5) == (std::vector<double>{25, clip_scale(5, 1), 0.5}),
+             boost::test_tools::per_element());
+  const auto above = record_of(1, {0.5f}, 4.999);
+  BOOST_TEST(above[0] == 25);
+  BOOST_TEST(std::isnan(above[1]));
+  BOOST_TEST(above[2] == 0.5);
   const auto bad = record_of(1, {0.5f, std::numeric_limits<float>::infinity()});
   BOOST_TEST(bad[0] == 25);
   BOOST_TEST(std::isnan(bad[1]));

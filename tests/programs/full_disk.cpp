@@ -53,7 +53,10 @@ BOOST_AUTO_TEST_CASE(no_room_for_the_first_checkpoint) {
   BOOST_TEST((listing(data / "run") ==
               std::set<std::string>{text("metrics.csv ", fs::file_size(data / "run/metrics.csv"))}));
   const std::string metrics = content(data / "run/metrics.csv");
-  BOOST_TEST(std::count(metrics.begin(), metrics.end(), '\n') == 11);
+  // The checkpoint is written while the next steps are taken, at most up to the next checkpoint.
+  const auto lines = std::count(metrics.begin(), metrics.end(), '\n');
+  BOOST_TEST(lines >= 11);
+  BOOST_TEST(lines <= 21);
 }
 
 BOOST_AUTO_TEST_CASE(no_room_for_the_picture) {

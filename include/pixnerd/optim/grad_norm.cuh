@@ -38,12 +38,12 @@ __global__ void sum_squares(std::int64_t count, std::int64_t grain, const T* x, 
 
 /// One block adds what the others summed.
 template <class T>
-__global__ void finish_record(std::int64_t blocks, const double* partial, double max_norm,
+__global__ void finish_record(std::int64_t blocks, const double* partial, NormBounds bounds,
                               std::int64_t loss_count, const T* losses, double* record) {
   double sum = 0;
   for (std::int64_t i = threadIdx.x; i < blocks; i += blockDim.x) sum += partial[i];
   sum = block_sum(sum);
-  if (threadIdx.x == 0) put_record(sum, max_norm, loss_count, losses, record);
+  if (threadIdx.x == 0) put_record(sum, bounds, loss_count, losses, record);
 }
 
 template <class T>
@@ -59,13 +59,13 @@ struct grad_norm_kernel<Cuda> {
   static constexpr std::int64_t grain = 1 << 15;
 
   template <class T>
-  static void measure(std::int64_t count, const T* x, double max_norm, std::int64_t loss_count,
+  static void measure(std::int64_t count, const T* x, detail::NormBounds bounds, std::int64_t loss_count,
                       const T* losses, double* record) {
     const std::int64_t blocks = (count + grain - 1) / grain;
     const Tensor<double, Cuda> partial({blocks});
     launch("grad_norm", detail::sum_squares<T>, blocks_for(count, grain), 256, 0, count, grain, x,
            partial.data());
-    launch("grad_norm", detail::finish_record<T>, 1, 512, 0, blocks, partial.data(), max_norm, loss_count,
+    launch("grad_norm", detail::finish_record<T>, 1, 512, 0, blocks, partial.data(), bounds, loss_count,
            losses, record);
   }
 

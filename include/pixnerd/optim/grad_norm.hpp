@@ -18,7 +18,8 @@ namespace pixnerd {
 /// of a step being the last ones.
 struct GradientRecord {
   static constexpr std::int64_t squares = 0;  ///< sum of the squares of all gradients
-  static constexpr std::int64_t scale = 1;   ///< what clipping multiplies them by; NaN when not all is finite
+  static constexpr std::int64_t scale = 1;  ///< what clipping multiplies them by; NaN when not all is finite,
+                                            ///< or their norm is above the limit: then no update is due
   static constexpr std::int64_t losses = 2;  ///< the first of the losses
 };
 
@@ -31,9 +32,14 @@ PIXNERD_HOST_DEVICE inline bool is_finite_value(double x) {
 /// The factor of gradients that must not be used.
 inline constexpr double no_scale = std::numeric_limits<double>::quiet_NaN();
 
+/// What is asked of a norm: gradients are clipped to `clip` unless that is 0, and not used above `limit`.
+struct NormBounds {
+  double clip, limit;
+};
+
 /// Completes a GradientRecord from the sum of squares.
 template <class T>
-PIXNERD_HOST_DEVICE inline void put_record(double squares, double max_norm, std::int64_t loss_count,
+PIXNERD_HOST_DEVICE inline void put_record(double squares, NormBounds bounds, std::int64_t loss_count,
                                            const T* losses, double* record) {
   bool finite = is_finite_value(squares);
   for (std::int64_t i = 0; i < loss_count; ++i) {
@@ -42,7 +48,8 @@ PIXNERD_HOST_DEVICE inline void put_record(double squares, double max_norm, std:
     record[GradientRecord::losses + i] = loss;
   }
   record[GradientRecord::squares] = squares;
-  record[GradientRecord::scale] = finite ? clip_scale(std::sqrt(squares), max_norm) : no_scale;
+  const double norm = std::sqrt(squares);
+  record[GradientRecord::scale] = finite && norm <= bounds.limit ? clip_scale(norm, bounds.clip) : no_scale;
 }
 
 }  // namespace detail
@@ -60,7 +67,7 @@ struct grad_norm_kernel<Cpu> {
   /// Fills a GradientRecord from `count` gradients: their squares are summed in float64, blocks of `grain`
   /// elements added in order.
   template <class T>
-  static void measure(std::int64_t count, const T* x, double max_norm, std::int64_t loss_count,
+  static void measure(std::int64_t count, const T* x, detail::NormBounds bounds, std::int64_t loss_count,
                       const T* losses, double* record) {
     std::vector<double> partial(static_cast<std::size_t>((count + grain - 1) / grain));
     parallel_ranges(count, grain, [&](std::int64_t begin, std::int64_t end) {
@@ -71,7 +78,7 @@ struct grad_norm_kernel<Cpu> {
     });
     double sum = 0;
     for (const double block : partial) sum += block;
-    detail::put_record(sum, max_norm, loss_count, losses, record);
+    detail::put_record(sum, bounds, loss_count, losses, record);
   }
 
   /// Index of the first NaN or infinity; -1 when there is none. Only runs when something went wrong.
@@ -112,17 +119,19 @@ double finite_norm(const ParameterStore<Precision, Device>& store, double square
 }
 
 /// Fills a GradientRecord: a tensor with room for two numbers and the losses of the step. Asks a GPU for it
-/// without waiting. The gradients must be complete; a `max_norm` of 0 clips nothing.
+/// without waiting. The gradients must be complete; a `max_norm` of 0 clips nothing. Gradients whose norm is
+/// above `limit` get the factor NaN, as those that are not finite.
 template <class Precision, class Device>
 void measure_gradients(const ParameterStore<Precision, Device>& store, double max_norm,
                        const Tensor<typename Precision::master, Device>& losses,
-                       const Tensor<double, Device>& record) {
+                       const Tensor<double, Device>& record,
+                       double limit = std::numeric_limits<double>::infinity()) {
   if (record.count() != GradientRecord::losses + losses.count()) {
     raise<ShapeError>("gradient norm", text("a record of ", GradientRecord::losses + losses.count()),
                       text(record.count()));
   }
-  grad_norm_kernel<Device>::measure(store.count(), store.gradients().data(), max_norm, losses.count(),
-                                    losses.data(), record.data());
+  grad_norm_kernel<Device>::measure(store.count(), store.gradients().data(), {max_norm, limit},
+                                    losses.count(), losses.data(), record.data());
 }
 
 /// sqrt(sum of g^2) over every gradient of a store, summed in float64. The gradients must be complete.

@@ -7,7 +7,8 @@
 ///     ema.safetensors        their averages under the same names, where the run keeps averages
 ///     optimizer.safetensors  first_moments.NAME and second_moments.NAME of every parameter, weights.NAME of
 ///                            those that only training needs
-///     state.json             step, samples served, seed, configuration, version of the library
+///     state.json             step, samples served, seed, running means, score, configuration, version of the
+///                            library
 ///     manifest.json          size and CRC-32 of each
 #pragma once
 
@@ -26,6 +27,18 @@ namespace pixnerd {
 
 namespace detail {
 
+/// What has entries and slabs: a ParameterStore, or a copy of one on the host.
+template <class S>
+concept SlabSource = requires(const S& source, const ParameterEntry& entry) {
+  typename S::T;
+  typename S::device_type;
+  source.part(source.weights(), entry);
+  source.first_moments();
+  source.second_moments();
+  source.average();
+  source.entries();
+};
+
 /// One file and what it holds.
 template <class T, class Device>
 struct CheckpointFile : NamedTensors<T, Device> {
@@ -33,9 +46,9 @@ struct CheckpointFile : NamedTensors<T, Device> {
 };
 
 /// The files of a store's checkpoint; their tensors are parts of the slabs.
-template <class Precision, class Device>
-auto checkpoint_files(const ParameterStore<Precision, Device>& store) {
-  CheckpointFile<typename Precision::master, Device> model{{}, "model.safetensors"},
+template <SlabSource Store>
+auto checkpoint_files(const Store& store) {
+  CheckpointFile<typename Store::T, typename Store::device_type> model{{}, "model.safetensors"},
       ema{{}, "ema.safetensors"}, optimizer{{}, "optimizer.safetensors"};
   const auto put = [&](auto& file, const std::string& name, const auto& slab, const ParameterEntry& entry) {
     file.tensors.emplace_back(name, store.part(slab, entry));
@@ -58,10 +71,10 @@ auto checkpoint_files(const ParameterStore<Precision, Device>& store) {
 }  // namespace detail
 
 /// Saves the checkpoint `step-N` of a run, N = state.step, and returns its path; see write_checkpoint().
-/// Throws FileError when it exists, or cannot be written: the disk is as it was then.
-template <class Precision, class Device>
-std::string save_checkpoint(const std::string& run, const ParameterStore<Precision, Device>& store,
-                            const TrainState& state) {
+/// `store` is a ParameterStore or a StoreSnapshot. Throws FileError when the checkpoint exists, or cannot be
+/// written: the disk is as it was then.
+template <detail::SlabSource Store>
+std::string save_checkpoint(const std::string& run, const Store& store, const TrainState& state) {
   const auto files = detail::checkpoint_files(store);
   const std::string state_text = format_train_state(state);
   std::uint64_t bytes = state_text.size();

@@ -3,11 +3,12 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
 
-#include <pixnerd/train/checkpoint.hpp>
+#include <pixnerd/train/checkpoint_saver.hpp>
 #include <pixnerd/train/train_step.hpp>
 
 namespace pixnerd {
@@ -25,7 +26,10 @@ inline void check_train_options(const TrainOptions& options) {
   need(options.clip_norm >= 0, "a norm to clip at of at least 0", options.clip_norm);
   need(options.average_decay >= 0 && options.average_decay <= 1, "an average decay in [0, 1]",
        options.average_decay);
+  need(options.skip_outliers == 0 || (options.skip_outliers > 1 && options.skip_outliers <= 1e9),
+       "a factor above 1 to skip outliers at, or 0", options.skip_outliers);
   need(options.checkpoint_every >= 0, "at least 0 steps between checkpoints", options.checkpoint_every);
+  need(options.keep >= 0, "at least 0 checkpoints to keep", options.keep);
 }
 
 /// Finds now, not after hours, that a checkpoint of this run could not be saved.
@@ -39,11 +43,24 @@ inline void prepare_run_folder(const std::string& run, const TrainState& state) 
   }
 }
 
+/// What the checkpoint of a state is compared by.
+inline CheckpointScore score_of(const TrainOptions& options, const TrainState& state) {
+  CheckpointScore score;
+  if (options.evaluate) {
+    score = {"evaluation loss", options.evaluate()};
+  } else if (state.loss.count > 0) {
+    score = {"mean training loss", state.loss.mean};
+  }
+  return std::isfinite(score.value) ? score : CheckpointScore{};
+}
+
 }  // namespace detail
 
 /// Trains from where `state` stands until `options.steps` are done, or `on_step(report)`, called after each
 /// step, returns false. Saves a checkpoint every `options.checkpoint_every` steps and at the end, in either
-/// case, when there is a folder for them. Returns whether all steps are done.
+/// case, when there is a folder for them. All but the last are saved while the next steps are taken; that one of
+/// them could not be saved is thrown before the next step, or the next save, begins. Nothing is being saved when this
+/// returns or throws. Returns whether all steps are done.
 ///
 ///     ParameterStore<Full<float>, Cpu> store(model);
 ///     store.start_average();
@@ -56,7 +73,8 @@ inline void prepare_run_folder(const std::string& run, const TrainState& state) 
 ///           [](const StepReport& report) { return true; });
 ///
 /// A run that was interrupted and resumed ends with the same bits as one that was not, whatever the number of
-/// threads. Throws what TrainStepper and save_checkpoint() throw, and ValueError for an option out of range.
+/// threads; so does one that was killed in the middle of a step, whose batches are then served again.
+/// Throws what TrainStepper and save_checkpoint() throw, and ValueError for an option out of range.
 template <class Precision, class Device, class AnOptimizer, class Objective, class NextBatch, class OnStep>
 bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimizer, Objective&& objective,
            NextBatch&& next_batch, const TrainOptions& options, TrainState& state, OnStep&& on_step) {
@@ -65,8 +83,10 @@ bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimize
   if (!options.run.empty()) detail::prepare_run_folder(options.run, state);
   TrainStepper<Precision, Device, AnOptimizer, std::remove_reference_t<Objective>> take_step(
       store, optimizer, objective, options);
+  CheckpointSaver<typename Precision::master> saver(options.run, options.keep);
   bool go_on = true;
   while (go_on && state.step < options.steps) {
+    saver.check();
     const auto start = Clock::now();
     const std::int64_t samples = state.samples;
     StepReport report = take_step(next_batch, state);
@@ -75,7 +95,13 @@ bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimize
     go_on = on_step(std::as_const(report));
     const bool ends = !go_on || state.step == options.steps;
     const bool is_due = options.checkpoint_every > 0 && state.step % options.checkpoint_every == 0;
-    if (!options.run.empty() && (ends || is_due)) save_checkpoint(options.run, store, state);
+    if (options.run.empty() || !(ends || is_due)) continue;
+    state.score = detail::score_of(options, state);
+    if (ends || !options.save_in_background) {
+      saver.save(store, state);
+    } else {
+      saver.begin(store, state);
+    }
   }
   return state.step >= options.steps;
 }

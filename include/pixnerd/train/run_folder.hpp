@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -77,11 +78,13 @@ struct NewestCheckpoint {
   std::vector<std::string> damaged;  ///< later ones that were passed over, each with what is wrong with it
 };
 
-/// The latest checkpoint of a run whose files are whole. Throws FileError when there are checkpoints and all
-/// of them are damaged, or the folder cannot be read.
-inline NewestCheckpoint newest_checkpoint(const std::string& run) {
+/// The latest checkpoint of a run whose files are whole, of those before step `before`. Throws FileError when
+/// there are such checkpoints and all of them are damaged, or the folder cannot be read.
+inline NewestCheckpoint newest_checkpoint(const std::string& run,
+                                          std::int64_t before = std::numeric_limits<std::int64_t>::max()) {
   NewestCheckpoint out;
   for (const std::int64_t step : checkpoint_steps(run)) {
+    if (step >= before) continue;
     const std::string path = checkpoint_path(run, step);
     const std::string problem = manifest_problem(path);
     if (problem.empty()) {

@@ -3,6 +3,7 @@
 /// are functions of the seed and the step, and the data's position is the number of samples served.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -13,11 +14,34 @@
 
 namespace pixnerd {
 
+/// A mean that forgets: of all values while they are few, m <- m + (x - m) / min(count, 50) from then on.
+struct RunningMean {
+  double mean = 0;         ///< 0 before the first value
+  std::int64_t count = 0;  ///< values that it was given
+
+  void add(double value) {
+    constexpr std::int64_t horizon = 50;
+    ++count;
+    mean += (value - mean) / static_cast<double>(std::min(count, horizon));
+  }
+  bool operator==(const RunningMean&) const = default;
+};
+
+/// By what the checkpoints of a run are compared: less is better.
+struct CheckpointScore {
+  std::string measure;  ///< "evaluation loss" or "mean training loss"; empty when there is no score
+  double value = 0;     ///< finite
+};
+
 struct TrainState {
-  std::int64_t step = 0;                                    ///< updates done
+  std::int64_t step = 0;                                    ///< steps done
   std::int64_t samples = 0;                                 ///< samples served, those of all steps
   std::uint64_t seed = 0;                                   ///< of noise, times and label dropout
   nlohmann::json configuration = nlohmann::json::object();  ///< whatever the program needs to rebuild the run
+  std::int64_t skipped = 0;  ///< of the steps, those that changed nothing; see TrainOptions::skip_outliers
+  RunningMean loss{};        ///< of the steps that were not skipped
+  RunningMean grad_norm{};   ///< of all steps, before clipping; what is an outlier counts as the limit
+  CheckpointScore score{};   ///< of the weights at this step, once a checkpoint of them was begun
 };
 
 /// Steps are the 32-bit counters of the random numbers.
@@ -25,16 +49,26 @@ inline constexpr std::int64_t most_steps = 0xffffffff;
 
 /// The text of a checkpoint's state.json.
 inline std::string format_train_state(const TrainState& state) {
-  const nlohmann::json out = {{"library", text("pixnerd ", version)},
-                              {"step", state.step},
-                              {"samples", state.samples},
-                              {"seed", state.seed},
-                              {"configuration", state.configuration}};
+  const auto mean = [](const RunningMean& of) {
+    return nlohmann::json{{"mean", of.mean}, {"count", of.count}};
+  };
+  nlohmann::json out = {{"library", text("pixnerd ", version)},
+                        {"step", state.step},
+                        {"samples", state.samples},
+                        {"seed", state.seed},
+                        {"skipped", state.skipped},
+                        {"loss", mean(state.loss)},
+                        {"grad_norm", mean(state.grad_norm)},
+                        {"configuration", state.configuration}};
+  if (!state.score.measure.empty()) {
+    out["score"] = {{"measure", state.score.measure}, {"value", state.score.value}};
+  }
   // Paths in a configuration may hold any bytes; those that are not UTF-8 are replaced.
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-/// Reads state.json. Throws FileError when the file is missing or not what format_train_state() writes.
+/// Reads state.json. Throws FileError when the file is missing or not what format_train_state() writes; what
+/// older versions did not write, the means and the score, may be missing.
 inline TrainState read_train_state(const std::string& path) {
   const auto bytes = read_file(path, 64 << 20);
   bool too_deep = false;
@@ -61,6 +95,28 @@ inline TrainState read_train_state(const std::string& path) {
     raise<FileError>("train state", text("a \"configuration\" in '", path, "'"), "none");
   }
   state.configuration = std::move(json["configuration"]);
+  if (json.contains("skipped")) state.skipped = static_cast<std::int64_t>(number("skipped", most_steps));
+  const auto wrong = [&](const char* expected, const char* key) {
+    raise<FileError>("train state", text(expected, " \"", key, "\" in '", path, "'"), json[key].dump());
+  };
+  const auto mean = [&](const char* key, RunningMean& into) {
+    if (!json.contains(key)) return;
+    const auto& from = json[key];
+    const bool good = from.is_object() && from.contains("mean") && from["mean"].is_number() &&
+                      from.contains("count") && from["count"].is_number_unsigned() &&
+                      from["count"].get<std::uint64_t>() <= std::uint64_t{most_steps};
+    if (!good) wrong("\"mean\" and \"count\" of a", key);
+    into = {from["mean"].get<double>(), from["count"].get<std::int64_t>()};
+  };
+  mean("loss", state.loss);
+  mean("grad_norm", state.grad_norm);
+  if (json.contains("score")) {
+    const auto& from = json["score"];
+    const bool good = from.is_object() && from.contains("measure") && from["measure"].is_string() &&
+                      from.contains("value") && from["value"].is_number();
+    if (!good) wrong("\"measure\" and \"value\" of a", "score");
+    state.score = {from["measure"].get<std::string>(), from["value"].get<double>()};
+  }
   return state;
 }
 

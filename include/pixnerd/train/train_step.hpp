@@ -2,8 +2,11 @@
 /// One step of training, whole and in order, written so that a GPU can repeat it from a recording.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,8 +37,19 @@ struct TrainOptions {
   double clip_norm = 0;           ///< largest global norm of the gradient; 0 clips nothing
   double average_decay = 0.9999;  ///< of the moving average of the weights
   NoisingOptions noising;
+  /// A step is skipped, so that it changes neither weights nor moments nor averages, when the norm of its gradient is
+  /// above this factor times the mean of the norms before (TrainState::grad_norm), once there are 20 of those. 0 skips
+  /// none. What is skipped counts as the limit in that mean, so a lasting change of the norms is followed.
+  double skip_outliers = 0;
+
   std::string run;                    ///< folder of the checkpoints; empty: none are saved
   std::int64_t checkpoint_every = 0;  ///< steps between checkpoints; 0: only one at the end
+  std::int64_t keep = 0;              ///< newest checkpoints that stay, beside the best one; 0: all of them
+  bool save_in_background = true;     ///< see CheckpointSaver, which says what memory that takes
+  /// The loss of a fixed set of data, a function of the weights alone. By it the best checkpoint is chosen; where
+  /// there is none, by the mean loss of the last training steps. Called before each save.
+  std::function<double()> evaluate;
+
   /// Whether a GPU records the third step and repeats that from then on. An objective must bear it: see
   /// TrainStepper.
   bool capture = true;
@@ -45,6 +59,13 @@ struct TrainOptions {
     return rate * (schedule == RateSchedule::cosine ? cosine_rate(step, warmup, steps)
                                                     : constant_rate(step, warmup));
   }
+
+  /// The largest norm of a gradient that is no outlier behind norms of this mean.
+  double norm_limit(const RunningMean& norms) const {
+    constexpr std::int64_t enough = 20;
+    return skip_outliers > 0 && norms.count >= enough ? skip_outliers * norms.mean
+                                                      : std::numeric_limits<double>::infinity();
+  }
 };
 
 /// What a step did.
@@ -53,6 +74,8 @@ struct StepReport {
   double loss = 0;                ///< mean over its batches, before the update
   double grad_norm = 0;           ///< of all gradients, before clipping
   double rate = 0;                ///< learning rate
+  double norm_limit = 0;          ///< the step was skipped when grad_norm is above; infinity without a limit
+  bool skipped = false;           ///< whether it changed nothing
   double samples_per_second = 0;  ///< of this step, waiting for data included; train() fills it in
 };
 
@@ -122,7 +145,7 @@ class TrainStepper {
   /// One step with batches of `next_batch()`, each a DataBatch. It depends on the weights, the data, the
   /// options, and `state`, which it advances. Throws NonFiniteError, naming the step and the parameter, when a
   /// loss or a gradient is not finite, and ValueError when the data do not go on where the state stands;
-  /// weights and state are then as they were.
+  /// weights and state are then as they were. A step that is skipped as an outlier advances the state alone.
   template <class NextBatch>
   StepReport operator()(NextBatch& next_batch, TrainState& state) {
     const std::int64_t step = state.step + 1;
@@ -141,8 +164,10 @@ class TrainStepper {
     }
 
     StepReport report{.step = step, .rate = options_.rate_at(step)};
-    UpdateSettings settings{.step = step, .rate = report.rate, .average_decay = options_.average_decay};
-    measure_gradients(store_, options_.clip_norm, losses_, record_);
+    report.norm_limit = options_.norm_limit(state.grad_norm);
+    UpdateSettings settings{
+        .step = step - state.skipped, .rate = report.rate, .average_decay = options_.average_decay};
+    measure_gradients(store_, options_.clip_norm, losses_, record_, report.norm_limit);
     constexpr auto scale = GradientRecord::scale;
     if constexpr (OptimizerOnDevice<AnOptimizer, Store>) {
       optimizer_.update(store_, settings, record_.rows(scale, scale + 1));
@@ -151,11 +176,17 @@ class TrainStepper {
     check_and_report(record, report);
     if constexpr (!OptimizerOnDevice<AnOptimizer, Store>) {
       settings.gradient_scale = record[scale];
-      optimizer_.update(store_, settings);
+      if (!report.skipped) optimizer_.update(store_, settings);
     }
     seen_.clear();
     state.step = step;
     state.samples = samples;
+    state.grad_norm.add(std::min(report.grad_norm, report.norm_limit));
+    if (report.skipped) {
+      ++state.skipped;
+    } else {
+      state.loss.add(report.loss);
+    }
     return report;
   }
 
@@ -196,6 +227,7 @@ class TrainStepper {
       report.loss += share * loss;
     }
     report.grad_norm = finite_norm(store_, record[GradientRecord::squares], report.step);
+    report.skipped = std::isnan(record[GradientRecord::scale]);  // though all is finite
   }
 
   Store& store_;

@@ -1,0 +1,33 @@
+/// \file
+/// The loss of fixed data, by which the weights of different steps can be compared.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <pixnerd/train/training_batch.hpp>
+
+namespace pixnerd {
+
+/// The mean of objective(TrainingBatch) over `batches`, each weighted by its number of samples; 0 for none.
+///
+/// Noise and times are those of step 0, which no training step has, so they are the same in each call; labels
+/// are never dropped. `objective` returns one element, as for TrainStepper: make it of the averaged model to
+/// evaluate that. Records nothing on a tape of the caller's unless `objective` does. Throws what
+/// draw_training_batch() throws.
+template <class T, class Device, DataBatch Data, class Objective>
+double evaluation_loss(const std::vector<Data>& batches, NoisingOptions noising, std::uint64_t seed,
+                       Objective&& objective) {
+  noising.label_dropout = 0;
+  double sum = 0;
+  std::int64_t samples = 0;
+  for (const Data& data : batches) {
+    const auto batch = draw_training_batch<T, Device>(data, noising, seed, /*step=*/0);
+    const auto count = batch.images.size(0);
+    sum += static_cast<double>(objective(batch).item()) * static_cast<double>(count);
+    samples += count;
+  }
+  return samples > 0 ? sum / static_cast<double>(samples) : 0;
+}
+
+}  // namespace pixnerd

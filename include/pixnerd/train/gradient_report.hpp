@@ -1,0 +1,50 @@
+/// \file
+/// What the gradients of a step were, parameter by parameter: for those who look for what went wrong.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <pixnerd/optim/parameter_store.hpp>
+
+namespace pixnerd {
+
+/// One parameter and its gradient. Norms are L2 norms, summed in float64; NaN and infinity enter them.
+struct ParameterReport {
+  std::string name;
+  std::int64_t elements = 0;
+  double grad_norm = 0;         ///< as collected, before clipping
+  double largest_gradient = 0;  ///< largest magnitude among those that are finite
+  std::int64_t non_finite = 0;  ///< gradients that are NaN or infinite
+  double weight_norm = 0;
+};
+
+/// A report on every parameter of a store, in the order of its slabs. The gradients must be complete; those of a
+/// TrainStepper are, after a step and after one that failed. Copies two slabs to the host.
+template <class Precision, class Device>
+std::vector<ParameterReport> report_gradients(const ParameterStore<Precision, Device>& store) {
+  const auto gradients = store.gradients().to_host(), weights = store.weights().to_host();
+  std::vector<ParameterReport> out;
+  for (const auto& entry : store.entries()) {
+    ParameterReport report{entry.name, entry.shape.count()};
+    double squares = 0, weight_squares = 0;
+    for (std::int64_t i = entry.offset; i < entry.offset + report.elements; ++i) {
+      const double g = gradients[static_cast<std::size_t>(i)], w = weights[static_cast<std::size_t>(i)];
+      squares += g * g;
+      weight_squares += w * w;
+      if (!std::isfinite(g)) {
+        ++report.non_finite;
+      } else {
+        report.largest_gradient = std::fmax(report.largest_gradient, std::fabs(g));
+      }
+    }
+    report.grad_norm = std::sqrt(squares);
+    report.weight_norm = std::sqrt(weight_squares);
+    out.push_back(std::move(report));
+  }
+  return out;
+}
+
+}  // namespace pixnerd
