@@ -19,7 +19,7 @@ BOOST_AUTO_TEST_CASE(every_byte_has_its_own) {
     append_utf8(spelling, symbol);
     BOOST_TEST(detail::bytes_of_token(spelling) == std::string(1, static_cast<char>(byte)));
   }
-  BOOST_TEST(detail::byte_symbols['A'] == U'A');
+  BOOST_TEST((detail::byte_symbols['A'] == U'A'));
   BOOST_TEST(static_cast<unsigned>(detail::byte_symbols[' ']) == 0x120u);
   BOOST_TEST(static_cast<unsigned>(detail::byte_symbols[0xad]) == 0x143u);
 }

@@ -258,9 +258,8 @@ class TokenizerReader {
     if (merge.is_string()) {
       const std::string_view both = merge.get_ref<const std::string&>();
       const auto space = both.find(' ');
-      if (space != both.npos && both.find(' ', space + 1) == both.npos) {
+      if (space != both.npos && space == both.rfind(' '))
         return {both.substr(0, space), both.substr(space + 1)};
-      }
     }
     refuse(text("two tokens as merge number ", number), name_of(merge));
   }
