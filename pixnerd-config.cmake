@@ -7,6 +7,7 @@
 #   pixnerd::data     <pixnerd/data/...>: image folders, emoji, loaders   + io, image, FreeType, HarfBuzz
 #   pixnerd::train    <pixnerd/train/...>: the training loop              + io
 #   pixnerd::torch    <pixnerd/io/torch_checkpoint.hpp>                   + io, libzip
+#   pixnerd::tokenizer <pixnerd/io/tokenizer.hpp>                         + io, PCRE2, utf8proc
 #   pixnerd::cuda     what files that nvcc compiles need beside the rest  + cudart, cuBLASLt of the CUDA Toolkit
 #
 # A component whose libraries are missing has no target; pixnerd_<component>_MISSING then says in one sentence why.
@@ -21,11 +22,13 @@ set(pixnerd_library_jpeg JPEG::JPEG JPEG libjpeg-dev)
 set(pixnerd_library_freetype Freetype::Freetype Freetype libfreetype-dev)
 set(pixnerd_library_harfbuzz pixnerd::harfbuzz HarfBuzz libharfbuzz-dev)
 set(pixnerd_library_zip pixnerd::zip libzip libzip-dev)
+set(pixnerd_library_pcre2 pixnerd::pcre2 PCRE2 libpcre2-dev)
+set(pixnerd_library_utf8proc pixnerd::utf8proc utf8proc libutf8proc-dev)
 # The runtime is linked as nvcc does it by default; neither library needs the driver before it is used.
 set(pixnerd_library_cudart CUDA::cudart_static CUDAToolkit cuda-toolkit)
 set(pixnerd_library_cublaslt CUDA::cublasLt CUDAToolkit cuda-toolkit)
 
-# HarfBuzz has no find module in CMake, and its own package file is not shipped everywhere; that of libzip wants programs that
+# HarfBuzz, PCRE2 and utf8proc have no find module in CMake, and their own package files are not shipped everywhere; that of libzip wants programs that
 # Debian ships apart from it.
 function(pixnerd_find_plainly target package header library)
   if(CMAKE_DISABLE_FIND_PACKAGE_${package})
@@ -55,6 +58,10 @@ function(pixnerd_find_libraries out who)
       pixnerd_find_plainly(${target} ${package} hb.h harfbuzz)
     elseif(library STREQUAL "zip")
       pixnerd_find_plainly(${target} ${package} zip.h zip)
+    elseif(library STREQUAL "pcre2")
+      pixnerd_find_plainly(${target} ${package} pcre2.h pcre2-8)
+    elseif(library STREQUAL "utf8proc")
+      pixnerd_find_plainly(${target} ${package} utf8proc.h utf8proc)
     else()
       find_package(${package} QUIET)
     endif()
@@ -111,12 +118,13 @@ if(NOT TARGET pixnerd::pixnerd)
   include("${CMAKE_CURRENT_LIST_DIR}/pixnerd-targets.cmake")
 endif()
 
-set(pixnerd_components io image data train torch cuda)
+set(pixnerd_components io image data train torch tokenizer cuda)
 pixnerd_component(io NEEDS json zlib)
 pixnerd_component(image NEEDS zlib png jpeg)
 pixnerd_component(data USES io image NEEDS freetype harfbuzz)
 pixnerd_component(train USES io)
 pixnerd_component(torch USES io NEEDS zip)
+pixnerd_component(tokenizer USES io NEEDS pcre2 utf8proc)
 pixnerd_component(cuda NEEDS cudart cublaslt)
 
 # What find_package was asked for; in the source tree nothing is asked for.

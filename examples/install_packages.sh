@@ -17,6 +17,8 @@ programs libcli11-dev            header:CLI/CLI.hpp                             
 programs nlohmann-json3-dev      header:nlohmann/json.hpp                           JSON for Modern C++
 programs zlib1g-dev              header:zlib.h                                      zlib
 programs libzip-dev              header:zip.h                                       libzip
+programs libpcre2-dev            header:pcre2.h                                     PCRE2
+programs libutf8proc-dev         header:utf8proc.h                                  utf8proc
 programs libpng-dev              header:png.h                                       libpng
 programs libjpeg-dev             header:jpeglib.h                                   libjpeg
 programs libfreetype-dev         header:freetype2/ft2build.h                        FreeType

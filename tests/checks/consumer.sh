@@ -37,10 +37,10 @@ echo "== installed, the core alone"
 configure core "${installed[@]}" -DCMAKE_DISABLE_FIND_PACKAGE_{ZLIB,PNG,JPEG,Freetype,HarfBuzz,nlohmann_json}=ON
 build_and_run core
 echo "== installed, every component"
-configure components "${installed[@]}" -DPIXNERD_COMPONENTS="io;image;data;train;torch"
+configure components "${installed[@]}" -DPIXNERD_COMPONENTS="io;image;data;train;torch;tokenizer"
 build_and_run components
 echo "== a subdirectory"
-configure subdirectory -DPIXNERD_SOURCE="$root" -DPIXNERD_COMPONENTS="io;image;data;train;torch"
+configure subdirectory -DPIXNERD_SOURCE="$root" -DPIXNERD_COMPONENTS="io;image;data;train;torch;tokenizer"
 build_and_run subdirectory
 if command -v nvcc >/dev/null || [[ -x /usr/local/cuda/bin/nvcc ]]; then
   echo "== installed, with CUDA"
@@ -55,5 +55,5 @@ expect_failure "pixnerd's component data needs HarfBuzz, which was not found" \
   no_harfbuzz "${installed[@]}" -DPIXNERD_COMPONENTS="data" -DCMAKE_DISABLE_FIND_PACKAGE_HarfBuzz=ON
 expect_failure "pixnerd needs Eigen3, which was not found" \
   no_eigen "${installed[@]}" -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON
-expect_failure "pixnerd has no component music; it has io, image, data, train, torch, cuda." \
+expect_failure "pixnerd has no component music; it has io, image, data, train, torch, tokenizer, cuda." \
   no_music "${installed[@]}" -DPIXNERD_COMPONENTS="music"
