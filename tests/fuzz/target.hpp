@@ -10,6 +10,7 @@
 ///     }
 #pragma once
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -51,6 +52,16 @@ class MemoryFile {
   int descriptor_;
   std::string path_;
 };
+
+/// Makes these bytes the whole of a file that is there.
+inline void overwrite(const std::string& path, std::span<const std::uint8_t> bytes) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC);
+  const auto size = static_cast<ssize_t>(bytes.size());
+  if (descriptor < 0 || ::write(descriptor, bytes.data(), bytes.size()) != size) {
+    finding("'" + path + "' could not be written");
+  }
+  ::close(descriptor);
+}
 
 /// Runs a target's action within the limits. It may return, or throw one of the library's own exceptions whose message
 /// holds `name`; whatever else it throws leaves the target and so stops the program. Returns 0, what libFuzzer wants.
