@@ -156,8 +156,8 @@ inline Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string&
   // Every 8 x 8 block of the finest component takes at least one bit.
   detail::check_image_size("read JPEG", name, reader.state().image_height, reader.state().image_width,
                            bytes.size() * 8 * 64);
-  const bool is_large = std::uint64_t{reader.state().image_height} * reader.state().image_width * 3 >
-                        max_unchecked_image_bytes;
+  const bool is_large =
+      std::uint64_t{reader.state().image_height} * reader.state().image_width * 3 > max_unchecked_image_bytes;
   if (is_large && !reader.has_multiple_scans()) {
     detail::JpegReader check(bytes);
     require_of(check, detail::skip_jpeg(check));
