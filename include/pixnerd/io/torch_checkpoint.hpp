@@ -27,10 +27,9 @@ class TorchCheckpoint : public TensorFile {
   explicit TorchCheckpoint(const std::string& path)
       // What is packed can only be read in order: in parts, that would take the square of the time.
       : TensorFile("torch checkpoint", path, whole_tensors), container_(detail::open_torch_container(path)) {
-    for (const auto& entry : container_->tensors().entries) {
-      header_.index.emplace(entry.name, header_.entries.size());
-      header_.entries.push_back(entry);
-    }
+    const auto& entries = container_->tensors().entries;
+    header_.entries.assign(entries.begin(), entries.end());
+    header_.index_names();
     header_.metadata = container_->tensors().texts;
   }
 
