@@ -67,7 +67,7 @@ TrainOptions options_with(std::int64_t accumulation) {
   options.rate = 1e-3;
   options.average_decay = 0.9;
   options.clip_norm = 1;
-  options.noising.null_class = 4;
+  options.noising.null_label = {4};
   return options;
 }
 
@@ -117,7 +117,7 @@ void check_training(const PixnerdC2iConfig& config, std::int64_t side, int strid
       },
       stride);
   BOOST_TEST_MESSAGE(times << " times");
-  BOOST_TEST(times > 100);
+  BOOST_TEST(times > 50);
 }
 
 }  // namespace
@@ -132,8 +132,8 @@ BOOST_AUTO_TEST_CASE(a_step) {
 
 BOOST_AUTO_TEST_CASE(a_step_on_several_threads) {
   set_thread_count(3);
-  check_training<Full<float>>(small, 16, 23);
-  check_training<Mixed>(small, 16, 37);
+  check_training<Full<float>>(small, 16, 11);
+  check_training<Mixed>(small, 16, 17);
   set_thread_count(1);
 }
 
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(a_stepper_and_its_step) {
   Noise data(2, 0, {3, 8, 8});
   train_step(other.store, AdamW{}, other_objective, data, options, other.state);
   const auto after = other.bits();
-  const auto in_use = memory_in_use();
+  std::size_t in_use = 0;
   fail_every_allocation(
       [&] {
         Noise same(2, 0, {3, 8, 8});
@@ -154,8 +154,12 @@ BOOST_AUTO_TEST_CASE(a_stepper_and_its_step) {
       },
       [&](bool threw) {
         BOOST_TEST(equal_bits(run.bits(), threw ? before : after));
-        BOOST_TEST(memory_in_use() == in_use);
         run.put(before);
+        // The model keeps tables once they are made.
+        (void)run.model.forward(Tensor<float>::zeros({1, 3, 8, 8}), Tensor<float>::zeros({1}),
+                                Tensor<std::int64_t>::zeros({1}));
+        if (in_use == 0) in_use = memory_in_use();
+        BOOST_TEST(memory_in_use() == in_use);
         run.state = {};
         memory_pool<Cpu>::instance().trim();
       });
