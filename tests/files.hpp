@@ -34,6 +34,25 @@ struct Folder {
   }
 };
 
+/// While it lives, new folders lie in memory where that is possible: for tests that write thousands of files to the disk.
+struct FoldersInMemory {
+  FoldersInMemory() {
+    if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 1);
+  }
+  FoldersInMemory(const FoldersInMemory&) = delete;
+  FoldersInMemory& operator=(const FoldersInMemory&) = delete;
+  ~FoldersInMemory() {
+    if (before_.empty()) {
+      ::unsetenv("TMPDIR");
+    } else {
+      ::setenv("TMPDIR", before_.c_str(), 1);
+    }
+  }
+
+ private:
+  std::string before_ = std::getenv("TMPDIR") == nullptr ? "" : std::getenv("TMPDIR");
+};
+
 /// Runs `action`, which must throw a `Kind` whose message holds every one of `words`.
 template <class Kind, class Action>
 void check_throws(Action action, const std::vector<std::string>& words) {

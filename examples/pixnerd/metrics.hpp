@@ -73,7 +73,8 @@ inline bool parse_metrics_line(std::string_view line, MetricsRow& row) {
 
 }  // namespace detail
 
-/// The rows of a file, in order. Throws FileError when it cannot be read or is something else.
+/// The rows of a file, in order. A last line without its end, which a crash may leave, is none. Throws FileError when
+/// it cannot be read or is something else.
 inline std::vector<MetricsRow> read_metrics(const std::string& path) {
   const auto bytes = read_file(path, std::uint64_t{1} << 32);
   std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -85,8 +86,9 @@ inline std::vector<MetricsRow> read_metrics(const std::string& path) {
   std::vector<MetricsRow> rows;
   while (!rest.empty()) {
     const auto end = rest.find('\n');
+    if (end == rest.npos) break;
     MetricsRow row;
-    if (end == rest.npos || !detail::parse_metrics_line(rest.substr(0, end), row)) {
+    if (!detail::parse_metrics_line(rest.substr(0, end), row)) {
       wrong(text("line ", rows.size() + 2));
     }
     rows.push_back(row);

@@ -2,6 +2,7 @@
 /// Reading whole files and writing them all or nothing.
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -86,6 +87,48 @@ BOOST_AUTO_TEST_CASE(an_abandoned_file_leaves_the_old_one) {
   BOOST_TEST(read_file(folder / "a", 10).size() == 3U);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_killed_writer_left_is_removed) {
+  const Folder folder;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    AtomicFile file(folder / "a");
+    file.write(std::vector<std::uint8_t>(10, 1));
+    ::kill(::getpid(), SIGKILL);
+  }
+  BOOST_REQUIRE(::waitpid(child, nullptr, 0) == child);
+  BOOST_TEST(folder.entries() == 1);
+  BOOST_TEST(!fs::exists(folder / "a"));
+  write_file_atomic(folder / "a", "new");
+  BOOST_TEST(folder.entries() == 1);
+  BOOST_TEST(read_file(folder / "a", 10).size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(two_writers_of_one_file_do_not_meet) {
+  const Folder folder;
+  AtomicFile one(folder / "a"), two(folder / "a");
+  one.write(std::vector<std::uint8_t>(10, 1));
+  two.write(std::vector<std::uint8_t>(20, 2));
+  one.commit();
+  BOOST_TEST(read_file(folder / "a", 100) == std::vector<std::uint8_t>(10, 1));
+  AtomicFile three(folder / "a");
+  two.commit();
+  three.write(std::vector<std::uint8_t>(30, 3));
+  BOOST_TEST(read_file(folder / "a", 100) == std::vector<std::uint8_t>(20, 2));
+  three.commit();
+  BOOST_TEST(read_file(folder / "a", 100) == std::vector<std::uint8_t>(30, 3));
+  BOOST_TEST(folder.entries() == 1);
+}
+
+/// Somebody's own file or link of a temporary's name is nothing to write through.
+BOOST_AUTO_TEST_CASE(links_are_not_followed) {
+  const Folder folder;
+  write_file_atomic(folder / "other", "other");
+  fs::create_symlink(folder / "other", folder / "a.tmp-0");
+  write_file_atomic(folder / "a", "new");
+  BOOST_TEST(read_file(folder / "other", 10).size() == 5U);
+  BOOST_TEST(read_file(folder / "a", 10).size() == 3U);
+}
+
 /// A file-size limit stops writes as a full disk does, with another errno.
 BOOST_AUTO_TEST_CASE(a_write_that_fails_leaves_nothing) {
   const Folder folder;
@@ -95,8 +138,9 @@ BOOST_AUTO_TEST_CASE(a_write_that_fails_leaves_nothing) {
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   const rlimit small{5000, before.rlim_max};
   BOOST_REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
-  test::check_throws<FileError>([&] { write_file_atomic(folder / "a", std::vector<std::uint8_t>(6000)); },
-                                {folder / "a", "room for the 6000 bytes", "File too large"});
+  test::check_throws<FileError>(
+      [&] { write_file_atomic(folder / "a", std::vector<std::uint8_t>(6000)); },
+      {folder / "a", "room for the 6000 bytes", "File too large; ", " bytes are available there"});
   BOOST_REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
   std::signal(SIGXFSZ, handler);
   BOOST_TEST(folder.entries() == 1);

@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(reference_texts) {
   const auto tokenizer = reference();
   BOOST_TEST(tokenizer.size() == 500);
   int texts = 0;
-  for (const auto& entry : read_json_file(test::tokenizer_data("tokens.json"), 1 << 20, "test")) {
+  for (const auto& entry : read_json_file(test::tokenizer_data("tokens.json"), "test")) {
     const auto characters = entry["text"].get<std::string>();
     const auto ids = tokenizer.encode(characters);
     BOOST_TEST(ids == entry["ids"].get<Ids>(), characters);
@@ -40,9 +40,7 @@ BOOST_AUTO_TEST_CASE(reference_texts) {
 BOOST_AUTO_TEST_CASE(random_texts) {
   const auto tokenizer = reference();
   const std::string path = test::tokenizer_data("vectors.json.gz");
-  const auto unpacked = gunzip(read_file(path, 1 << 20), 16 << 20, path);
-  const auto vectors =
-      parse_json({reinterpret_cast<const char*>(unpacked.data()), unpacked.size()}, path, "test");
+  const auto vectors = parse_json(test::gunzip(path), path, "test", {.bytes = 16 << 20, .values = 4'000'000});
   for (const auto& [characters, ids] : vectors["encoded"].get<std::vector<std::pair<std::string, Ids>>>()) {
     BOOST_TEST(tokenizer.encode(characters) == ids, characters);
   }

@@ -4,64 +4,26 @@
 /// Files are read by `pread`, never mapped: a mapped file that shrinks kills the process, a short read is an
 /// exception. A written file appears under its name only when all of it is on the disk: bytes go to a
 /// temporary name in the same folder, are fsynced, and the temporary is renamed over the target. Whatever
-/// fails, the temporary is removed and an older file of that name stays as it was.
+/// fails, the temporary is removed and an older file of that name stays as it was. What a killed process leaves
+/// is removed when the same file is written again.
 #pragma once
 
-#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <pixnerd/core/error.hpp>
+#include <pixnerd/io/file_descriptor.hpp>
 
 namespace pixnerd {
-
-/// The operating system's words for an error number, "No such file or directory" for ENOENT.
-inline std::string errno_text(int number) {
-  return std::generic_category().message(number);
-}
-
-namespace detail {
-
-/// Owns a file descriptor; -1 is none.
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int number = -1) : number_(number) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~FileDescriptor() { close(); }
-
-  int get() const { return number_; }
-
-  /// Returns 0, or the errno of a close that failed: network file systems report lost writes only here.
-  int close() {
-    const int number = std::exchange(number_, -1);
-    return number < 0 || ::close(number) == 0 ? 0 : errno;
-  }
-
- private:
-  int number_;
-};
-
-inline std::string parent_folder(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
-}  // namespace detail
 
 /// A regular file opened for reading. Threads may share one: `read_at` has no position.
 class InputFile {
@@ -69,7 +31,7 @@ class InputFile {
   /// Throws FileError when `path` is missing, unreadable, or not a regular file.
   explicit InputFile(const std::string& path) : path_(path) {
     // O_NONBLOCK: opening a pipe must not wait for its other end; it means nothing for regular files.
-    descriptor_ = detail::FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    descriptor_ = detail::open_file(path, O_RDONLY | O_NONBLOCK);
     const int open_error = descriptor_.get() < 0 ? errno : 0;
     if (open_error != 0) {
       raise<FileError>("read file", text("a readable file '", path, "'"), errno_text(open_error));
@@ -130,6 +92,33 @@ inline std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_
   return bytes;
 }
 
+namespace detail {
+
+/// Whether `path` names the opened file.
+inline bool is_file_at(const FileDescriptor& file, const std::string& path) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(file.get(), &opened) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+/// Locks a temporary that was just created. False when somebody else takes it for abandoned.
+inline bool lock_temporary(const FileDescriptor& file, const std::string& path) {
+  // A file system without locks: nobody else will get one either.
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return errno != EWOULDBLOCK;
+  return is_file_at(file, path);
+}
+
+/// Removes a temporary whose writer is gone: with it went its lock. False when it has to stay.
+inline bool remove_abandoned(const std::string& path) {
+  const FileDescriptor file = open_file(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+  if (file.get() < 0) return errno == ENOENT;
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  return !is_file_at(file, path) || ::unlink(path.c_str()) == 0;
+}
+
+}  // namespace detail
+
 /// A file that appears under its name, complete and on the disk, when `commit` is called, and not at all
 /// otherwise.
 class AtomicFile {
@@ -144,18 +133,11 @@ class AtomicFile {
       raise<FileError>("write file", text("a regular file '", path, "'"),
                        S_ISDIR(status.st_mode) ? "a folder" : "a device, pipe or socket");
     }
-    static std::atomic<std::uint64_t> counter{0};
-    int number = EEXIST;
-    for (int attempt = 0; number == EEXIST && attempt < 100; ++attempt) {
-      temporary_ = text(path, ".tmp-", ::getpid(), "-", counter.fetch_add(1));
-      descriptor_ =
-          detail::FileDescriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-      number = descriptor_.get() < 0 ? errno : 0;
+    if (const int number = create(); number != 0) {
+      const std::string what = expected_bytes > 0 ? text("the ", expected_bytes, " bytes of ") : "";
+      raise<FileError>("write file", text("a writable place for ", what, "'", path, "'"),
+                       errno_text(number) + detail::available_text(detail::parent_folder(path)));
     }
-    if (number != 0) {
-      raise<FileError>("write file", text("a writable place for '", path, "'"), errno_text(number));
-    }
-    exists_ = true;
   }
 
   AtomicFile(const AtomicFile&) = delete;
@@ -164,7 +146,8 @@ class AtomicFile {
 
   const std::string& path() const { return path_; }
 
-  /// Appends bytes. Throws FileError when the disk is full or fails; the file is then gone.
+  /// Appends bytes. Throws FileError, naming the bytes needed and those available, when the disk is full or
+  /// fails; the file is then gone.
   void write(std::span<const std::uint8_t> bytes) {
     const std::uint64_t needed = written_ + bytes.size();
     std::size_t done = 0;
@@ -178,34 +161,64 @@ class AtomicFile {
     }
   }
 
-  /// Makes the file durable and gives it its name. Throws FileError; the file is then gone.
+  /// Makes the file durable and gives it its name. Throws FileError, naming the bytes needed and those
+  /// available; the file is then gone.
   void commit() {
-    if (::fsync(descriptor_.get()) != 0) fail(errno, written_);
+    if (const int number = detail::sync_file(descriptor_); number != 0) fail(number, written_);
     if (const int number = descriptor_.close(); number != 0) fail(number, written_);
     if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail(errno, written_);
     exists_ = false;
-    // The rename is durable once the folder is; some file systems cannot sync a folder, which is no failure.
-    const detail::FileDescriptor folder(
-        ::open(detail::parent_folder(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder.get() >= 0) ::fsync(folder.get());
+    lock_.close();
+    detail::sync_folder(detail::parent_folder(path_));
   }
 
  private:
+  /// Creates the temporary; returns 0 or an errno. Its name is the same each time, so that what a killed process
+  /// left is found and removed; a name that somebody writes to at this moment is passed over.
+  int create() {
+    constexpr int most = 100;
+    for (int i = 0; i < most; ++i) {
+      temporary_ = text(path_, ".tmp-", i);
+      constexpr int flags = O_WRONLY | O_CREAT | O_EXCL;
+      descriptor_ = detail::open_file(temporary_, flags);
+      int number = descriptor_.get() < 0 ? errno : 0;
+      if (number == EEXIST && detail::remove_abandoned(temporary_)) {
+        descriptor_ = detail::open_file(temporary_, flags);
+        number = descriptor_.get() < 0 ? errno : 0;
+      }
+      if (number == EEXIST) continue;
+      if (number != 0) return number;
+      if (!detail::lock_temporary(descriptor_, temporary_)) {
+        descriptor_.close();
+        continue;
+      }
+      exists_ = true;
+      // Keeps the lock until the file has its name: it is closed before that, which may show that writes failed.
+      lock_ = detail::FileDescriptor(::fcntl(descriptor_.get(), F_DUPFD_CLOEXEC, 0));
+      if (lock_.get() >= 0) return 0;
+      number = errno;
+      discard();
+      return number;
+    }
+    return EEXIST;
+  }
+
   [[noreturn]] void fail(int number, std::uint64_t needed) {
     discard();
     if (expected_bytes_ > needed) needed = expected_bytes_;
     raise<FileError>("write file", text("room for the ", needed, " bytes of '", path_, "'"),
-                     errno_text(number));
+                     errno_text(number) + detail::available_text(detail::parent_folder(path_)));
   }
 
   void discard() {
     descriptor_.close();
     if (std::exchange(exists_, false)) ::unlink(temporary_.c_str());
+    lock_.close();
   }
 
   std::string path_;
   std::string temporary_;
-  detail::FileDescriptor descriptor_;
+  detail::FileDescriptor descriptor_, lock_;
   std::uint64_t expected_bytes_;
   std::uint64_t written_ = 0;
   bool exists_ = false;

@@ -1,6 +1,6 @@
 /// \file
-<<<<<<< HEAD
-/// JSON of files that others wrote, read with JSON for Modern C++ and a sentence for what is wrong with it.
+/// JSON of files that nobody vouches for, read with JSON for Modern C++ within limits, and with a sentence for what is
+/// wrong with it.
 #pragma once
 
 #include <cstddef>
@@ -10,25 +10,17 @@
 #include <string_view>
 
 #include <pixnerd/core/error.hpp>
-=======
-/// JSON files that nobody vouches for: read within limits of size, depth and number of values, so that a file of
-/// a few megabytes cannot take a gigabyte as a tree.
-#pragma once
-
-#include <cstdint>
-#include <nlohmann/json.hpp>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <utility>
-
->>>>>>> fuzz
 #include <pixnerd/io/file.hpp>
 
 namespace pixnerd {
 
-<<<<<<< HEAD
+/// What JSON may be at most, so that a file of a few megabytes cannot take a gigabyte as a tree.
+struct JsonLimits {
+  std::uint64_t bytes = 4'000'000;
+  std::int64_t values = 200'000;  ///< objects, arrays and what they hold; one takes up to 130 bytes
+  int levels = 100;               ///< copying and writing a value recurse
+};
+
 namespace detail {
 
 /// Keys of all objects inside `value`, which is not deep.
@@ -42,12 +34,14 @@ inline std::size_t count_json_keys(const nlohmann::json& value) {
 }  // namespace detail
 
 /// Reads JSON. `path` says in messages where it came from, `where` who wants it. Throws FileError for anything that is not
-/// JSON in UTF-8, is nested deeper than 100 levels, or has one key twice in an object.
-inline nlohmann::json parse_json(std::string_view characters, const std::string& path,
-                                 std::string_view where) {
+/// JSON in UTF-8, is beyond the limits, or has one key twice in an object.
+inline nlohmann::json parse_json(std::string_view characters, const std::string& path, std::string_view where,
+                                 const JsonLimits& limits = {}) {
   const auto refuse = [&](std::string_view expected, std::string_view got) {
     raise<FileError>(where, text(expected, " in '", path, "'"), got);
   };
+  if (characters.size() > limits.bytes)
+    refuse(text("JSON of at most ", limits.bytes, " bytes"), text(characters.size()));
   // The library's messages repeat the white space before the place, eight-fold, and take a zero for the end.
   constexpr int most_breaks = 4096;
   int breaks = 0;
@@ -58,12 +52,14 @@ inline nlohmann::json parse_json(std::string_view characters, const std::string&
     if (breaks > most_breaks)
       refuse(text("JSON with at most ", most_breaks, " line breaks and tabs in a row"), "more");
   }
-  constexpr int most_levels = 100;
+  std::int64_t values = 0;
   std::size_t keys = 0;
   const auto watch = [&](int depth, nlohmann::json::parse_event_t event, const nlohmann::json&) {
     using Event = nlohmann::json::parse_event_t;
     const bool opens = event == Event::object_start || event == Event::array_start;
-    if (opens && depth >= most_levels) refuse(text("JSON of at most ", most_levels, " levels"), "more");
+    if (opens && depth >= limits.levels) refuse(text("JSON of at most ", limits.levels, " levels"), "more");
+    if ((opens || event == Event::value) && ++values > limits.values)
+      refuse(text("JSON of at most ", limits.values, " values"), "more");
     if (event == Event::key) ++keys;
     return true;
   };
@@ -80,52 +76,11 @@ inline nlohmann::json parse_json(std::string_view characters, const std::string&
   return {};
 }
 
-/// Reads a JSON file of at most `limit` bytes; see parse_json(). Throws FileError.
-inline nlohmann::json read_json_file(const std::string& path, std::uint64_t limit, std::string_view where) {
-  const auto bytes = read_file(path, limit);
-  return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path, where);
-=======
-/// The largest JSON file that is read as a whole.
-inline constexpr std::uint64_t most_json_bytes = 4'000'000;
-/// The most values of one, counting objects, arrays and what they hold; a value takes up to 130 bytes.
-inline constexpr int most_json_values = 200'000;
-/// The most levels of one: copying and writing a value recurse.
-inline constexpr int most_json_levels = 100;
-
-/// Parses JSON of at most these limits; nothing where it is anything else.
-inline std::optional<nlohmann::json> parse_json(std::span<const std::uint8_t> bytes) {
-  if (bytes.size() > most_json_bytes) return {};
-  using Event = nlohmann::json::parse_event_t;
-  int values = 0;
-  bool too_much = false;
-  // Refusing a value keeps it, and all that follows, out of the tree.
-  const auto within_limits = [&](int depth, Event event, const nlohmann::json&) {
-    if (event == Event::object_start || event == Event::array_start || event == Event::value) ++values;
-    too_much = too_much || depth > most_json_levels || values > most_json_values;
-    return !too_much;
-  };
-  auto out = nlohmann::json::parse(bytes.begin(), bytes.end(), within_limits, /*allow_exceptions=*/false);
-  if (out.is_discarded() || too_much) return {};
-  return out;
-}
-
-/// The same for text.
-inline std::optional<nlohmann::json> parse_json(std::string_view characters) {
-  return parse_json(std::span(reinterpret_cast<const std::uint8_t*>(characters.data()), characters.size()));
-}
-
-/// Reads a JSON file. Throws FileError, naming it and beginning with `where`, when it is missing, not JSON, or
-/// beyond the limits.
-inline nlohmann::json read_json_file(const std::string& path, std::string_view where) {
-  auto out = parse_json(read_file(path, most_json_bytes));
-  if (!out) {
-    raise<FileError>(where,
-                     text("JSON, at most ", most_json_levels, " levels deep and of at most ",
-                          most_json_values, " values, in '", path, "'"),
-                     "something else");
-  }
-  return std::move(*out);
->>>>>>> fuzz
+/// Reads a JSON file; see parse_json(). Throws FileError.
+inline nlohmann::json read_json_file(const std::string& path, std::string_view where,
+                                     const JsonLimits& limits = {}) {
+  const auto bytes = read_file(path, limits.bytes);
+  return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path, where, limits);
 }
 
 }  // namespace pixnerd

@@ -174,8 +174,7 @@ class Tokenizer {
   };
 
   static TokenizerDefinition read_definition(const std::string& path) {
-    constexpr std::uint64_t most_bytes = 128 << 20;  // Qwen3's has 11 MB
-    const auto file = read_file(path, most_bytes);
+    const auto file = read_file(path, detail::tokenizer_json_limits.bytes);
     return parse_tokenizer({reinterpret_cast<const char*>(file.data()), file.size()}, path);
   }
 
@@ -215,7 +214,7 @@ inline FittedTokens fit_tokens(std::vector<std::int64_t> ids, std::int64_t lengt
 /// The id that pads, by name in a tokenizer_config.json beside the tokenizer. Throws FileError when the file has none or
 /// names a token that `tokenizer` does not have.
 inline std::int64_t read_pad_token(const std::string& path, const Tokenizer& tokenizer) {
-  const auto root = read_json_file(path, 128 << 20, "tokenizer");
+  const auto root = read_json_file(path, "tokenizer", detail::tokenizer_json_limits);
   const auto refuse = [&](std::string_view got) {
     raise<FileError>("tokenizer", text("a token of the tokenizer as \"pad_token\" in '", path, "'"), got);
   };

@@ -42,6 +42,9 @@ struct TokenizerDefinition {
 
 namespace detail {
 
+/// Qwen3's tokenizer.json has 11 MB and 0.6 million values.
+inline constexpr JsonLimits tokenizer_json_limits{.bytes = 128 << 20, .values = 8'000'000};
+
 /// Reads a definition member by member; every message names the file.
 class TokenizerReader {
  public:
@@ -294,7 +297,7 @@ class TokenizerReader {
 /// Reads the text of a tokenizer.json. `path` says in messages where it came from. Throws FileError, naming what is wrong,
 /// for a file that is damaged, inconsistent, or of another family of tokenizers (WordPiece, Unigram, SentencePiece).
 inline TokenizerDefinition parse_tokenizer(std::string_view characters, const std::string& path) {
-  const auto root = parse_json(characters, path, "tokenizer");
+  const auto root = parse_json(characters, path, "tokenizer", detail::tokenizer_json_limits);
   return detail::TokenizerReader(root, path).read();
 }
 

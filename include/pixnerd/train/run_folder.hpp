@@ -2,8 +2,6 @@
 /// The folder of a training run: its checkpoints `step-N`, written all or nothing.
 #pragma once
 
-#include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,12 +39,6 @@ inline std::int64_t checkpoint_step(std::string_view name) {
 inline bool path_exists(const std::string& path) {
   std::error_code error;
   return std::filesystem::exists(std::filesystem::symlink_status(path, error));
-}
-
-/// Makes what was written, created or renamed in a folder durable, where the file system can.
-inline void sync_folder(const std::string& path) {
-  const FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() >= 0) ::fsync(folder.get());
 }
 
 }  // namespace detail
@@ -158,13 +150,10 @@ std::string write_checkpoint(const std::string& run, std::int64_t step, std::uin
       raise<FileError>("checkpoint", text("to rename '", temporary, "' to '", path, "'"), error.message());
   } catch (const FileError& problem) {
     fs::remove_all(temporary, error);
-    struct statvfs disk {};
-    const std::string available =
-        ::statvfs(run.c_str(), &disk) == 0
-            ? text("; ", std::uint64_t{disk.f_bavail} * disk.f_frsize, " bytes are available there")
-            : "";
+    std::string why = problem.what();
+    if (why.find(" available there") == why.npos) why += detail::available_text(run);
     raise<FileError>("checkpoint", text("a disk that takes the ", bytes, " bytes of '", path, "'"),
-                     text("an error: ", problem.what(), available));
+                     text("an error: ", why));
   } catch (...) {
     fs::remove_all(temporary, error);
     throw;

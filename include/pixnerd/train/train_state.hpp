@@ -67,11 +67,10 @@ inline std::string format_train_state(const TrainState& state) {
   // Paths in a configuration may hold any bytes; those that are not UTF-8 are replaced.
   std::string json = out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   // A checkpoint that nobody can read must not be written.
-  if (!parse_json(json)) {
-    raise<ValueError>("train state",
-                      text("a configuration of at most ", most_json_bytes, " bytes, ", most_json_values,
-                           " values and ", most_json_levels, " levels"),
-                      text("state.json of ", json.size(), " bytes"));
+  try {
+    (void)parse_json(json, "state.json", "train state");
+  } catch (const FileError& error) {
+    raise<ValueError>("train state", "a configuration that can be read again", error.what());
   }
   return json;
 }

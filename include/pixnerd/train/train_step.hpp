@@ -140,7 +140,8 @@ class TrainStepper {
         later_(options.capture, first_),
         loss_(Shape{}),
         losses_({options.accumulation}),
-        record_({GradientRecord::losses + options.accumulation}) {}
+        record_({GradientRecord::losses + options.accumulation}),
+        measured_(static_cast<std::size_t>(record_.count())) {}
 
   /// One step with batches of `next_batch()`, each a DataBatch. It depends on the weights, the data, the
   /// options, and `state`, which it advances. Throws NonFiniteError, naming the step and the parameter, when a
@@ -172,7 +173,9 @@ class TrainStepper {
     if constexpr (OptimizerOnDevice<AnOptimizer, Store>) {
       optimizer_.update(store_, settings, record_.rows(scale, scale + 1));
     }
-    const auto record = record_.to_host();  // the only time that the host waits
+    // The only time that the host waits. Into memory that is there: the weights have changed already.
+    memory_transfer<Device>::to_host(measured_.data(), record_.data(), record_.bytes());
+    const std::vector<double>& record = measured_;
     check_and_report(record, report);
     if constexpr (!OptimizerOnDevice<AnOptimizer, Store>) {
       settings.gradient_scale = record[scale];
@@ -194,13 +197,18 @@ class TrainStepper {
   /// Puts the next batch where the recorded work looks for it.
   template <class Data>
   void draw(const Data& data, std::uint64_t seed, std::uint32_t step) {
-    const T* before = batch_.images.data();
+    // Whatever is thrown: recorded work must not look for tensors that are gone.
+    struct ForgetRecordings {
+      TrainStepper& stepper;
+      const T* before = stepper.batch_.images.data();
+      ~ForgetRecordings() {
+        if (stepper.batch_.images.data() == before) return;
+        stepper.first_.reset();
+        stepper.later_.reset();
+      }
+    } const forget{*this};
     draw_training_batch(batch_, uploads_, data, options_.noising, seed, step);
     seen_.push_back({data.images, data.sample_ids});
-    if (batch_.images.data() != before) {
-      first_.reset();
-      later_.reset();
-    }
   }
 
   /// Gradients of the batch, and its loss. This is what a GPU repeats.
@@ -240,6 +248,7 @@ class TrainStepper {
   BatchUploads<Device> uploads_;
   Tensor<T, Device> loss_, losses_;  // of a batch, of a step
   Tensor<double, Device> record_;
+  std::vector<double> measured_;  // the record on the host
   std::vector<detail::SeenBatch> seen_;
 };
 

@@ -1,0 +1,88 @@
+/// \file
+/// File descriptors that close themselves, and the system calls that files are made of.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <pixnerd/core/error.hpp>
+
+namespace pixnerd {
+
+/// The operating system's words for an error number, "No such file or directory" for ENOENT.
+inline std::string errno_text(int number) {
+  return std::generic_category().message(number);
+}
+
+namespace detail {
+
+/// Owns a file descriptor; -1 is none.
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int number = -1) : number_(number) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~FileDescriptor() { close(); }
+
+  int get() const { return number_; }
+
+  /// Returns 0, or the errno of a close that failed: network file systems report lost writes only here.
+  int close() {
+    const int number = std::exchange(number_, -1);
+    // Linux has closed the file when a signal interrupts this.
+    return number < 0 || ::close(number) == 0 || errno == EINTR ? 0 : errno;
+  }
+
+ private:
+  int number_;
+};
+
+inline std::string parent_folder(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// open() that signals do not interrupt.
+inline FileDescriptor open_file(const std::string& path, int flags) {
+  int number = -1;
+  do {
+    number = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
+  } while (number < 0 && errno == EINTR);
+  return FileDescriptor(number);
+}
+
+/// fsync() that signals do not interrupt: 0, or its errno.
+inline int sync_file(const FileDescriptor& file) {
+  int result = 0;
+  do {
+    result = ::fsync(file.get());
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? 0 : errno;
+}
+
+/// Makes what was created, renamed or removed in a folder durable. Some file systems cannot, which is no failure.
+inline void sync_folder(const std::string& path) {
+  const FileDescriptor folder = open_file(path, O_RDONLY | O_DIRECTORY);
+  if (folder.get() >= 0) (void)sync_file(folder);
+}
+
+/// "; 4096 bytes are available there", of the disk that a file or folder lies on; empty when it cannot be told.
+inline std::string available_text(const std::string& path) {
+  struct statvfs disk {};
+  if (::statvfs(path.c_str(), &disk) != 0) return "";
+  return text("; ", std::uint64_t{disk.f_bavail} * disk.f_frsize, " bytes are available there");
+}
+
+}  // namespace detail
+
+}  // namespace pixnerd
