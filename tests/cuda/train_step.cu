@@ -3,104 +3,14 @@
 #include <algorithm>
 #include <cstring>
 
-#include <pixnerd/core/cuda_warp.cuh>
 #include <pixnerd/train/loop.hpp>
 
+#include "toy_training.cuh"
+
 using namespace pixnerd;
+using namespace pixnerd::test;
 
 namespace {
-
-constexpr std::int64_t pixels = 3 * 4 * 5;
-
-/// The loss of a model that has one factor a pixel: mean over all of (factor x + label - velocity)^2.
-__global__ void toy_loss(std::int64_t batch, const float* factor, const float* x, const std::int64_t* labels,
-                         const float* velocity, float* loss) {
-  double sum = 0;
-  for (std::int64_t i = threadIdx.x; i < batch * pixels; i += blockDim.x) {
-    const double d = factor[i % pixels] * x[i] + static_cast<float>(labels[i / pixels]) - velocity[i];
-    sum += d * d;
-  }
-  sum = block_sum(sum);
-  if (threadIdx.x == 0) *loss = static_cast<float>(sum / static_cast<double>(batch * pixels));
-}
-
-__global__ void toy_gradient(std::int64_t batch, const float* factor, const float* x,
-                             const std::int64_t* labels, const float* velocity, const float* grad_loss,
-                             GradTarget<float> grad_factor) {
-  const std::int64_t j = threadIdx.x;
-  if (j >= pixels) return;
-  float sum = 0;
-  for (std::int64_t b = 0; b < batch; ++b) {
-    const std::int64_t i = b * pixels + j;
-    sum += 2 * x[i] * (factor[j] * x[i] + static_cast<float>(labels[b]) - velocity[i]);
-  }
-  grad_factor.put(j, *grad_loss * sum / static_cast<float>(batch * pixels));
-}
-
-struct ToyModel {
-  Tensor<float, Cuda> factor, unused;
-
-  ToyModel()
-      : factor(Tensor<float, Cuda>::full({pixels}, 0.5f)), unused(Tensor<float, Cuda>::full({5}, 1.0f)) {}
-  static void visit(auto& self, auto&& visitor) {
-    visitor("factor", self.factor);
-    visitor("unused", self.unused);
-  }
-};
-
-/// The objective, which counts how often it was called.
-struct ToyObjective {
-  const ToyModel& model;
-  int calls = 0;
-
-  Tensor<float, Cuda> operator()(const TrainingBatch<float, Cuda>& batch) {
-    ++calls;
-    const auto sample = flow_sample(LinearPath{}, batch.images, batch.noise, batch.times);
-    Tensor<float, Cuda> loss{Shape{}};
-    const std::int64_t count = batch.images.size(0);
-    const auto factor = model.factor;
-    launch("toy", toy_loss, 1, 128, 0, count, factor.data(), sample.x.data(), batch.labels.data(),
-           sample.velocity.data(), loss.data());
-    record(loss, [=, labels = batch.labels](const Tensor<float, Cuda>& grad_loss) {
-      launch("toy", toy_gradient, 1, 128, 0, count, factor.data(), sample.x.data(), labels.data(),
-             sample.velocity.data(), grad_loss.data(), grad_target<float>(factor.slot()));
-    });
-    return loss;
-  }
-};
-
-/// A data set without end.
-struct Noise {
-  std::int64_t next = 0, batch = 4;
-  std::int64_t poisoned = -1;  ///< number of a sample that is not finite
-
-  struct Batch {
-    Tensor<float> images;
-    std::vector<std::int64_t> labels, sample_ids;
-  };
-  Batch operator()() {
-    Batch out{Tensor<float>({batch, 3, 4, 5}), {}, {}};
-    for (std::int64_t i = 0; i < batch; ++i, ++next) {
-      const auto row = out.images.rows(i, i + 1);
-      fill_uniform(row, {5, RandomPurpose::test, static_cast<std::uint32_t>(next), 0});
-      if (next == poisoned) row.data()[7] = std::numeric_limits<float>::infinity();
-      out.labels.push_back(next % 3);
-      out.sample_ids.push_back(next);
-    }
-    return out;
-  }
-};
-
-TrainOptions toy_options() {
-  TrainOptions options;
-  options.steps = 12;
-  options.rate = 0.01;
-  options.schedule = RateSchedule::cosine;
-  options.clip_norm = 0.5;
-  options.average_decay = 0.9;
-  options.noising.null_label = {3};
-  return options;
-}
 
 /// AdamW for those who know the factor only on the host.
 struct OnHost {
@@ -122,14 +32,14 @@ struct Outcome {
 };
 
 template <class AnOptimizer = AdamW>
-Outcome run_training(const TrainOptions& options, const AnOptimizer& optimizer = {}) {
+Outcome run_training(const TrainOptions& options, const AnOptimizer& optimizer = {}, Noise data = {}) {
   ToyModel model;
   ParameterStore<Full<float>, Cuda> store(model);
   store.start_average();
   ToyObjective objective{model};
   TrainState state;
   Outcome out;
-  train(store, optimizer, objective, Noise{}, options, state, [&](const StepReport& report) {
+  train(store, optimizer, objective, data, options, state, [&](const StepReport& report) {
     out.reports.insert(out.reports.end(), {report.loss, report.grad_norm, report.rate});
     return true;
   });
@@ -192,6 +102,44 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_is_named_and_changes_nothing) {
   BOOST_CHECK_EXCEPTION(stepper(data, state), NonFiniteError, [&](const auto& error) {
     return std::string(error.what()).find("weight of factor, got nan in its element 3") != std::string::npos;
   });
+}
+
+BOOST_AUTO_TEST_CASE(outliers_are_skipped_where_the_gradients_are) {
+  auto options = toy_options();
+  options.steps = 30;
+  options.skip_outliers = 5;
+  const Noise data{0, 4, -1, {4 * 23 + 1, 4 * 27}};
+  const auto recorded = run_training(options, AdamW{}, data);
+  BOOST_TEST((recorded == run_training(options, OnHost{}, data)));
+  options.capture = false;
+  BOOST_TEST((recorded == run_training(options, AdamW{}, data)));
+  options.skip_outliers = 0;
+  const auto without = run_training(options, AdamW{}, data);
+  BOOST_TEST(!(recorded == without));
+  options.skip_outliers = 1e9;
+  BOOST_TEST((run_training(options, AdamW{}, data) == without));
+
+  // A step that is skipped leaves all as it was.
+  ToyModel model;
+  ParameterStore<Full<float>, Cuda> store(model);
+  store.start_average();
+  ToyObjective objective{model};
+  options.skip_outliers = 5;
+  options.capture = true;
+  const AdamW optimizer;
+  TrainStepper stepper(store, optimizer, objective, options);
+  TrainState state;
+  Noise same = data;
+  for (std::int64_t step = 1; step <= 30; ++step) {
+    const auto weights = store.weights().to_host(), moments = store.second_moments().to_host(),
+               average = store.average().to_host();
+    const auto report = stepper(same, state);
+    BOOST_TEST(report.skipped == (step == 24 || step == 28));
+    BOOST_TEST((store.weights().to_host() == weights) == report.skipped);
+    BOOST_TEST((store.second_moments().to_host() == moments) == report.skipped);
+    BOOST_TEST((store.average().to_host() == average) == report.skipped);
+  }
+  BOOST_TEST(state.skipped == 2);
 }
 
 BOOST_AUTO_TEST_CASE(batches_of_other_shapes_begin_anew) {

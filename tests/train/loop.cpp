@@ -1,5 +1,7 @@
 #include <pixnerd/train/loop.hpp>
 
+#include <cmath>
+
 #include <pixnerd/optim/adamw.hpp>
 #include "files.hpp"
 #include "train_tools.hpp"
@@ -29,9 +31,31 @@ TrainOptions small_options() {
 
 const auto go_on = [](const StepReport&) { return true; };
 
+/// Stands for the end of the process.
+struct Killed {};
+
+/// Data that end the process when batch `last` was served; a larger pixel makes outliers of the steps in `outliers`.
+struct Data {
+  Noise noise;
+  std::int64_t last = -1;
+  std::vector<std::int64_t> outliers{};
+  std::int64_t served = 0;
+
+  Noise::Batch operator()() {
+    if (served++ == last) throw Killed();
+    auto out = noise();
+    for (const std::int64_t outlier : outliers) {
+      if (out.sample_ids.front() / batch + 1 == outlier) out.images.data()[0] = 1e4f;
+    }
+    return out;
+  }
+};
+
 /// Trains a new model, or goes on with the newest checkpoint of the run, and returns the bits it ends with.
+/// `data` may say how the process is killed: then there are none.
 template <class OnStep>
-std::vector<float> run_training(const TrainOptions& options, OnStep on_step, bool expect_end = true) {
+std::vector<float> run_training(const TrainOptions& options, OnStep on_step, bool expect_end = true,
+                                Data data = {Noise(batch)}, TrainState* end = nullptr) {
   auto model = small_pixnerd(3);
   Store store(model);
   store.start_average();
@@ -40,9 +64,15 @@ std::vector<float> run_training(const TrainOptions& options, OnStep on_step, boo
     const auto newest = newest_checkpoint(options.run);
     if (!newest.path.empty()) state = load_checkpoint(newest.path, store);
   }
-  const bool ended = train(store, AdamW{0.9, 0.99, 1e-8, 0.01}, flow_matching_objective(model),
-                           Noise(batch, state.samples), options, state, on_step);
-  BOOST_TEST(ended == expect_end);
+  data.noise = Noise(batch, state.samples);
+  try {
+    const bool ended = train(store, AdamW{0.9, 0.99, 1e-8, 0.01}, flow_matching_objective(model), data,
+                             options, state, on_step);
+    BOOST_TEST(ended == expect_end);
+  } catch (const Killed&) {
+    return {};
+  }
+  if (end != nullptr) *end = state;
   BOOST_TEST(state.samples == state.step * batch * options.accumulation);
   return bits_of(store);
 }
@@ -106,6 +136,166 @@ BOOST_AUTO_TEST_CASE(resuming_equals_no_interruption) {
   BOOST_TEST(newest_checkpoint(options.run).path == options.run + "/step-20");
 }
 
+/// Every file of two checkpoints.
+void check_same_checkpoint(const std::string& a, const std::string& b) {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(a)) {
+    const std::string name = entry.path().filename();
+    BOOST_TEST((read_file(a + "/" + name, 1 << 24) == read_file(b + "/" + name, 1 << 24)), name);
+    ++files;
+  }
+  BOOST_TEST(files == 5);
+}
+
+BOOST_AUTO_TEST_CASE(killed_in_the_middle_of_accumulation) {
+  const Threads restore;
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 16;
+  options.accumulation = 3;
+  options.checkpoint_every = 4;
+  options.run = folder / "whole";
+  set_thread_count(2);
+  const auto uninterrupted = run_training(options, go_on);
+  // Before the first checkpoint, between two, right behind one: each time within a step, and each time with another
+  // number of threads.
+  options.run = folder / "run";
+  set_thread_count(1);
+  run_training(options, go_on, false, {Noise(batch), 3 * 2 + 1});
+  BOOST_TEST(checkpoint_steps(options.run).empty());
+  set_thread_count(5);
+  run_training(options, go_on, false, {Noise(batch), 3 * 6 + 2});
+  BOOST_TEST(newest_checkpoint(options.run).path == options.run + "/step-4");
+  set_thread_count(3);
+  run_training(options, go_on, false, {Noise(batch), 3 * 8 + 1});
+  BOOST_TEST(newest_checkpoint(options.run).path == options.run + "/step-12");
+  set_thread_count(1);
+  BOOST_TEST(equal_bits(run_training(options, go_on), uninterrupted));
+  check_same_checkpoint(options.run + "/step-16", folder / "whole/step-16");
+}
+
+BOOST_AUTO_TEST_CASE(saving_in_the_background_gives_the_same_files) {
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 9;
+  options.checkpoint_every = 2;
+  options.run = folder / "now";
+  options.save_in_background = false;
+  const auto bits = run_training(options, go_on);
+  options.run = folder / "later";
+  options.save_in_background = true;
+  BOOST_TEST(equal_bits(run_training(options, go_on), bits));
+  for (const int step : {2, 4, 6, 8, 9})
+    check_same_checkpoint(text(folder / "now/step-", step), text(folder / "later/step-", step));
+}
+
+BOOST_AUTO_TEST_CASE(a_save_that_fails_stops_the_run_with_its_state_intact) {
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 1000;
+  options.checkpoint_every = 5;
+  options.run = folder / "run";
+  auto model = small_pixnerd(3);
+  Store store(model);
+  TrainState state;
+  std::vector<float> after_step;
+  std::int64_t steps = 0;
+  const auto on_step = [&](const StepReport& report) {
+    // Where the second checkpoint belongs, there is a whole one by now.
+    if (report.step == 9)
+      std::filesystem::copy(options.run + "/step-5", options.run + "/step-10",
+                            std::filesystem::copy_options::recursive);
+    after_step = bits_of(store);
+    steps = report.step;
+    return true;
+  };
+  test::check_throws<FileError>(
+      [&] { train(store, AdamW{}, flow_matching_objective(model), Noise(batch), options, state, on_step); },
+      {"step-10", "never overwritten"});
+  BOOST_TEST(state.step == steps);
+  BOOST_TEST(steps >= 10);
+  BOOST_TEST(steps <= 15);
+  BOOST_TEST(equal_bits(bits_of(store), after_step));
+  BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{10, 5}));
+}
+
+BOOST_AUTO_TEST_CASE(the_best_checkpoint_stays) {
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 12;
+  options.checkpoint_every = 2;
+  options.keep = 2;
+  options.run = folder / "evaluated";
+  int calls = 0;
+  const double losses[] = {0.9, 0.3, 0.5, 0.4, 0.6, std::nan("")};
+  options.evaluate = [&] { return losses[calls++]; };
+  run_training(options, go_on);
+  BOOST_TEST(calls == 6);
+  BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{12, 10, 4}));
+  BOOST_TEST(best_checkpoint(options.run).step == 4);
+  BOOST_TEST(best_checkpoint(options.run).score.measure == "evaluation loss");
+  BOOST_TEST(read_train_state(options.run + "/step-12/state.json").score.measure == "");
+
+  // Without an evaluation, the mean training loss decides.
+  options.evaluate = {};
+  options.run = folder / "trained";
+  options.keep = 0;
+  TrainState end;
+  RunningMean loss;
+  const auto add = [&](const StepReport& report) {
+    loss.add(report.loss);
+    return true;
+  };
+  run_training(options, add, true, {Noise(batch)}, &end);
+  BOOST_TEST((end.loss == loss));
+  BOOST_TEST(checkpoint_steps(options.run).size() == 6u);
+  const auto last = read_train_state(options.run + "/step-12/state.json");
+  BOOST_TEST(last.score.measure == "mean training loss");
+  BOOST_TEST(last.score.value == loss.mean);
+}
+
+BOOST_AUTO_TEST_CASE(skipped_steps_are_remembered) {
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 32;
+  options.clip_norm = 0;
+  options.skip_outliers = 4;
+  const Data data{Noise(batch), -1, {7, 23, 24, 29}};
+  std::vector<std::int64_t> skipped;
+  TrainState whole, resumed;
+  const auto note = [&](const StepReport& report) {
+    BOOST_TEST(report.skipped == (report.grad_norm > report.norm_limit));
+    if (report.skipped) skipped.push_back(report.step);
+    return true;
+  };
+  const auto uninterrupted = run_training(options, note, true, data, &whole);
+  // The first is too early to be known as an outlier.
+  BOOST_TEST((skipped == std::vector<std::int64_t>{23, 24, 29}));
+  BOOST_TEST(whole.skipped == 3);
+  BOOST_TEST(whole.grad_norm.count == 32);
+  BOOST_TEST(whole.loss.count == 29);
+
+  options.run = folder / "run";
+  options.checkpoint_every = 8;
+  for (const std::int64_t stop : {5, 23, 28}) {
+    run_training(
+        options, [&](const StepReport& report) { return report.step != stop; }, false, data);
+  }
+  const auto bits = run_training(options, go_on, true, data, &resumed);
+  BOOST_TEST(equal_bits(bits, uninterrupted));
+  BOOST_TEST(resumed.skipped == 3);
+  BOOST_TEST((resumed.grad_norm == whole.grad_norm));
+  BOOST_TEST((resumed.loss == whole.loss));
+
+  // Off, and with a factor that nothing reaches, training is the same.
+  options.run = "";
+  options.skip_outliers = 0;
+  const auto without = run_training(options, go_on, true, data);
+  options.skip_outliers = 1e9;
+  BOOST_TEST(equal_bits(run_training(options, go_on, true, data), without));
+  BOOST_TEST(!equal_bits(without, uninterrupted));
+}
+
 BOOST_AUTO_TEST_CASE(reports_every_step) {
   auto options = small_options();
   options.steps = 8;
@@ -155,6 +345,9 @@ BOOST_AUTO_TEST_CASE(options_out_of_range_are_errors) {
   fails("warm-up", [](TrainOptions& o) { o.warmup = -1; });
   fails("norm", [](TrainOptions& o) { o.clip_norm = -1; });
   fails("average decay", [](TrainOptions& o) { o.average_decay = 2; });
+  fails("skip outliers", [](TrainOptions& o) { o.skip_outliers = 1; });
+  fails("skip outliers", [](TrainOptions& o) { o.skip_outliers = -1; });
+  fails("to keep", [](TrainOptions& o) { o.keep = -1; });
   fails("between checkpoints", [](TrainOptions& o) { o.checkpoint_every = -1; });
 }
 

@@ -189,6 +189,65 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_stops_before_anything_changes) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(outliers_are_skipped) {
+  auto options = small_options();
+  options.skip_outliers = 3;
+  Run run, other;
+  const auto outlier = [](std::int64_t sample) {
+    auto data = Noise(2, sample)();
+    data.images.data()[0] = 1e4f;
+    return data;
+  };
+  auto without = options;
+  without.skip_outliers = 0;
+  for (int step = 0; step < 20; ++step) {
+    Noise data(2, run.state.samples), same(2, run.state.samples);
+    const auto report = run.step(data, options);
+    other.step(same, without);
+    BOOST_TEST(!report.skipped);
+    BOOST_TEST(std::isinf(report.norm_limit));
+  }
+  BOOST_TEST(equal_bits(bits_of(run.store), bits_of(other.store)));
+  // Now it is known what norms are like.
+  const double mean = run.state.grad_norm.mean;
+  const auto before = bits_of(run.store);
+  const auto skipped = run.step([&] { return outlier(40); }, options);
+  BOOST_TEST(skipped.skipped);
+  BOOST_TEST(skipped.norm_limit == 3 * mean);
+  BOOST_TEST(skipped.grad_norm > 3 * mean);
+  BOOST_TEST(equal_bits(bits_of(run.store), before));
+  BOOST_TEST(run.state.step == 21);
+  BOOST_TEST(run.state.skipped == 1);
+  BOOST_TEST(run.state.samples == 42);
+  BOOST_TEST(std::abs(run.state.grad_norm.mean - (20 * mean + 3 * mean) / 21) < 1e-12 * mean);
+  BOOST_TEST(run.state.loss.count == 20);
+  // The next update is number 21, with the numbers of step 22.
+  const auto data = Noise(2, 42)();
+  const auto next = run.step([&] { return data; }, options);
+  BOOST_TEST(next.step == 22);
+  const auto batch = draw_training_batch<float, Cpu>(data, options.noising, 0, 22);
+  other.store.zero_grad();
+  {
+    Tape tape;
+    tape.backward(flow_matching_objective(other.model)(batch));
+  }
+  other.store.complete_gradients();
+  AdamW{}.update(other.store, {21, next.rate, clip_scale(next.grad_norm, options.clip_norm), 0.9});
+  BOOST_TEST(equal_bits(bits_of(run.store), bits_of(other.store)));
+  // What lasts is followed: norms that stay that high are no outliers forever.
+  int steps = 0;
+  while (run.step([&] { return outlier(run.state.samples); }, options).skipped)
+    BOOST_TEST_REQUIRE(++steps < 2000);
+  BOOST_TEST(steps > 1);
+  // What is not finite is an error, not an outlier.
+  const auto infinite = [&] {
+    auto bad = Noise(2, run.state.samples)();
+    bad.images.data()[3] = std::numeric_limits<float>::infinity();
+    return bad;
+  };
+  test::check_throws<NonFiniteError>([&] { run.step(infinite, options); }, {"inf in sample"});
+}
+
 BOOST_AUTO_TEST_CASE(a_stepper_that_stays_takes_the_same_steps) {
   Run once, kept;
   auto options = small_options();
