@@ -48,12 +48,13 @@ void check_failed(const std::string& file, const Words& words) {
 BOOST_AUTO_TEST_SUITE(verify)
 
 BOOST_AUTO_TEST_CASE(every_reference_file_passes) {
-  const auto outcome = run_well({"verify", reference("c2i_square"), reference("c2i_rect"),
-                                 reference("samplers"), reference("training_repa")});
+  const auto outcome =
+      run_well({"verify", reference("c2i_square"), reference("c2i_rect"), reference("samplers"),
+                reference("training_repa"), reference("dinov2"), reference("interpolate")});
   std::size_t passed = 0;
   for (auto at = outcome.out.find("pass  "); at != std::string::npos; at = outcome.out.find("pass  ", at + 1))
     ++passed;
-  BOOST_TEST(passed == 4u, outcome.out);
+  BOOST_TEST(passed == 6u, outcome.out);
   BOOST_TEST(outcome.out.find("FAIL") == std::string::npos, outcome.out);
 }
 
@@ -79,6 +80,9 @@ BOOST_AUTO_TEST_CASE(wrong_results_fail) {
       {"training_repa", "proj.0.2.bias", 1 + 4e-4f, "proj.0.2.bias"},
       {"training_repa", "gradproj0.0.4.weight", 1 + 4e-4f, "gradproj0.0.4.weight"},
       {"training_repa", "step2.z", 1.1f, "step2.t"},
+      {"dinov2", "out.patch_tokens", 1 + 4e-5f, "out.patch_tokens"},
+      {"dinov2", "mid.pos_grid", 1 + 4e-5f, "mid.pos_grid"},
+      {"interpolate", "bicubic.9x14", 1 + 4e-5f, "bicubic.9x14"},
   };
   for (const auto& one : cases) {
     const Folder folder;
