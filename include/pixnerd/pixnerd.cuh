@@ -16,6 +16,9 @@
 #include <pixnerd/ops/field_mlp.cuh>
 #include <pixnerd/ops/flow_mix.cuh>
 #include <pixnerd/ops/gated_residual.cuh>
+#include <pixnerd/ops/gelu.cuh>
+#include <pixnerd/ops/interpolate.cuh>
+#include <pixnerd/ops/layer_norm.cuh>
 #include <pixnerd/ops/linear.cuh>
 #include <pixnerd/ops/mean_squared_error.cuh>
 #include <pixnerd/ops/modulate.cuh>
@@ -29,6 +32,7 @@
 #include <pixnerd/ops/rms_norm.cuh>
 #include <pixnerd/ops/scale.cuh>
 #include <pixnerd/ops/silu.cuh>
+#include <pixnerd/ops/slice.cuh>
 #include <pixnerd/ops/split.cuh>
 #include <pixnerd/ops/swiglu.cuh>
 #include <pixnerd/ops/timestep_features.cuh>

@@ -31,6 +31,7 @@
 #include <pixnerd/ops/cast.hpp>
 #include <pixnerd/ops/concat.hpp>
 #include <pixnerd/ops/cosine_similarity.hpp>
+#include <pixnerd/ops/interpolate.hpp>
 #include <pixnerd/ops/normalize_columns.hpp>
 #include <pixnerd/ops/random_fill.hpp>
 #include <pixnerd/ops/scale.hpp>

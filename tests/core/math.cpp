@@ -61,6 +61,8 @@ BOOST_AUTO_TEST_CASE(nan_stays_whatever_its_payload) {
     BOOST_TEST(std::isnan(sigmoid(x)));
     BOOST_TEST(std::isnan(silu_value(x)));
     BOOST_TEST(std::isnan(silu_slope(x)));
+    BOOST_TEST(std::isnan(gelu_value(x)));
+    BOOST_TEST(std::isnan(gelu_slope(x)));
   }
 }
 
@@ -83,6 +85,39 @@ BOOST_AUTO_TEST_CASE(silu_slope_is_the_derivative) {
   for (double x = -8; x <= 8; x += 0.37) {
     const double h = 1e-5, difference = (silu_value(x + h) - silu_value(x - h)) / (2 * h);
     BOOST_TEST(std::abs(silu_slope(x) - difference) < 1e-9);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(gelu_is_accurate) {
+  double value = 0, slope = 0;
+  for_many([&](float x) {
+    const double below = 0.5 * std::erfc(-x / std::sqrt(2.0));
+    const double density = std::exp(-0.5 * double(x) * x) / std::sqrt(2 * std::acos(-1.0));
+    const double scale = std::max(1.0, std::abs(double(x)));
+    value = std::max(value, std::abs(gelu_value(x) - x * below) / scale);
+    slope = std::max(slope, std::abs(gelu_slope(x) - (below + x * density)) / scale);
+  });
+  BOOST_TEST(value < 1.5e-7);
+  BOOST_TEST(slope < 2.5e-7);
+  for (const float x : {-2.0f, -5.0f, -8.0f}) {
+    const double exact = x * 0.5 * std::erfc(-x / std::sqrt(2.0));
+    BOOST_TEST(std::abs(gelu_value(x) - exact) < 5e-6 * std::abs(exact));
+  }
+  for (const double x : {-30.0, -3.0, -0.1, 0.0, 0.7, 4.0, 50.0})
+    BOOST_TEST(std::abs(gelu_value(x) - x * 0.5 * std::erfc(-x / std::sqrt(2.0))) < 1e-14);
+  const float infinity = std::numeric_limits<float>::infinity();
+  BOOST_TEST(gelu_value(infinity) == infinity);
+  for (const float x : {-infinity, -1e38f, -20.0f}) {
+    BOOST_TEST(std::abs(gelu_value(x)) < 1e-36f);
+    BOOST_TEST(std::abs(gelu_slope(x)) < 1e-35f);
+    BOOST_TEST(gelu_slope(-x) == 1.0f);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(gelu_slope_is_the_derivative) {
+  for (double x = -8; x <= 8; x += 0.37) {
+    const double h = 1e-5, difference = (gelu_value(x + h) - gelu_value(x - h)) / (2 * h);
+    BOOST_TEST(std::abs(gelu_slope(x) - difference) < 1e-9);
   }
 }
 

@@ -1,0 +1,62 @@
+/// \file
+/// Cutting a range out of a tensor.
+#pragma once
+
+#include <algorithm>
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/ops/cpu_copy.hpp>
+
+namespace pixnerd {
+
+template <class Device>
+struct slice_kernel {
+  static_assert(sizeof(Device) == 0,
+                "op slice has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
+template <>
+struct slice_kernel<Cpu> {
+  /// part (rows x width) = columns of whole (rows x whole_width) from `first` on.
+  template <class T>
+  static void forward(std::int64_t rows, std::int64_t width, std::int64_t whole_width, std::int64_t first,
+                      const T* whole, T* part) {
+    copy_rows<T>(rows, width, whole, {first, whole_width}, {part}, {0, width});
+  }
+
+  /// Zeros beside the part, unless the gradient is added to what is there.
+  template <class T>
+  static void backward(std::int64_t rows, std::int64_t width, std::int64_t whole_width, std::int64_t first,
+                       const T* grad_part, GradTarget<T> grad_whole) {
+    if (!grad_whole.add) std::fill_n(grad_whole.data, rows * whole_width, T());
+    copy_rows<T>(rows, width, grad_part, {0, width}, grad_whole, {first, whole_width});
+  }
+};
+
+/// Elements [begin, end) of an axis, with memory of their own.
+/// x (..., n, ...) -> (..., end - begin, ...). Negative axes count from the inside. Saves nothing.
+/// Throws ShapeError when there is no such axis or range.
+template <class T, class Device>
+Tensor<T, Device> slice(const Tensor<T, Device>& x, int axis, std::int64_t begin, std::int64_t end) {
+  const int at = axis_index("slice", x.shape(), axis);
+  if (begin < 0 || end < begin || end > x.size(at)) {
+    raise<ShapeError>("slice", text("a range within axis ", axis, " of ", x.shape()),
+                      text(begin, " to ", end));
+  }
+  Shape shape = x.shape();
+  shape[at] = end - begin;
+  const std::int64_t rows = shape.count(0, at), each = shape.count(at + 1, shape.rank());
+  const std::int64_t width = (end - begin) * each, whole_width = x.size(at) * each, first = begin * each;
+  using kernel = slice_kernel<Device>;
+  Tensor<T, Device> y(shape);
+  kernel::forward(rows, width, whole_width, first, static_cast<const T*>(x.data()), y.data());
+  if (needs_grad(x)) {
+    record(y, [=, slot = x.slot()](const Tensor<T, Device>& grad_y) {
+      kernel::backward(rows, width, whole_width, first, static_cast<const T*>(grad_y.data()),
+                       grad_target<T>(slot));
+    });
+  }
+  return y;
+}
+
+}  // namespace pixnerd
