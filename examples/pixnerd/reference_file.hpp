@@ -2,6 +2,7 @@
 /// Reference files: inputs, weights and results of another implementation, with its configuration as JSON.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -15,7 +16,7 @@
 namespace pixnerd::program {
 
 /// What a file lets the library be compared on.
-enum class ReferenceKind { model, samplers, training };
+enum class ReferenceKind { model, samplers, training, dinov2, interpolate };
 
 /// An open reference file.
 class ReferenceFile {
@@ -31,13 +32,21 @@ class ReferenceFile {
       kind_ = ReferenceKind::samplers;
     } else if (config_.is_object() && config_.contains("feat_loss_weight")) {
       kind_ = ReferenceKind::training;
+    } else if (config_.is_object() && config_.contains("interpolate_offset")) {
+      kind_ = ReferenceKind::dinov2;
+    } else if (file_.contains("x") &&
+               std::any_of(file_.entries().begin(), file_.entries().end(),
+                           [](const auto& e) { return e.name.starts_with("bicubic."); })) {
+      kind_ = ReferenceKind::interpolate;
     } else if ((config_.is_object() && config_.value("model", nlohmann::json()) == "pixnerd_c2i") ||
                (file_.contains("in.target") && file_.contains("param.y_embedder.embedding_table.weight"))) {
       kind_ = ReferenceKind::model;
     } else {
       raise<FileError>("verify",
                        text("one of the kinds c2i (config \"model\": \"pixnerd_c2i\"), samplers (config "
-                            "\"runs\") and training_repa (config \"feat_loss_weight\") in '",
+                            "\"runs\"), training_repa (config \"feat_loss_weight\"), dinov2 (config "
+                            "\"interpolate_offset\") and "
+                            "interpolate (\"x\" and \"bicubic.HxW\") in '",
                             path, "'"),
                        "another file");
     }

@@ -8,6 +8,7 @@
 
 #include "commands.hpp"
 #include "precision_choice.hpp"
+#include "verify_dinov2.hpp"
 #include "verify_model.hpp"
 #include "verify_samplers.hpp"
 #include "verify_training.hpp"
@@ -24,6 +25,10 @@ Comparison verify_file(const std::string& path) {
       return verify_samplers<Device, Precision>(reference);
     case ReferenceKind::training:
       return verify_training<Device, Precision>(reference);
+    case ReferenceKind::dinov2:
+      return verify_dinov2<Device, Precision>(reference);
+    case ReferenceKind::interpolate:
+      return verify_interpolate<Device, Precision>(reference);
     case ReferenceKind::model:
       break;
   }

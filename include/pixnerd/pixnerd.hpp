@@ -16,6 +16,7 @@
 #include <pixnerd/flow/repa.hpp>
 #include <pixnerd/flow/replayed_model.hpp>
 #include <pixnerd/flow/time_sampling.hpp>
+#include <pixnerd/models/dinov2.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/models/pixnerd_t2i.hpp>
 #include <pixnerd/nn/repeat.hpp>
@@ -32,7 +33,6 @@
 #include <pixnerd/ops/cast.hpp>
 #include <pixnerd/ops/concat.hpp>
 #include <pixnerd/ops/cosine_similarity.hpp>
-#include <pixnerd/ops/interpolate.hpp>
 #include <pixnerd/ops/normalize_columns.hpp>
 #include <pixnerd/ops/random_fill.hpp>
 #include <pixnerd/ops/scale.hpp>

@@ -13,6 +13,7 @@
 #include <pixnerd/ops/elementwise.hpp>
 #include <pixnerd/ops/reduce.hpp>
 #include <pixnerd/ops/silu.hpp>
+#include <pixnerd/transformer/token_grid.hpp>
 
 namespace pixnerd {
 
@@ -72,7 +73,19 @@ Tensor<T, Device> alignment_loss(const Tensor<T, Device>& projected, const Tenso
   return -1.0 * mean(cosine_similarity(projected, features)) + 1.0;
 }
 
-/// The objective as training adds it to the flow-matching loss:
+/// An encoder's features (B, L, F) of images of height x width pixels as features of `length` tokens that cover the same
+/// images: themselves where the numbers are equal, else resized bilinearly from grid to grid. Published encoders are given
+/// images of such a size that they are equal. Throws ShapeError when either number fits no grid of squares.
+template <class T, class Device>
+Tensor<T, Device> matched_features(const Tensor<T, Device>& features, std::int64_t length,
+                                   std::int64_t height, std::int64_t width) {
+  if (features.rank() != 3) raise<ShapeError>("repa", "features (B, L, F)", text(features.shape()));
+  if (features.size(1) == length) return features;
+  return resize_token_grid(features, token_grid(features.size(1), height, width),
+                           token_grid(length, height, width));
+}
+
+/// The objective as training adds it to the flow-matching loss (repa_objective() in train/ does so):
 ///
 ///   auto tap = repa.tap();
 ///   const auto flow = flow_matching_loss(sample, model.forward(sample.x, sample.t, labels, tap));

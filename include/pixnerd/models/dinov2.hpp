@@ -153,6 +153,7 @@ class Dinov2Encoder {
   }
 
   const Dinov2<Device, Precision>& model() const { return model_; }
+  std::int64_t patch() const { return patch_; }  ///< of the model that is trained
   std::int64_t feature_width() const { return model_.config().width; }
 
   /// Images (B, 3, H, W) in [0, 1] as the model wants them: normalized, then resized bicubically to

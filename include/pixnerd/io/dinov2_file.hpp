@@ -1,0 +1,88 @@
+/// \file
+/// A DINOv2 from the published files: their tensors tell its sizes.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <pixnerd/io/parameters.hpp>
+#include <pixnerd/models/dinov2.hpp>
+
+namespace pixnerd {
+
+/// The sizes of the DINOv2 whose parameters a file holds under `prefix`. `heads` cannot be told from tensors: 0 stands for
+/// heads of 64 features, which all published models have. Throws FileError when the file holds another model,
+/// a DINOv2 with registers or of the giant size among them.
+template <class File>
+Dinov2Config dinov2_config(const File& file, const std::string& prefix = "", std::int64_t heads = 0) {
+  const std::string below = prefix.empty() ? "" : prefix + ".";
+  const auto refuse = [&](std::string_view got) {
+    raise<FileError>("load DINOv2", text("a DINOv2 without registers in '", file.path(), "'"), got);
+  };
+  const auto shape = [&](const std::string& name, int rank) {
+    if (!file.contains(below + name)) refuse(text("no tensor ", detail::quoted_name(below + name)));
+    const Shape& found = file.entry(below + name).shape;
+    if (found.rank() != rank || found.count() == 0)
+      refuse(text(detail::quoted_name(below + name), " ", found));
+    return found;
+  };
+  if (file.contains(below + "register_tokens")) refuse("one with \"register_tokens\"");
+  if (file.contains(below + "blocks.0.mlp.w12.weight")) refuse("one whose MLP is a SwiGLU");
+  if (file.contains(below + "embeddings.patch_embeddings.projection.weight"))
+    refuse("the names of another library's conversion (\"embeddings.patch_embeddings...\")");
+
+  Dinov2Config config;
+  const Shape patches = shape("patch_embed.proj.weight", 4);  // (D, C, P, P)
+  const Shape positions = shape("pos_embed", 3);              // (1, 1 + M^2, D)
+  config.width = patches[0];
+  config.channels = patches[1];
+  config.patch = patches[2];
+  config.grid = std::llround(std::sqrt(static_cast<double>(positions[1] - 1)));
+  if (patches[3] != config.patch || config.grid < 1 || positions[1] != 1 + config.grid * config.grid)
+    refuse(text("a patch embedding ", patches, " and positions ", positions));
+  config.depth = 0;
+  const auto block = [](std::int64_t i, std::string_view name) { return text("blocks.", i, ".", name); };
+  while (file.contains(below + block(config.depth, "attn.qkv.weight"))) ++config.depth;
+  if (config.depth > 0) config.hidden = shape(block(0, "mlp.fc1.weight"), 2)[0];
+  config.mask_token = file.contains(below + "mask_token");
+  config.heads = heads > 0 ? heads : config.width / 64;
+  if (config.heads < 1 || config.width % config.heads != 0)
+    refuse(text("a width of ", config.width, " for ", config.heads, " heads"));
+  return config;
+}
+
+/// The DINOv2 whose parameters a file holds under `prefix`, with the published file's names; a .pth file is opened as a
+/// TorchCheckpoint or converted first. Throws FileError for anything but all parameters of one model, NonFiniteError for
+/// NaN and infinity among them.
+template <class Device, class Precision = Full<float>, class File>
+Dinov2<Device, Precision> load_dinov2(const File& file, const std::string& prefix = "",
+                                      std::int64_t heads = 0) {
+  const Dinov2Config config = dinov2_config(file, prefix, heads);
+  // Sizes that the file cannot fill must not be allocated.
+  auto shapes = Initializer::shapes_only();
+  const std::int64_t wanted = parameter_count(Dinov2<Cpu>(config, shapes));
+  std::int64_t held = 0;
+  for (const auto& entry : file.entries()) held += entry.shape.count();
+  if (wanted > held) {
+    raise<FileError>("load DINOv2",
+                     text("the ", wanted, " parameters of the whole model in '", file.path(), "'"),
+                     text(held));
+  }
+  Initializer init(0);
+  Dinov2<Device, Precision> model(config, init);
+  load_parameters(file, model, prefix);
+  for_each_parameter(model, [&](const std::string& name, const auto& parameter) {
+    for (const auto element : parameter.to_host()) {
+      const auto value = static_cast<float>(element);
+      if (!std::isfinite(value)) {
+        raise<NonFiniteError>("load DINOv2", text("finite numbers in '", file.path(), "'"),
+                              text(value, " in ", name));
+      }
+    }
+  });
+  return model;
+}
+
+}  // namespace pixnerd
