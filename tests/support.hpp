@@ -24,13 +24,15 @@ void check_gradient(Function function, const std::vector<Tensor<double>>& inputs
   BOOST_TEST(result.ok(tolerance), "gradient of input " << result.input << " is off by " << result.error);
 }
 
-/// gradcheck() of a module's call with respect to its parameters, set to random values, and its inputs.
-/// call(module, inputs) returns a tensor.
+/// gradcheck() of a module's call with respect to its parameters, set to random values of this deviation, and its
+/// inputs. call(module, inputs) returns a tensor.
 template <class Module, class Call>
-void check_module_gradient(Module module, Call call, std::vector<Tensor<double>> inputs) {
+void check_module_gradient(Module module, Call call, std::vector<Tensor<double>> inputs,
+                           double deviation = 1) {
   const std::size_t first_parameter = inputs.size();
   for_each_parameter(module, [&](const std::string&, const Tensor<double>& parameter) {
     inputs.push_back(random_tensor(parameter.shape(), static_cast<std::uint32_t>(100 + inputs.size())));
+    for (std::int64_t i = 0; i < parameter.count(); ++i) inputs.back().data()[i] *= deviation;
   });
   BOOST_TEST(inputs.size() > first_parameter);
   check_gradient(

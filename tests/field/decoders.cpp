@@ -33,6 +33,19 @@ BOOST_AUTO_TEST_CASE(dct_basis) {
   BOOST_TEST(one[9] == 1 / (1 + 64.0 / 49), boost::test_tools::tolerance(1e-12));
 }
 
+BOOST_AUTO_TEST_CASE(axis_cosine_basis) {
+  const auto values = AxisCosineBasis::values(3, 5);
+  BOOST_TEST(values.size() == 3u * 5 * 64);
+  // Pixel (py 2, px 3): x = 12, y = 16.
+  for (int j = 0; j < 32; ++j) {
+    const double w = std::pow(10000.0, -4.0 * j / 128);
+    const double* at = values.data() + (2 * 5 + 3) * 64 + 2 * j;
+    BOOST_TEST(at[0] == std::cos(12 * w), boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(at[1] == std::cos(16 * w), boost::test_tools::tolerance(1e-12));
+  }
+  for (const double value : AxisCosineBasis::values(1, 1)) BOOST_TEST(value == 1);
+}
+
 BOOST_AUTO_TEST_CASE(field_block_is_its_parts) {
   // The fused operation against the same network written with separate operations.
   Initializer init(3);
@@ -53,6 +66,42 @@ BOOST_AUTO_TEST_CASE(gradients) {
                                            random_tensor({2, 3}, 3)};
   check_module_gradient(FieldDecoder<Cpu, Double>(config, init), call, inputs);
   check_module_gradient(LinearDecoder<Cpu, Double>(config, init), call, inputs);
+}
+
+using T2iDecoder =
+    FieldDecoder<Cpu, Double, AxisCosineBasis, FieldBlock<Cpu, Double, false>, PlainFieldHead<Cpu, Double>>;
+
+BOOST_AUTO_TEST_CASE(gradients_at_another_resolution) {
+  Initializer init(1);
+  check_module_gradient(
+      T2iDecoder(config, init),
+      [](const auto& decoder, const auto& t) {
+        return decoder(t[0], t[1], t[2], PatchSize{2, 3});
+      },
+      {random_tensor({2, 2, 3}, 1), random_tensor({2, 2, 2, 6}, 2), random_tensor({2, 3}, 3)});
+}
+
+BOOST_AUTO_TEST_CASE(a_finer_grid_samples_the_same_field) {
+  // With noise that does not vary, the pixels of both grids that lie at the same coordinates are equal.
+  Initializer init(1);
+  T2iDecoder decoder(config, init);
+  for_each_parameter(decoder, [next = 1u](const std::string&, const Tensor<double>& p) mutable {
+    copy_into(p, random_tensor(p.shape(), next++));
+  });
+  const auto tokens = random_tensor({1, 2, 3}, 30), condition = random_tensor({1, 3}, 31);
+  const auto coarse = decoder(tokens, Tensor<double>::full({1, 2, 2, 4}, 0.3), condition);
+  const auto fine = decoder(tokens, Tensor<double>::full({1, 2, 3, 10}, 0.3), condition, PatchSize{3, 5});
+  for (int channel = 0; channel < 2; ++channel) {
+    for (int y = 0; y < 2; ++y) {
+      for (int x = 0; x < 4; ++x) {
+        // Corners of a patch lie at 0 and 16 on both grids.
+        const double a = coarse.data()[(channel * 2 + y) * 4 + x],
+                     b = fine.data()[(channel * 3 + 2 * y) * 10 + x / 2 * 5 + x % 2 * 4];
+        BOOST_TEST(a == b, boost::test_tools::tolerance(1e-12));
+      }
+    }
+  }
+  BOOST_CHECK_THROW(decoder(tokens, random_tensor({1, 2, 3, 10}, 1), condition, PatchSize{3, 2}), ShapeError);
 }
 
 BOOST_AUTO_TEST_CASE(untrained_decoders_predict_zero) {

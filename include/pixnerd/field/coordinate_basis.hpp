@@ -44,4 +44,27 @@ struct DctBasis {
   }
 };
 
+/// Cosines of each axis alone, at frequencies that fall like a rotary embedding's. With x = linspace(0, 16) over the
+/// columns, y = linspace(0, 16) over the rows and w_j = 10000^(-4j/128): coordinate[2j] = cos(x w_j), coordinate[2j + 1] =
+/// cos(y w_j). Source: PixNerd, text-to-image model, field coordinates.
+struct AxisCosineBasis {
+  static constexpr std::int64_t frequencies = 32;
+  static constexpr std::int64_t count = 2 * frequencies;
+
+  static std::vector<double> values(std::int64_t height, std::int64_t width) {
+    std::vector<double> out;
+    out.reserve(static_cast<std::size_t>(height * width * count));
+    for (std::int64_t py = 0; py < height; ++py) {
+      for (std::int64_t px = 0; px < width; ++px) {
+        for (std::int64_t j = 0; j < frequencies; ++j) {
+          const double w = std::pow(10000.0, -4.0 * static_cast<double>(j) / 128.0);
+          out.push_back(std::cos(linspace(0, 16, width, px) * w));
+          out.push_back(std::cos(linspace(0, 16, height, py) * w));
+        }
+      }
+    }
+    return out;
+  }
+};
+
 }  // namespace pixnerd

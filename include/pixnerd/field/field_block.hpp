@@ -10,9 +10,10 @@
 namespace pixnerd {
 
 /// theta = Linear(D -> 2 F F*r)(token); pixels += silu(RMSNorm(pixels) W1) W2, columns of W1 and W2
-/// normalized. pixels (N, P*P, F), tokens (N, D), N = B*L -> pixels (N, P*P, F). Source: PixNerd, field
+/// normalized, those of W2 only where `normalize_second`: the text-to-image model uses it as generated.
+/// pixels (N, P*P, F), tokens (N, D), N = B*L -> pixels (N, P*P, F). Source: PixNerd, field
 /// block.
-template <class Device, class Precision = Full<float>>
+template <class Device, class Precision = Full<float>, bool normalize_second = true>
 struct FieldBlock {
   using T = typename Precision::compute;
 
@@ -24,7 +25,7 @@ struct FieldBlock {
       : generator(width, 2 * features * features * ratio, init), norm(features, init) {}
 
   Tensor<T, Device> operator()(const Tensor<T, Device>& pixels, const Tensor<T, Device>& tokens) const {
-    return field_mlp(pixels, generator(tokens), norm.weight);
+    return field_mlp(pixels, generator(tokens), norm.weight, normalize_second);
   }
 
   static void visit(auto& self, auto&& visitor) {

@@ -38,15 +38,24 @@ struct FieldDecoder {
   }
 
   Tensor<W, Device> operator()(const Tensor<T, Device>& tokens, const Tensor<W, Device>& x,
-                               const Tensor<W, Device>& /*condition*/) const {
-    const std::int64_t patches = tokens.size(0) * tokens.size(1), P = config.patch;
+                               const Tensor<W, Device>& condition) const {
+    return (*this)(tokens, x, condition, {config.patch, config.patch});
+  }
+
+  /// The same for patches of ph x pw pixels: the field of a patch on another grid. Throws ShapeError unless the
+  /// patches of x are as many as the tokens.
+  Tensor<W, Device> operator()(const Tensor<T, Device>& tokens, const Tensor<W, Device>& x,
+                               const Tensor<W, Device>& /*condition*/, const PatchSize& patch) const {
+    const std::int64_t patches = tokens.size(0) * tokens.size(1), count = patch.height * patch.width;
     const auto flat = tokens.reshape({patches, tokens.size(2)});  // (B*L, D)
-    const auto noisy = patchify(cast<T>(x), P, P, PatchLayout::channels_last)
-                           .reshape({patches, P * P, config.channels});                     // (B*L, P*P, C)
-    auto pixels = pixel_embedding(noisy, coordinates(), embedding.weight, embedding.bias);  // (B*L, P*P, F)
+    const auto noisy = patchify(cast<T>(x), patch.height, patch.width, PatchLayout::channels_last)
+                           .reshape({patches, count, config.channels});  // (B*L, ph*pw, C)
+    auto pixels =
+        pixel_embedding(noisy, coordinates(patch), embedding.weight, embedding.bias);  // (B*L, ph*pw, F)
     for (const auto& block : blocks) pixels = block(pixels, flat);
-    const auto patchwise = head(pixels).reshape({tokens.size(0), tokens.size(1), P * P * config.channels});
-    return cast<W>(fold(patchwise, config.channels, x.size(2), x.size(3), P, P, PatchLayout::channels_last));
+    const auto patchwise = head(pixels).reshape({tokens.size(0), tokens.size(1), count * config.channels});
+    return cast<W>(fold(patchwise, config.channels, x.size(2), x.size(3), patch.height, patch.width,
+                        PatchLayout::channels_last));
   }
 
   static void visit(auto& self, auto&& visitor) {
@@ -56,10 +65,10 @@ struct FieldDecoder {
   }
 
  private:
-  Tensor<T, Device> coordinates() const {
-    return tables_.get(config.patch, config.patch, [this] {
-      const auto values = Basis::values(config.patch, config.patch);
-      return Tensor<T, Device>::from_host({config.patch * config.patch, Basis::count},
+  Tensor<T, Device> coordinates(const PatchSize& patch) const {
+    return tables_.get(patch.height, patch.width, [&] {
+      const auto values = Basis::values(patch.height, patch.width);
+      return Tensor<T, Device>::from_host({patch.height * patch.width, Basis::count},
                                           std::vector<T>(values.begin(), values.end()));
     });
   }

@@ -30,4 +30,22 @@ struct FieldHead {
   }
 };
 
+/// The same without the norm. Source: PixNerd, text-to-image model.
+template <class Device, class Precision = Full<float>>
+struct PlainFieldHead {
+  using T = typename Precision::compute;
+
+  Linear<Device, Precision> linear;
+
+  PlainFieldHead(std::int64_t features, std::int64_t channels, Initializer& init)
+      : linear(features, channels, init) {
+    linear.weight = init.constant<T, Device>({channels, features}, 0.0);
+    linear.bias = init.constant<T, Device>({channels}, 0.0);
+  }
+
+  Tensor<T, Device> operator()(const Tensor<T, Device>& pixels) const { return linear(pixels); }
+
+  static void visit(auto& self, auto&& visitor) { visitor("linear", self.linear); }
+};
+
 }  // namespace pixnerd

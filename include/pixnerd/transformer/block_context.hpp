@@ -12,7 +12,9 @@ template <class T, class Device>
 struct BlockContext {
   Tensor<wide_t<T>, Device> condition;  ///< (B, D): one vector per image, for adaptive norms
   Tensor<wide_t<T>, Device> rotary;     ///< (L, d): see rotary_table.hpp; undefined for no rotary embedding
-  Tensor<T, Device> text;               ///< (B, n, D): text tokens, for joint attention; undefined without
+  /// (B, n, D): text tokens, for joint attention; undefined without. Like the image's tokens they stay wide: every
+  /// block adds to their gradient.
+  Tensor<wide_t<T>, Device> text;
 };
 
 }  // namespace pixnerd

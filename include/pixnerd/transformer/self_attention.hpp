@@ -7,6 +7,7 @@
 #include <pixnerd/ops/attention.hpp>
 #include <pixnerd/ops/qk_norm_rotary.hpp>
 #include <pixnerd/transformer/block_context.hpp>
+#include <pixnerd/transformer/head_width.hpp>
 
 namespace pixnerd {
 
@@ -23,8 +24,8 @@ struct SelfAttention {
 
   SelfAttention(std::int64_t width, std::int64_t heads, Initializer& init)
       : qkv(width, 3 * width, init, false),
-        q_norm(head_width(width, heads), init),
-        k_norm(head_width(width, heads), init),
+        q_norm(head_width("SelfAttention", width, heads), init),
+        k_norm(head_width("SelfAttention", width, heads), init),
         proj(width, width, init) {}
 
   Tensor<T, Device> operator()(const Tensor<T, Device>& x, const BlockContext<T, Device>& context) const {
@@ -38,15 +39,6 @@ struct SelfAttention {
     visitor("q_norm", self.q_norm);
     visitor("k_norm", self.k_norm);
     visitor("proj", self.proj);
-  }
-
- private:
-  static std::int64_t head_width(std::int64_t width, std::int64_t heads) {
-    if (heads < 1 || width % heads != 0) {
-      raise<ValueError>("SelfAttention", "a number of heads that divides the width",
-                        text(heads, " heads for width ", width));
-    }
-    return width / heads;
   }
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pixnerd/nn/linear.hpp>
+#include <pixnerd/ops/split.hpp>
 #include <pixnerd/ops/swiglu.hpp>
 
 namespace pixnerd {
@@ -26,6 +27,29 @@ struct SwigluMlp {
   static void visit(auto& self, auto&& visitor) {
     visitor("w1", self.w1);
     visitor("w2", self.w2);
+    visitor("w3", self.w3);
+  }
+};
+
+/// The same with its first two maps in one and a hidden width of 4D: y = w3(silu(a) * b), [a, b] = w12 x, no biases.
+/// x (..., D) -> (..., D). Source: PixNerd, text-to-image model.
+template <class Device, class Precision = Full<float>>
+struct MergedSwigluMlp {
+  using T = typename Precision::compute;
+
+  Linear<Device, Precision> w12;
+  Linear<Device, Precision> w3;
+
+  MergedSwigluMlp(std::int64_t width, Initializer& init)
+      : w12(width, 8 * width, init, false), w3(4 * width, width, init, false) {}
+
+  Tensor<T, Device> operator()(const Tensor<T, Device>& x) const {
+    const auto [a, b] = split<2>(w12(x), -1);  // (..., 4D) each
+    return w3(swiglu(a, b));
+  }
+
+  static void visit(auto& self, auto&& visitor) {
+    visitor("w12", self.w12);
     visitor("w3", self.w3);
   }
 };
