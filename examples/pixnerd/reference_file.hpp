@@ -17,7 +17,7 @@
 namespace pixnerd::program {
 
 /// What a file lets the library be compared on.
-enum class ReferenceKind { model, samplers, training, dinov2, interpolate };
+enum class ReferenceKind { model, text_model, samplers, training, dinov2, interpolate };
 
 /// An open reference file.
 class ReferenceFile {
@@ -42,9 +42,12 @@ class ReferenceFile {
     } else if ((config_.is_object() && config_.value("model", nlohmann::json()) == "pixnerd_c2i") ||
                (file_->contains("in.target") && file_->contains("param.y_embedder.embedding_table.weight"))) {
       kind_ = ReferenceKind::model;
+    } else if (config_.is_object() && config_.value("model", nlohmann::json()) == "pixnerd_t2i") {
+      kind_ = ReferenceKind::text_model;
     } else {
       raise<FileError>("verify",
-                       text("one of the kinds c2i (config \"model\": \"pixnerd_c2i\"), samplers (config "
+                       text("one of the kinds c2i (config \"model\": \"pixnerd_c2i\"), t2i "
+                            "(\"pixnerd_t2i\"), samplers (config "
                             "\"runs\"), training_repa (config \"feat_loss_weight\"), dinov2 (config "
                             "\"interpolate_offset\") and "
                             "interpolate (\"x\" and \"bicubic.HxW\") in '",

@@ -11,6 +11,7 @@
 #include "verify_dinov2.hpp"
 #include "verify_model.hpp"
 #include "verify_samplers.hpp"
+#include "verify_text_model.hpp"
 #include "verify_training.hpp"
 
 namespace pixnerd::program {
@@ -21,6 +22,8 @@ template <class Device, class Precision>
 Comparison verify_file(const std::string& path) {
   const ReferenceFile reference(path);
   switch (reference.kind()) {
+    case ReferenceKind::text_model:
+      return verify_text_model<Device, Precision>(reference);
     case ReferenceKind::samplers:
       return verify_samplers<Device, Precision>(reference);
     case ReferenceKind::training:

@@ -18,6 +18,7 @@
 #include <pixnerd/flow/repa.hpp>
 #include <pixnerd/flow/replayed_model.hpp>
 #include <pixnerd/flow/time_sampling.hpp>
+#include <pixnerd/models/conditioner.hpp>
 #include <pixnerd/models/dinov2.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/models/pixnerd_t2i.hpp>

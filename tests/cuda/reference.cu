@@ -29,6 +29,16 @@ BOOST_AUTO_TEST_CASE(model_in_bfloat16) {
   check<Mixed>("c2i_rect");
 }
 
+BOOST_AUTO_TEST_CASE(text_model) {
+  check<Full<float>>("t2i_square");
+  check<Full<float>>("t2i_scaled");
+}
+
+BOOST_AUTO_TEST_CASE(text_model_in_bfloat16) {
+  check<Mixed>("t2i_square");
+  check<Mixed>("t2i_scaled");
+}
+
 BOOST_AUTO_TEST_CASE(samplers) {
   check<Full<float>>("samplers");
 }

@@ -27,7 +27,7 @@ Tensor<W, Device> random_on(const Shape& shape, std::uint32_t stream) {
   return Tensor<W, Device>::from_host(shape, detail::random_elements<W>(shape.count(), stream));
 }
 
-/// A model with random weights, the head's too.
+/// A model with random weights, the head's too, about as large as those of a trained one.
 template <class Device, class Precision>
 PixnerdT2i<Device, Precision> random_model() {
   Initializer init(3);
@@ -37,7 +37,7 @@ PixnerdT2i<Device, Precision> random_model() {
     const float mean = name.find("norm") != std::string::npos ? 1.0f : 0.0f;
     std::vector<T> values;
     for (const float value : detail::random_elements<float>(parameter.count(), ++stream))
-      values.push_back(static_cast<T>(mean + 0.2f * value));
+      values.push_back(static_cast<T>(mean + 0.09f * value));
     copy_into(parameter, Tensor<T, Device>::from_host(parameter.shape(), values));
   });
   return model;

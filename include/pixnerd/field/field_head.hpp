@@ -4,6 +4,7 @@
 
 #include <pixnerd/nn/linear.hpp>
 #include <pixnerd/nn/rms_norm.hpp>
+#include <pixnerd/ops/cast.hpp>
 
 namespace pixnerd {
 
@@ -30,20 +31,22 @@ struct FieldHead {
   }
 };
 
-/// The same without the norm. Source: PixNerd, text-to-image model.
+/// pixels (N, P*P, F) -> (N, P*P, C): a linear map in wide_t<T>, zero at first, without norm: it is the last, and under
+/// Mixed every rounding here would go straight to the velocity. Source: PixNerd, text-to-image model.
 template <class Device, class Precision = Full<float>>
 struct PlainFieldHead {
   using T = typename Precision::compute;
+  using W = wide_t<T>;
 
-  Linear<Device, Precision> linear;
+  Linear<Device, Full<W>> linear;
 
   PlainFieldHead(std::int64_t features, std::int64_t channels, Initializer& init)
       : linear(features, channels, init) {
-    linear.weight = init.constant<T, Device>({channels, features}, 0.0);
-    linear.bias = init.constant<T, Device>({channels}, 0.0);
+    linear.weight = init.constant<W, Device>({channels, features}, 0.0);
+    linear.bias = init.constant<W, Device>({channels}, 0.0);
   }
 
-  Tensor<T, Device> operator()(const Tensor<T, Device>& pixels) const { return linear(pixels); }
+  Tensor<W, Device> operator()(const Tensor<T, Device>& pixels) const { return linear(cast<W>(pixels)); }
 
   static void visit(auto& self, auto&& visitor) { visitor("linear", self.linear); }
 };

@@ -52,7 +52,8 @@ using T2iFieldDecoder = FieldDecoder<Device, Precision, AxisCosineBasis, FieldBl
                                      PlainFieldHead<Device, Precision>>;
 
 /// Velocity of noisy images x_t at time t under text features. TextBlock, Block and DecoderType can be exchanged: see
-/// TextRefineBlock, JointBlock and T2iFieldDecoder. Parameter names are those of the published checkpoints.
+/// TextRefineBlock, JointBlock and T2iFieldDecoder. Parameter names are those of the published checkpoints. Under Mixed
+/// the maps at the ends, of patches, of times and of the last features, compute in float32: see docs/design.md.
 /// Source: PixNerd, text-to-image model ("heavydecoder").
 template <class Device, class Precision = Full<float>, class TextBlock = TextRefineBlock<Device, Precision>,
           class Block = JointBlock<Device, Precision>, class DecoderType = T2iFieldDecoder<Device, Precision>>
@@ -73,8 +74,8 @@ class PixnerdT2i {
                  init) {
     const std::int64_t in = config.channels * config.patch * config.patch;
     const double xavier = std::sqrt(6.0 / static_cast<double>(in + config.width));
-    patch_embedding_.weight = init.uniform<T, Device>({config.width, in}, xavier);
-    patch_embedding_.bias = init.constant<T, Device>({config.width}, 0.0);
+    patch_embedding_.weight = init.uniform<W, Device>({config.width, in}, xavier);
+    patch_embedding_.bias = init.constant<W, Device>({config.width}, 0.0);
     text_blocks_.reserve(static_cast<std::size_t>(config.text_depth));
     for (std::int64_t i = 0; i < config.text_depth; ++i)
       text_blocks_.emplace_back(config.width, config.heads, init);
@@ -111,9 +112,9 @@ class PixnerdT2i {
     auto words = text_embedding_(text_features);
     for (const auto& block : text_blocks_) words = block(words, {condition, {}, {}});  // (B, n, D)
 
-    const auto patches = patchify(cast<T>(seen(x, rows * P, columns * P)), P, P);  // (B, L, C*P*P)
+    const auto patches = patchify(seen(x, rows * P, columns * P), P, P);  // (B, L, C*P*P)
     const BlockContext<T, Device> context{condition, rotary(rows, columns), words};
-    auto s = patch_embedding_.wide(patches);  // (B, L, D)
+    auto s = patch_embedding_(patches);  // (B, L, D)
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       s = blocks_[i](s, context);
       tap(static_cast<std::int64_t>(i), s);
@@ -177,8 +178,8 @@ class PixnerdT2i {
 
   PixnerdT2iConfig config_;
   PatchSize decoder_patch_{config_.patch, config_.patch};
-  Linear<Device, Precision> patch_embedding_;
-  TimeEmbedding<Device, Precision> time_embedding_;
+  Linear<Device, Full<W>> patch_embedding_;
+  TimeEmbedding<Device, Full<W>> time_embedding_;
   TextEmbedding<Device, Precision> text_embedding_;
   std::vector<TextBlock> text_blocks_;
   std::vector<Block> blocks_;

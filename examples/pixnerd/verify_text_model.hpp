@@ -1,0 +1,44 @@
+/// \file
+/// The text-to-image model against a reference file: velocity, loss and every gradient.
+#pragma once
+
+#include <pixnerd/autograd/tape.hpp>
+#include <pixnerd/io/t2i_file.hpp>
+#include <pixnerd/ops/mean_squared_error.hpp>
+
+#include "reference_file.hpp"
+#include "tolerances.hpp"
+
+namespace pixnerd::program {
+
+/// The file holds in.{x, t, y, target}, out.{v, loss}, param.NAME, and the gradients of the loss,
+/// mean((v - target)^2): grad.NAME, grad_in.x and grad_in.y; its configuration the decoder's scale.
+template <class Device, class Precision>
+Comparison verify_text_model(const ReferenceFile& reference) {
+  const auto scale = [&](const char* key) {
+    return config_number(reference, reference.config(), key, 1e-3, 1e3);
+  };
+  Comparison comparison;
+  const Tolerances<Precision> tolerances(reference.path());
+  const auto whole = load_pixnerd_t2i<Device, Precision>(reference.file(), "param");
+  const auto model = whole.decoded_at({scale("decoder_patch_scaling_h"), scale("decoder_patch_scaling_w")});
+  auto x = reference.tensor<float, Device>("in.x"), y = reference.tensor<float, Device>("in.y");
+  require_grad(x);
+  require_grad(y);
+  Tape tape;
+  const auto v = model.forward(x, reference.tensor<float, Device>("in.t"), y);
+  const auto loss = mean_squared_error(v, reference.tensor<float, Device>("in.target"));
+  tape.backward(loss);
+
+  reference.compare(comparison, "out.v", v, tolerances.forward());
+  reference.compare(comparison, "out.loss", loss.reshape(reference.file().entry("out.loss").shape),
+                    tolerances.forward());
+  reference.compare(comparison, "grad_in.x", grad(x), tolerances.gradient("grad_in.x"));
+  reference.compare(comparison, "grad_in.y", grad(y), tolerances.gradient("grad_in.y"));
+  for_each_parameter(whole, [&](const std::string& name, const auto& parameter) {
+    reference.compare(comparison, "grad." + name, grad(parameter), tolerances.gradient("grad." + name));
+  });
+  return comparison;
+}
+
+}  // namespace pixnerd::program
