@@ -117,7 +117,7 @@ inline std::vector<Batch> evaluation_batches(const AnyDataset& images, const Tra
   for (std::int64_t i = 0; i < count; ++i) {
     if (i % settings.batch == 0) {
       const std::int64_t samples = std::min(settings.batch, count - i);
-      out.push_back({Tensor<float>({samples, 3, settings.size, settings.size}), {}, {}});
+      out.push_back({Tensor<float>({samples, 3, settings.size, settings.size}), {}, {}, {}});
     }
     Batch& batch = out.back();
     const std::int64_t index = order[i].index;

@@ -22,7 +22,6 @@
 #include <pixnerd/models/dinov2.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/models/pixnerd_t2i.hpp>
-#include <pixnerd/models/words_to_image.hpp>
 #include <pixnerd/nn/embedding_sum.hpp>
 #include <pixnerd/nn/repeat.hpp>
 #include <pixnerd/nn/residual.hpp>
