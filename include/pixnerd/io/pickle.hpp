@@ -1,6 +1,6 @@
 /// \file
 /// Reading Python pickles as data. A pickle is a program; this machine runs the part of it that builds numbers, strings,
-/// lists, tuples and dictionaries, keeps calls as data, and never calls anything.
+/// and containers, keeps calls as data, and never calls anything.
 #pragma once
 
 #include <charconv>

@@ -15,30 +15,6 @@
 
 namespace pixnerd::detail {
 
-/// A name from a pickle for a message.
-inline std::string printable(std::string_view name) {
-  std::string out;
-  for (const char c : name.substr(0, 200)) out += c >= ' ' && c < 127 ? c : '?';
-  return out;
-}
-
-/// For messages: what is no data has a name.
-inline std::string name_of_instruction(char code) {
-  constexpr std::pair<char, std::string_view> names[] = {
-      {'i', "INST"},           {'o', "OBJ"},
-      {'P', "PERSID"},         {'\x81', "NEWOBJ"},
-      {'\x92', "NEWOBJ_EX"},   {'\x82', "EXT1"},
-      {'\x83', "EXT2"},        {'\x84', "EXT4"},
-      {'\x8f', "EMPTY_SET"},   {'\x90', "ADDITEMS"},
-      {'\x91', "FROZENSET"},   {'\x96', "BYTEARRAY8"},
-      {'\x97', "NEXT_BUFFER"}, {'\x98', "READONLY_BUFFER"}};
-  const std::string number = text("instruction ", static_cast<int>(static_cast<std::uint8_t>(code)));
-  for (const auto& [known, name] : names) {
-    if (known == code) return text(number, " (", name, ")");
-  }
-  return number;
-}
-
 /// What the instructions of a pickle work on: bytes from a place on, values, a stack of their indices with marks in it, and
 /// values that are remembered by number. Whatever does not fit throws FileError with the place.
 class PickleStack {
@@ -50,6 +26,30 @@ class PickleStack {
 
   [[noreturn]] void refuse(std::string_view expected, std::string_view got) const {
     raise<FileError>("pickle", text(expected, " in '", where_, "'"), text(got, " at byte ", at_));
+  }
+
+  /// A name from a pickle for a message.
+  static std::string printable(std::string_view name) {
+    std::string out;
+    for (const char c : name.substr(0, 200)) out += c >= ' ' && c < 127 ? c : '?';
+    return out;
+  }
+
+  /// For messages: what is no data has a name.
+  static std::string name_of_instruction(char code) {
+    constexpr std::pair<char, std::string_view> names[] = {
+        {'i', "INST"},           {'o', "OBJ"},
+        {'P', "PERSID"},         {'\x81', "NEWOBJ"},
+        {'\x92', "NEWOBJ_EX"},   {'\x82', "EXT1"},
+        {'\x83', "EXT2"},        {'\x84', "EXT4"},
+        {'\x8f', "EMPTY_SET"},   {'\x90', "ADDITEMS"},
+        {'\x91', "FROZENSET"},   {'\x96', "BYTEARRAY8"},
+        {'\x97', "NEXT_BUFFER"}, {'\x98', "READONLY_BUFFER"}};
+    const std::string number = text("instruction ", static_cast<int>(static_cast<std::uint8_t>(code)));
+    for (const auto& [known, name] : names) {
+      if (known == code) return text(number, " (", name, ")");
+    }
+    return number;
   }
 
   // Reading bytes.
