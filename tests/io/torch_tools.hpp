@@ -167,6 +167,14 @@ inline std::vector<ZipPart> checkpoint_parts(
   return parts;
 }
 
+/// The pickle of a tensor "w" of four floats, their bytes, and the checkpoint of both.
+inline const std::string small_elements(16, '\1');
+inline const std::string small_pickle = pickled::whole(
+    pickled::dictionary({{"w", pickled::tensor(pickled::storage("FloatStorage", "0", 4), 0, {4}, {1})}}));
+inline std::vector<ZipPart> small_checkpoint() {
+  return checkpoint_parts(small_pickle, {{"0", small_elements}});
+}
+
 /// The format before 1.6: the pickle of the object, the keys of the storages, then counts and elements.
 inline std::string make_legacy(
     const std::string& pickle, const std::string& keys,

@@ -1,6 +1,6 @@
 /// \file
 /// Reading Python pickles as data. A pickle is a program; this machine runs the part of it that builds numbers, strings,
-/// lists, tuples and dictionaries, keeps calls as data, and never calls anything.
+/// and containers, keeps calls as data, and never calls anything.
 #pragma once
 
 #include <charconv>
@@ -8,7 +8,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include <pixnerd/io/pickle_stack.hpp>
 
@@ -74,29 +73,6 @@ class Pickle : private detail::PickleStack {
     }
     push({PickleKind::call, 0, {}, {callee, arguments}});
     if (is_empty_dictionary(values_.back())) values_.back() = {PickleKind::dictionary, 0, {}, {}};
-  }
-
-  static std::string printable(std::string_view name) {
-    std::string out;
-    for (const char c : name.substr(0, 200)) out += c >= ' ' && c < 127 ? c : '?';
-    return out;
-  }
-
-  /// For messages: what is no data has a name.
-  static std::string instruction_name(char code) {
-    constexpr std::pair<char, std::string_view> names[] = {
-        {'i', "INST"},           {'o', "OBJ"},
-        {'P', "PERSID"},         {'\x81', "NEWOBJ"},
-        {'\x92', "NEWOBJ_EX"},   {'\x82', "EXT1"},
-        {'\x83', "EXT2"},        {'\x84', "EXT4"},
-        {'\x8f', "EMPTY_SET"},   {'\x90', "ADDITEMS"},
-        {'\x91', "FROZENSET"},   {'\x96', "BYTEARRAY8"},
-        {'\x97', "NEXT_BUFFER"}, {'\x98', "READONLY_BUFFER"}};
-    const std::string number = text("instruction ", static_cast<int>(static_cast<std::uint8_t>(code)));
-    for (const auto& [known, name] : names) {
-      if (known == code) return text(number, " (", name, ")");
-    }
-    return number;
   }
 
   std::int64_t parse_decimal(std::string_view line) const {
@@ -318,7 +294,7 @@ inline void Pickle::run() {
         root_ = pop();
         return;
       default:
-        refuse("an instruction that builds data", instruction_name(code));
+        refuse("an instruction that builds data", name_of_instruction(code));
     }
   }
 }

@@ -28,6 +28,30 @@ class PickleStack {
     raise<FileError>("pickle", text(expected, " in '", where_, "'"), text(got, " at byte ", at_));
   }
 
+  /// A name from a pickle for a message.
+  static std::string printable(std::string_view name) {
+    std::string out;
+    for (const char c : name.substr(0, 200)) out += c >= ' ' && c < 127 ? c : '?';
+    return out;
+  }
+
+  /// For messages: what is no data has a name.
+  static std::string name_of_instruction(char code) {
+    constexpr std::pair<char, std::string_view> names[] = {
+        {'i', "INST"},           {'o', "OBJ"},
+        {'P', "PERSID"},         {'\x81', "NEWOBJ"},
+        {'\x92', "NEWOBJ_EX"},   {'\x82', "EXT1"},
+        {'\x83', "EXT2"},        {'\x84', "EXT4"},
+        {'\x8f', "EMPTY_SET"},   {'\x90', "ADDITEMS"},
+        {'\x91', "FROZENSET"},   {'\x96', "BYTEARRAY8"},
+        {'\x97', "NEXT_BUFFER"}, {'\x98', "READONLY_BUFFER"}};
+    const std::string number = text("instruction ", static_cast<int>(static_cast<std::uint8_t>(code)));
+    for (const auto& [known, name] : names) {
+      if (known == code) return text(number, " (", name, ")");
+    }
+    return number;
+  }
+
   // Reading bytes.
 
   std::span<const std::uint8_t> take(std::uint64_t count) {

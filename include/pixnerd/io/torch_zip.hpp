@@ -79,6 +79,7 @@ class ZipFile {
   /// Fills `out` with the bytes of an entry from `begin` on. The first time, the whole entry is read and its checksum
   /// compared. Throws FileError, naming the entry, when the entry is shorter or damaged.
   void read(std::string_view name, std::uint64_t begin, std::span<std::uint8_t> out) const {
+    const std::uint64_t size = stat(name).size;
     const std::lock_guard lock(mutex_);
     const zip_uint64_t index = index_of(name);
     const auto file = open(name);
@@ -89,13 +90,18 @@ class ZipFile {
     }
     for (std::size_t done = 0; done < out.size();) done += read_some(*file, name, out.subspan(done));
     if (is_known) return;
-    // Reading to the end is what makes libzip compare the checksum.
+    // Reading to the end is what makes libzip compare the checksum, but not the size.
+    std::uint64_t all = begin + out.size();
     std::vector<std::uint8_t> rest(1 << 16);
     for (;;) {
       const zip_int64_t got = zip_fread(file.get(), rest.data(), rest.size());
       if (got < 0) refuse(text("a whole entry ", quoted_name(name)), zip_file_strerror(file.get()));
       if (got == 0) break;
+      all += static_cast<std::uint64_t>(got);
+      if (all > size) break;
     }
+    if (all != size)
+      refuse(text("the ", size, " bytes of entry ", quoted_name(name)), all > size ? "more" : "fewer");
     checked_.insert(index);
   }
 
