@@ -7,6 +7,7 @@
 #include <pixnerd/io/gzip.hpp>
 
 #include "files.hpp"
+#include "idx_tools.hpp"
 
 using namespace pixnerd;
 using test::check_throws;
@@ -16,17 +17,8 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 
 Bytes gzip(const Bytes& bytes) {
-  z_stream stream{};
-  BOOST_REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  Bytes out(deflateBound(&stream, bytes.size()));
-  stream.next_in = const_cast<Bytef*>(bytes.data());
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = out.data();
-  stream.avail_out = static_cast<uInt>(out.size());
-  BOOST_REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
+  const std::string packed = test::gzip(std::string(bytes.begin(), bytes.end()));
+  return Bytes(packed.begin(), packed.end());
 }
 
 Bytes sample_bytes(std::size_t count) {

@@ -27,6 +27,7 @@ BOOST_AUTO_TEST_CASE(reads) {
 
 BOOST_AUTO_TEST_CASE(refuses) {
   const auto refused = [](const std::string& json, const std::string& words) {
+    BOOST_TEST(!try_parse_json(json).has_value());
     test::check_throws<FileError>([&] { parse_json(json, "F", "here"); },
                                   {"[here] expected JSON", "in 'F'", words});
   };
@@ -35,38 +36,52 @@ BOOST_AUTO_TEST_CASE(refuses) {
     refused(bad, "an error at byte");
   }
   refused("{\"a\": }", "an error at byte 7");
-  refused(R"({"a": 1, "a": 2})", "two for one");
-  refused(R"([{"x": {"a": 1, "b": 3, "a": [2]}}])", "two for one");
+  refused(R"({"a": 1, "a": 2})", "twice in one object");
+  refused(R"([{"x": {"a": 1, "b": 3, "a": [2]}}])", "twice in one object");
   refused("1e999", "a number that is too large");
   refused(std::string("1\0", 2), "a byte of value 0");
-  refused(std::string(10'000, '\n') + "1 1", "4096 line breaks");
+}
+
+BOOST_AUTO_TEST_CASE(extents) {
+  const auto extent = measure_json(R"({"a[,\"{": [1, {}, [[]]], "b": -1.5e3})");
+  BOOST_TEST(extent.values >= 6);
+  BOOST_TEST(extent.values <= 9);
+  BOOST_TEST(extent.levels == 4);
+  BOOST_TEST(extent.longest_token == 7);
+  BOOST_TEST(!extent.has_zero);
+  BOOST_TEST(measure_json("").values == 0);
+  BOOST_TEST(measure_json("]]}[").levels == 1);
+  BOOST_TEST(measure_json(std::string_view("\0", 1)).has_zero);
+  BOOST_TEST(measure_json("1\n\n").longest_token == 17);
+  BOOST_TEST(measure_json("\"\\\"").longest_token == 2);
 }
 
 BOOST_AUTO_TEST_CASE(limits) {
   const JsonLimits most;
-  const auto accepts = [&](const std::string& json) { (void)parse_json(json, "F", "here"); };
+  const auto accepts = [](const std::string& json) { (void)parse_json(json, "F", "here"); };
   const auto refuses = [&](const std::string& json, const std::string& words) {
-    test::check_throws<FileError>([&] { accepts(json); }, {"[here] expected JSON", words, "in 'F'"});
+    test::check_throws<FileError>([&] { accepts(json); }, {"[here] expected JSON in 'F'", words});
   };
-  const auto nested = [](int levels) {
-    const auto n = static_cast<std::size_t>(levels);
-    return std::string(n, '[') + std::string(n, ']');
-  };
+  const auto nested = [](std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
   accepts(nested(most.levels));
-  refuses(nested(most.levels + 1), "at most 100 levels");
-  refuses(std::string(1'000'000, '['), "at most 100 levels");
+  refuses(nested(most.levels + 1), "more than 100 levels");
+  refuses(std::string(1'000'000, '['), "more than 100 levels");
 
-  const auto values = [](std::int64_t count) {
+  const auto values = [](std::size_t count) {
     std::string json = "[0";
-    for (std::int64_t i = 2; i < count; ++i) json += ",0";
+    for (std::size_t i = 2; i < count; ++i) json += ",0";
     return json + "]";
   };
   accepts(values(most.values));
-  refuses(values(most.values + 1), "at most 200000 values");
+  refuses(values(most.values + 1), "more than 200000 values");
 
-  const auto sized = [](std::uint64_t bytes) { return "\"" + std::string(bytes - 2, 'x') + "\""; };
-  accepts(sized(most.bytes));
-  refuses(sized(most.bytes + 1), "at most 4000000 bytes");
+  const std::string string = "\"" + std::string(999'000, 's') + "\"";
+  accepts("[" + string + "," + string + "," + string + "]");
+  refuses("\"" + std::string(1'000'001, 's') + "\"", "more than 1000000 characters");
+  accepts("1" + std::string(100'000, '\n'));
+  refuses("1" + std::string(200'000, '\n'), "more than 1000000 characters");
+  refuses("[" + string + "," + string + "," + string + "," + string + "," + string + "]",
+          "more than 4000000 bytes");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

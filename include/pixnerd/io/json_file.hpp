@@ -1,24 +1,29 @@
 /// \file
-/// JSON of files that nobody vouches for, read with JSON for Modern C++ within limits, and with a sentence for what is
-/// wrong with it.
+/// JSON that nobody vouches for, read with JSON for Modern C++ within limits, and with a sentence for what is wrong
+/// with it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include <pixnerd/core/error.hpp>
 #include <pixnerd/io/file.hpp>
+#include <pixnerd/io/json_extent.hpp>
 
 namespace pixnerd {
 
 /// What JSON may be at most, so that a file of a few megabytes cannot take a gigabyte as a tree.
 struct JsonLimits {
   std::uint64_t bytes = 4'000'000;
-  std::int64_t values = 200'000;  ///< objects, arrays and what they hold; one takes up to 130 bytes
-  int levels = 100;               ///< copying and writing a value recurse
+  std::size_t values = 200'000;  ///< objects, arrays and what they hold; one takes up to 150 bytes
+  std::size_t levels = 100;      ///< copying and writing a value recurse
+  std::size_t longest_token =
+      1'000'000;  ///< of strings and runs of blanks, which are held several times over
 };
 
 namespace detail {
@@ -31,49 +36,60 @@ inline std::size_t count_json_keys(const nlohmann::json& value) {
   return count;
 }
 
+/// What is beyond the limits; empty where all is within.
+inline std::string json_excess(std::string_view json, const JsonLimits& limits) {
+  const auto beyond = [](auto most, const char* what) { return text("more than ", most, what); };
+  if (json.size() > limits.bytes) return beyond(limits.bytes, " bytes");
+  const JsonExtent extent = measure_json(json);
+  if (extent.has_zero) return "a byte of value 0";
+  if (extent.levels > limits.levels) return beyond(limits.levels, " levels");
+  if (extent.values > limits.values) return beyond(limits.values, " values");
+  if (extent.longest_token > limits.longest_token)
+    return beyond(limits.longest_token, " characters in one string, number or blank");
+  return {};
+}
+
 }  // namespace detail
 
-/// Reads JSON. `path` says in messages where it came from, `where` who wants it. Throws FileError for anything that is not
-/// JSON in UTF-8, is beyond the limits, or has one key twice in an object.
-inline nlohmann::json parse_json(std::string_view characters, const std::string& path, std::string_view where,
-                                 const JsonLimits& limits = {}) {
-  const auto refuse = [&](std::string_view expected, std::string_view got) {
-    raise<FileError>(where, text(expected, " in '", path, "'"), got);
+/// Parses JSON. Nothing for what is not JSON in UTF-8, is beyond the limits, or has one key twice in an object;
+/// `problem`, where given, then says what.
+inline std::optional<nlohmann::json> try_parse_json(std::string_view json, const JsonLimits& limits = {},
+                                                    std::string* problem = nullptr) {
+  const auto refuse = [&](std::string why) -> std::optional<nlohmann::json> {
+    if (problem != nullptr) *problem = std::move(why);
+    return {};
   };
-  if (characters.size() > limits.bytes)
-    refuse(text("JSON of at most ", limits.bytes, " bytes"), text(characters.size()));
-  // The library's messages repeat the white space before the place, eight-fold, and take a zero for the end.
-  constexpr int most_breaks = 4096;
-  int breaks = 0;
-  for (const char byte : characters) {
-    const auto c = static_cast<unsigned char>(byte);
-    if (c == 0) refuse("JSON", "a byte of value 0");
-    breaks = c < ' ' ? breaks + 1 : 0;
-    if (breaks > most_breaks)
-      refuse(text("JSON with at most ", most_breaks, " line breaks and tabs in a row"), "more");
-  }
-  std::int64_t values = 0;
+  if (std::string excess = detail::json_excess(json, limits); !excess.empty())
+    return refuse(std::move(excess));
   std::size_t keys = 0;
-  const auto watch = [&](int depth, nlohmann::json::parse_event_t event, const nlohmann::json&) {
-    using Event = nlohmann::json::parse_event_t;
-    const bool opens = event == Event::object_start || event == Event::array_start;
-    if (opens && depth >= limits.levels) refuse(text("JSON of at most ", limits.levels, " levels"), "more");
-    if ((opens || event == Event::value) && ++values > limits.values)
-      refuse(text("JSON of at most ", limits.values, " values"), "more");
-    if (event == Event::key) ++keys;
+  const auto count_keys = [&](int, nlohmann::json::parse_event_t event, const nlohmann::json&) {
+    if (event == nlohmann::json::parse_event_t::key) ++keys;
     return true;
   };
   try {
-    auto value = nlohmann::json::parse(characters.begin(), characters.end(), watch);
-    if (detail::count_json_keys(value) != keys)
-      refuse("JSON with one value for each key of an object", "two for one");
+    auto value = nlohmann::json::parse(json.begin(), json.end(), count_keys);
+    if (detail::count_json_keys(value) != keys) return refuse("a key that is twice in one object");
     return value;
   } catch (const nlohmann::json::parse_error& error) {
-    refuse("JSON", text("an error at byte ", error.byte));
+    return refuse(text("an error at byte ", error.byte));
   } catch (const nlohmann::json::exception&) {  // a number outside the range of double
-    refuse("JSON", "a number that is too large");
+    return refuse("a number that is too large");
   }
-  return {};
+}
+
+/// The same for bytes.
+inline std::optional<nlohmann::json> try_parse_json(std::span<const std::uint8_t> json) {
+  return try_parse_json({reinterpret_cast<const char*>(json.data()), json.size()});
+}
+
+/// The same. `path` says in messages where the JSON came from, `where` who wants it. Throws FileError instead of
+/// returning nothing.
+inline nlohmann::json parse_json(std::string_view json, const std::string& path, std::string_view where,
+                                 const JsonLimits& limits = {}) {
+  std::string problem;
+  auto value = try_parse_json(json, limits, &problem);
+  if (!value) raise<FileError>(where, text("JSON in '", path, "'"), problem);
+  return std::move(*value);
 }
 
 /// Reads a JSON file; see parse_json(). Throws FileError.

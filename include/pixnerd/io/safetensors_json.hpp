@@ -15,6 +15,7 @@
 
 #include <pixnerd/core/error.hpp>
 #include <pixnerd/core/shape.hpp>
+#include <pixnerd/io/json_extent.hpp>
 #include <pixnerd/io/safetensors_header.hpp>
 
 namespace pixnerd::detail {
@@ -182,30 +183,14 @@ class SafetensorsEvents final : public nlohmann::json::json_sax_t {
   std::size_t characters_ = 0;  ///< of them and of what was a value
 };
 
-/// Throws unless every string and every number of the JSON is short enough to be held several times over, as the
+/// Throws unless every string, every number and every run of blanks is short enough to be held several times over, as the
 /// library does while it reads one.
 inline void check_safetensors_tokens(std::string_view json, const std::string& path) {
-  std::size_t length = 0;
-  bool in_string = false, escaped = false;
-  for (const char byte : json) {
-    if (in_string) {
-      ++length;
-      if (byte == '"' && !escaped) in_string = false;
-      escaped = byte == '\\' && !escaped;
-    } else if (byte == '"') {
-      in_string = true;
-      length = 0;
-    } else {
-      constexpr std::string_view between = "{}[],: \t\n\r";
-      length = between.find(byte) == between.npos ? length + 1 : 0;
-    }
-    if (length > safetensors_longest_token) {
-      raise<FileError>("safetensors",
-                       text("strings and numbers of at most ", safetensors_longest_token,
-                            " characters in the header of '", path, "'"),
-                       "a longer one");
-    }
-  }
+  if (measure_json(json).longest_token <= safetensors_longest_token) return;
+  raise<FileError>("safetensors",
+                   text("strings, numbers and blanks of at most ", safetensors_longest_token,
+                        " characters in the header of '", path, "'"),
+                   "longer ones");
 }
 
 /// What the library does not check by itself. Returns the JSON without the blanks behind it.
