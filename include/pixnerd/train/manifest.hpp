@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <pixnerd/io/file.hpp>
+#include <pixnerd/train/tidy_json.hpp>
 
 namespace pixnerd {
 
@@ -33,12 +34,16 @@ inline std::string file_crc32(const InputFile& file) {
 
 /// Writes `folder`/manifest.json about the named files of the folder, which must be complete.
 inline void write_manifest(const std::string& folder, const std::vector<std::string>& names) {
-  nlohmann::json files = nlohmann::json::object();
+  nlohmann::json manifest = nlohmann::json::object();
+  const detail::TidyJson tidy(manifest);
+  auto& files = manifest["files"] = nlohmann::json::object();
   for (const auto& name : names) {
     const InputFile file(folder + "/" + name);
-    files[name] = {{"bytes", file.size()}, {"crc32", file_crc32(file)}};
+    auto& facts = files[name] = nlohmann::json::object();
+    facts["bytes"] = file.size();
+    facts["crc32"] = file_crc32(file);
   }
-  write_file_atomic(folder + "/manifest.json", nlohmann::json{{"files", files}}.dump(2) + "\n");
+  write_file_atomic(folder + "/manifest.json", manifest.dump(2) + "\n");
 }
 
 /// What is wrong with a folder according to its manifest.json, in a few words; empty when every file that it
@@ -46,8 +51,16 @@ inline void write_manifest(const std::string& folder, const std::vector<std::str
 inline std::string manifest_problem(const std::string& folder) {
   try {
     const auto bytes = read_file(folder + "/manifest.json", 1 << 20);
-    const auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object() || !json.contains("files") || !json["files"].is_object() || json["files"].empty()) {
+    constexpr int levels = 3;
+    bool too_deep = false;
+    const auto watch_depth = [&](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
+      too_deep = too_deep || depth > levels;
+      return !too_deep;
+    };
+    auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), watch_depth, /*allow_exceptions=*/false);
+    const detail::TidyJson tidy(json);
+    if (too_deep || !json.is_object() || !json.contains("files") || !json["files"].is_object() ||
+        json["files"].empty()) {
       return "its manifest.json lists no files";
     }
     for (const auto& [name, facts] : json["files"].items()) {

@@ -10,6 +10,7 @@
 
 #include <pixnerd/core/version.hpp>
 #include <pixnerd/io/file.hpp>
+#include <pixnerd/train/tidy_json.hpp>
 
 namespace pixnerd {
 
@@ -25,11 +26,13 @@ inline constexpr std::int64_t most_steps = 0xffffffff;
 
 /// The text of a checkpoint's state.json.
 inline std::string format_train_state(const TrainState& state) {
-  const nlohmann::json out = {{"library", text("pixnerd ", version)},
-                              {"step", state.step},
-                              {"samples", state.samples},
-                              {"seed", state.seed},
-                              {"configuration", state.configuration}};
+  nlohmann::json out = nlohmann::json::object();
+  const detail::TidyJson tidy(out);
+  out["library"] = text("pixnerd ", version);
+  out["step"] = state.step;
+  out["samples"] = state.samples;
+  out["seed"] = state.seed;
+  out["configuration"] = state.configuration;
   // Paths in a configuration may hold any bytes; those that are not UTF-8 are replaced.
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -43,6 +46,7 @@ inline TrainState read_train_state(const std::string& path) {
     return !too_deep;
   };
   auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), watch_depth, /*allow_exceptions=*/false);
+  const detail::TidyJson tidy(json);
   if (json.is_discarded() || too_deep) {
     raise<FileError>("train state", text("JSON, at most 100 levels deep, in '", path, "'"), "something else");
   }
