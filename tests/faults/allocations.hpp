@@ -44,13 +44,17 @@ class Allocations {
   static inline std::atomic<int> left_ = 0;
 };
 
+enum class Shortage { one, lasting };  ///< of one allocation, or of all from some moment on
+
 /// Does `act()` again and again, while its first allocation fails, its second, and so on, until none of them does; every
-/// `stride`th only where it has many. `check(threw)` looks after each at what is left. All of it with one failure, and with
-/// all allocations failing from some moment on. Returns the number of times. Only exceptions may come of it.
+/// `stride`th only where it has many. `check(threw)` looks after each at what is left. All of it for each shortage. Returns
+/// the number of times. Only exceptions may come of it.
 template <class Act, class Check>
-int fail_every_allocation(Act act, Check check, int stride = 1) {
+int fail_every_allocation(Act act, Check check, int stride = 1,
+                          std::initializer_list<Shortage> shortages = {Shortage::one, Shortage::lasting}) {
   int times = 0;
-  for (const bool lasting : {false, true}) {
+  for (const Shortage shortage : shortages) {
+    const bool lasting = shortage == Shortage::lasting;
     bool more = true;
     for (int number = 0; more; number += stride, ++times) {
       BOOST_TEST_CONTEXT((lasting ? "from allocation " : "allocation ") << number << " on") {

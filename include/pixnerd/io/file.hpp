@@ -127,7 +127,7 @@ class AtomicFile {
   /// is known, only serves the message of a full disk. Throws FileError when the folder is missing or not
   /// writable, or when `path` is a folder or a device.
   explicit AtomicFile(const std::string& path, std::uint64_t expected_bytes = 0)
-      : path_(path), expected_bytes_(expected_bytes) {
+      : path_(path), folder_(detail::parent_folder(path)), expected_bytes_(expected_bytes) {
     struct stat status {};
     if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
       raise<FileError>("write file", text("a regular file '", path, "'"),
@@ -136,7 +136,7 @@ class AtomicFile {
     if (const int number = create(); number != 0) {
       const std::string what = expected_bytes > 0 ? text("the ", expected_bytes, " bytes of ") : "";
       raise<FileError>("write file", text("a writable place for ", what, "'", path, "'"),
-                       errno_text(number) + detail::available_text(detail::parent_folder(path)));
+                       errno_text(number) + detail::available_text(folder_));
     }
   }
 
@@ -169,7 +169,7 @@ class AtomicFile {
     if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail(errno, written_);
     exists_ = false;
     lock_.close();
-    detail::sync_folder(detail::parent_folder(path_));
+    detail::sync_folder(folder_);
   }
 
  private:
@@ -207,7 +207,7 @@ class AtomicFile {
     discard();
     if (expected_bytes_ > needed) needed = expected_bytes_;
     raise<FileError>("write file", text("room for the ", needed, " bytes of '", path_, "'"),
-                     errno_text(number) + detail::available_text(detail::parent_folder(path_)));
+                     errno_text(number) + detail::available_text(folder_));
   }
 
   void discard() {
@@ -216,8 +216,7 @@ class AtomicFile {
     lock_.close();
   }
 
-  std::string path_;
-  std::string temporary_;
+  std::string path_, folder_, temporary_;
   detail::FileDescriptor descriptor_, lock_;
   std::uint64_t expected_bytes_;
   std::uint64_t written_ = 0;

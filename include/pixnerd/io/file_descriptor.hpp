@@ -2,15 +2,19 @@
 /// File descriptors that close themselves, and the system calls that files are made of.
 #pragma once
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <pixnerd/core/error.hpp>
 
@@ -83,6 +87,35 @@ inline std::string available_text(const std::string& path) {
   return text("; ", std::uint64_t{disk.f_bavail} * disk.f_frsize, " bytes are available there");
 }
 
-}  // namespace detail
+/// The names in a folder; `number` becomes 0, or an errno. (The C++ library's directory_iterator ends the program where
+/// it gets no memory.)
+inline std::vector<std::string> folder_names(const std::string& path, int& number) {
+  std::vector<std::string> names;
+  const auto close = [](DIR* open) { ::closedir(open); };
+  const std::unique_ptr<DIR, decltype(close)> folder(::opendir(path.c_str()));
+  errno = folder ? 0 : errno;
+  while (folder) {
+    const dirent* entry = ::readdir(folder.get());
+    if (entry == nullptr) break;
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+    errno = 0;
+  }
+  number = errno;
+  return names;
+}
 
+/// Removes a file, or a folder with all that it holds: 0, or the errno of what stays. What is not there is removed.
+inline int remove_tree(const std::string& path) {
+  if (std::remove(path.c_str()) == 0 || errno == ENOENT) return 0;
+  if (errno != ENOTEMPTY && errno != EEXIST) return errno;
+  int number = 0;
+  for (const auto& name : folder_names(path, number)) {
+    if (const int failed = remove_tree(path + "/" + name); failed != 0) return failed;
+  }
+  if (number != 0) return number;
+  return std::remove(path.c_str()) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+}  // namespace detail
 }  // namespace pixnerd

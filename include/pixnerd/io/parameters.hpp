@@ -132,22 +132,25 @@ void check_parameters(const TensorFile& file, const Module& model, const std::st
 template <class Module>
 void load_parameters(const TensorFile& file, Module& model, const std::string& prefix = "") {
   detail::check_parameters(file, model, prefix);
-  // Everything is read before anything is changed: reading may fail half way.
-  std::vector<std::shared_ptr<std::byte>> values;
+  // Everything is read before anything is changed: reading may fail half way, and so may naming the parameters.
+  struct Change {
+    std::shared_ptr<std::byte> values;
+    void* to = nullptr;
+    std::size_t bytes = 0;
+    void (*copy)(void* to, const void* from, std::size_t bytes) = nullptr;
+  };
+  std::vector<Change> changes;
   for_each_parameter(
       model,
-      [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>&) {
-        values.push_back(detail::read_parameter<T>(file, name).storage());
+      [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>& parameter) {
+        changes.push_back({detail::read_parameter<T>(file, name).storage(), parameter.data(),
+                           parameter.bytes(), memory_transfer<Device>::from_host});
       },
       prefix);
-  std::size_t next = 0;
-  for_each_parameter(
-      model,
-      [&]<class T, class Device>(const std::string&, const Tensor<T, Device>& parameter) {
-        memory_transfer<Device>::from_host(parameter.data(), values[next].get(), parameter.bytes());
-        values[next++].reset();
-      },
-      prefix);
+  for (Change& change : changes) {
+    change.copy(change.to, change.values.get(), change.bytes);
+    change.values.reset();
+  }
 }
 
 /// The same for a model that nobody uses yet: tensor by tensor, so that memory for a single one is enough. When a

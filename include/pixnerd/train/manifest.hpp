@@ -11,9 +11,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <pixnerd/io/json_file.hpp>
+#include <pixnerd/train/tidy_json.hpp>
 
 namespace pixnerd {
 
@@ -34,12 +36,16 @@ inline std::string file_crc32(const InputFile& file) {
 
 /// Writes `folder`/manifest.json about the named files of the folder, which must be complete.
 inline void write_manifest(const std::string& folder, const std::vector<std::string>& names) {
-  nlohmann::json files = nlohmann::json::object();
+  nlohmann::json manifest = nlohmann::json::object();
+  const detail::TidyJson tidy(manifest);
+  auto& files = manifest["files"] = nlohmann::json::object();
   for (const auto& name : names) {
     const InputFile file(folder + "/" + name);
-    files[name] = {{"bytes", file.size()}, {"crc32", file_crc32(file)}};
+    auto& facts = files[name] = nlohmann::json::object();
+    facts["bytes"] = file.size();
+    facts["crc32"] = file_crc32(file);
   }
-  write_file_atomic(folder + "/manifest.json", nlohmann::json{{"files", files}}.dump(2) + "\n");
+  write_file_atomic(folder + "/manifest.json", manifest.dump(2) + "\n");
 }
 
 /// What is wrong with a folder according to its manifest.json, in a few words; empty when every file that it
@@ -47,8 +53,9 @@ inline void write_manifest(const std::string& folder, const std::vector<std::str
 inline std::string manifest_problem(const std::string& folder) {
   try {
     const auto bytes = read_file(folder + "/manifest.json", 1 << 20);
-    const auto parsed = try_parse_json(bytes);
-    const auto json = parsed ? *parsed : nlohmann::json();
+    auto parsed = try_parse_json(bytes);
+    auto json = parsed ? std::move(*parsed) : nlohmann::json();
+    const detail::TidyJson tidy(json);
     if (!json.is_object() || !json.contains("files") || !json["files"].is_object() || json["files"].empty()) {
       return "its manifest.json lists no files";
     }

@@ -53,13 +53,12 @@ inline std::string checkpoint_path(const std::string& run, std::int64_t step) {
 inline std::vector<std::int64_t> checkpoint_steps(const std::string& run) {
   std::vector<std::int64_t> steps;
   if (!detail::path_exists(run)) return steps;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(run, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::int64_t step = detail::checkpoint_step(entry->path().filename().string());
+  int number = 0;
+  for (const auto& name : detail::folder_names(run, number)) {
+    const std::int64_t step = detail::checkpoint_step(name);
     if (step >= 0) steps.push_back(step);
   }
-  if (error) raise<FileError>("run folder", text("a readable folder '", run, "'"), error.message());
+  if (number != 0) raise<FileError>("run folder", text("a readable folder '", run, "'"), errno_text(number));
   std::sort(steps.rbegin(), steps.rend());
   return steps;
 }
@@ -98,18 +97,15 @@ inline NewestCheckpoint newest_checkpoint(const std::string& run,
 inline void open_run_folder(const std::string& run) {
   std::error_code error;
   std::filesystem::create_directories(run, error);
-  std::vector<std::filesystem::path> leftovers;
-  for (std::filesystem::directory_iterator entry(run, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (entry->path().filename().string().starts_with(detail::temporary_prefix))
-      leftovers.push_back(entry->path());
+  int number = error ? error.value() : 0;
+  if (number == 0) {
+    for (const auto& name : detail::folder_names(run, number)) {
+      if (number == 0 && name.starts_with(detail::temporary_prefix))
+        number = detail::remove_tree(text(run, "/", name));
+    }
   }
-  for (const auto& leftover : leftovers) {
-    if (!error) std::filesystem::remove_all(leftover, error);
-  }
-  if (!error && ::access(run.c_str(), W_OK | X_OK) != 0)
-    error = std::error_code(errno, std::generic_category());
-  if (error) raise<FileError>("run folder", text("a writable folder '", run, "'"), error.message());
+  if (number == 0 && ::access(run.c_str(), W_OK | X_OK) != 0) number = errno;
+  if (number != 0) raise<FileError>("run folder", text("a writable folder '", run, "'"), errno_text(number));
 }
 
 /// Writes the checkpoint `step-N` of a run: `write_files(folder)` puts the files into a temporary folder and
@@ -125,7 +121,7 @@ std::string write_checkpoint(const std::string& run, std::int64_t step, std::uin
                              WriteFiles write_files) {
   namespace fs = std::filesystem;
   open_run_folder(run);
-  const std::string path = checkpoint_path(run, step);
+  std::string path = checkpoint_path(run, step);
   if (detail::path_exists(path)) {
     if (manifest_problem(path).empty()) {
       raise<FileError>("checkpoint", text("no checkpoint '", path, "' yet"),
@@ -149,13 +145,17 @@ std::string write_checkpoint(const std::string& run, std::int64_t step, std::uin
     if (error)
       raise<FileError>("checkpoint", text("to rename '", temporary, "' to '", path, "'"), error.message());
   } catch (const FileError& problem) {
-    fs::remove_all(temporary, error);
+    (void)detail::remove_tree(temporary);
     std::string why = problem.what();
     if (why.find(" available there") == why.npos) why += detail::available_text(run);
     raise<FileError>("checkpoint", text("a disk that takes the ", bytes, " bytes of '", path, "'"),
                      text("an error: ", why));
   } catch (...) {
-    fs::remove_all(temporary, error);
+    try {
+      (void)detail::remove_tree(temporary);
+    } catch (...) {
+      // No memory for that either: the next save removes it.
+    }
     throw;
   }
   detail::sync_folder(run);

@@ -11,6 +11,7 @@
 
 #include <pixnerd/core/version.hpp>
 #include <pixnerd/io/json_file.hpp>
+#include <pixnerd/train/tidy_json.hpp>
 
 namespace pixnerd {
 
@@ -50,25 +51,30 @@ inline constexpr std::int64_t most_steps = 0xffffffff;
 /// The text of a checkpoint's state.json. Throws ValueError for a configuration beyond the limits of
 /// io/json_file.hpp.
 inline std::string format_train_state(const TrainState& state) {
-  const auto mean = [](const RunningMean& of) {
-    return nlohmann::json{{"mean", of.mean}, {"count", of.count}};
+  nlohmann::json out = nlohmann::json::object();
+  const detail::TidyJson tidy(out);
+  const auto set_mean = [&](const char* name, const RunningMean& of) {
+    out[name]["mean"] = of.mean;
+    out[name]["count"] = of.count;
   };
-  nlohmann::json out = {{"library", text("pixnerd ", version)},
-                        {"step", state.step},
-                        {"samples", state.samples},
-                        {"seed", state.seed},
-                        {"skipped", state.skipped},
-                        {"loss", mean(state.loss)},
-                        {"grad_norm", mean(state.grad_norm)},
-                        {"configuration", state.configuration}};
+  out["library"] = text("pixnerd ", version);
+  out["step"] = state.step;
+  out["samples"] = state.samples;
+  out["seed"] = state.seed;
+  out["skipped"] = state.skipped;
+  set_mean("loss", state.loss);
+  set_mean("grad_norm", state.grad_norm);
+  out["configuration"] = state.configuration;
   if (!state.score.measure.empty()) {
-    out["score"] = {{"measure", state.score.measure}, {"value", state.score.value}};
+    out["score"]["measure"] = state.score.measure;
+    out["score"]["value"] = state.score.value;
   }
   // Paths in a configuration may hold any bytes; those that are not UTF-8 are replaced.
   std::string json = out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   // A checkpoint that nobody can read must not be written.
   try {
-    (void)parse_json(json, "state.json", "train state");
+    auto again = parse_json(json, "state.json", "train state");
+    const detail::TidyJson tidy_again(again);
   } catch (const FileError& error) {
     raise<ValueError>("train state", "a configuration that can be read again", error.what());
   }
@@ -79,6 +85,7 @@ inline std::string format_train_state(const TrainState& state) {
 /// older versions did not write, the means and the score, may be missing.
 inline TrainState read_train_state(const std::string& path) {
   auto json = read_json_file(path, "train state");
+  const detail::TidyJson tidy(json);
   const auto number = [&](const char* key, std::uint64_t most) {
     const bool good = json.is_object() && json.contains(key) && json[key].is_number_unsigned() &&
                       json[key].get<std::uint64_t>() <= most;
