@@ -12,6 +12,13 @@ namespace pixnerd::program {
 
 namespace detail {
 
+/// A value for a message, cut where it is long.
+inline std::string shortened(const nlohmann::json& value) {
+  const std::string all =
+      value.dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace);
+  return all.size() <= 200 ? all : all.substr(0, 200) + "...";
+}
+
 struct SettingWriter {
   nlohmann::json& out;
 
@@ -42,7 +49,7 @@ struct SettingReader {
                       : std::is_same_v<T, bool>      ? found->is_boolean()
                       : std::is_integral_v<T>        ? found->is_number_integer()
                                                      : found->is_number();
-    if (!fits) refuse_setting(where, name, "with a value of its kind", found->dump());
+    if (!fits) refuse_setting(where, name, "with a value of its kind", shortened(*found));
     value = found->template get<T>();
   }
 };

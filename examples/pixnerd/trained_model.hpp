@@ -31,13 +31,13 @@ inline nlohmann::json configuration_to_json(const RunConfiguration& run) {
 /// What configuration_to_json() wrote. Throws ValueError, naming the file `where`, when it is something else.
 inline RunConfiguration configuration_from_json(const nlohmann::json& in, const std::string& where) {
   if (!in.is_object() || !in.contains("settings") || !in.contains("classes") || !in["classes"].is_array() ||
-      !in.contains("images") || !in["images"].is_number_integer()) {
+      !in.contains("images") || !in["images"].is_number_integer() || in["images"].get<std::int64_t>() < 0) {
     raise<ValueError>(where, "\"settings\", \"classes\" and \"images\" in the configuration", "others");
   }
   RunConfiguration out;
   out.settings = settings_from_json(in["settings"], where);
   for (const auto& name : in["classes"]) {
-    if (!name.is_string()) raise<ValueError>(where, "names of classes", name.dump());
+    if (!name.is_string()) raise<ValueError>(where, "names of classes", detail::shortened(name));
     out.classes.push_back(name);
   }
   out.images = in["images"];

@@ -1,5 +1,5 @@
 /// \file
-/// What tests of tokenizers share: a small tokenizer made in code, and reading test data.
+/// What tests of tokenizers share: a small tokenizer made in code.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include <pixnerd/io/gzip.hpp>
 #include <pixnerd/io/tokenizer.hpp>
 
 namespace pixnerd::test {
-
-inline std::string tokenizer_data(const std::string& name) {
-  return std::string(PIXNERD_TEST_DATA) + "/tokenizer/" + name;
-}
 
 /// A complete tokenizer.json: all 256 bytes at the ids of their values, "th" and "the", and one special token.
 inline nlohmann::json small_tokenizer() {

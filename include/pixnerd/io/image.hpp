@@ -41,6 +41,9 @@ struct Image {
 inline constexpr std::uint32_t max_image_side = 65'535;
 /// Most pixels of an image that is read (a decoded image of this size takes 400 MB).
 inline constexpr std::uint64_t max_image_pixels = std::uint64_t{1} << 27;
+/// Decoded images of more bytes than this are decoded once without keeping a pixel first, so that a damaged file takes no
+/// memory for them.
+inline constexpr std::uint64_t max_unchecked_image_bytes = 48 << 20;
 /// Largest image file that is read.
 inline constexpr std::uint64_t max_image_file_bytes = std::uint64_t{1} << 29;
 

@@ -14,6 +14,7 @@
 
 #include <jerror.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <span>
 #include <string>
@@ -41,22 +42,34 @@ class JpegReader {
 
   const jpeg_decompress_struct& state() const { return state_; }
   const char* message() const { return message_; }
+  bool has_multiple_scans() { return jpeg_has_multiple_scans(&state_) != FALSE; }
 
   bool read_header() {
     if (setjmp(jump_) != 0) return false;
     jpeg_create_decompress(&state_);
     jpeg_mem_src(&state_, bytes_.data(), bytes_.size());
     state_.progress = &progress_;
+    // Files of several scans are held as coefficients, 128 bytes of each block. The first scan takes a bit or more of a
+    // block, its refinement another: no real file needs more memory than this.
+    state_.mem->max_memory_to_use = static_cast<long>((std::uint64_t{64} << 20) + 256 * bytes_.size());
     jpeg_read_header(&state_, TRUE);
     return true;
   }
 
   /// Asks for RGB, or for CMYK, which libjpeg does not convert.
   bool start() {
+    most_scans_ = std::min(200.0, most_scanned_pixels / state_.image_width / state_.image_height);
     if (setjmp(jump_) != 0) return false;
     const bool cmyk = state_.jpeg_color_space == JCS_CMYK || state_.jpeg_color_space == JCS_YCCK;
     state_.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(&state_);
+    return true;
+  }
+
+  /// Reads rows without keeping any; `row` is one row of room.
+  bool skip_rows(std::uint8_t* row) {
+    if (setjmp(jump_) != 0) return false;
+    while (state_.output_scanline < state_.output_height) jpeg_read_scanlines(&state_, &row, 1);
     return true;
   }
 
@@ -91,18 +104,30 @@ class JpegReader {
   /// A small progressive file can hold thousands of scans of a large image; real ones have about ten.
   static void on_progress(j_common_ptr state) {
     JpegReader& reader = of(state);
-    if (reader.state_.input_scan_number <= 200) return;
-    std::snprintf(reader.message_, sizeof reader.message_, "more than 200 scans");
+    if (reader.state_.input_scan_number <= reader.most_scans_) return;
+    std::snprintf(reader.message_, sizeof reader.message_, "more than %d scans",
+                  static_cast<int>(reader.most_scans_));
     std::longjmp(reader.jump_, 1);
   }
+
+  static constexpr double most_scanned_pixels = 16.0 * max_image_pixels;
 
   std::span<const std::uint8_t> bytes_;
   jpeg_decompress_struct state_{};
   jpeg_error_mgr errors_{};
   jpeg_progress_mgr progress_{};
+  double most_scans_ = 200;
   std::jmp_buf jump_{};
   char message_[JMSG_LENGTH_MAX] = "";
 };
+
+/// Whether reading a JPEG of one scan to its end succeeds. One of several has been read when decompression has started.
+inline bool skip_jpeg(JpegReader& reader) {
+  if (!reader.read_header() || !reader.start()) return false;
+  if (reader.has_multiple_scans()) return true;
+  std::vector<std::uint8_t> row(std::size_t{reader.state().output_width} * 4);
+  return reader.skip_rows(row.data()) && reader.finish();
+}
 
 /// Photoshop stores inverted CMYK, and Pillow takes every CMYK file as such: with inverted values s,
 /// color = k - round((255 - s) * k / 255), where k is the inverted black.
@@ -121,15 +146,22 @@ inline void cmyk_row_to_rgb(const std::uint8_t* cmyk, std::uint8_t* rgb, int wid
 /// but a whole, undamaged image within the limits of io/image.hpp.
 inline Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name) {
   detail::JpegReader reader(bytes);
-  const auto require = [&](bool good) {
+  const auto require_of = [&](const detail::JpegReader& from, bool good) {
     if (good) return;
     raise<FileError>("read JPEG", text("a JPEG image in '", name, "'"),
-                     text("a damaged one: ", reader.message()));
+                     text("a damaged one: ", from.message()));
   };
+  const auto require = [&](bool good) { require_of(reader, good); };
   require(reader.read_header());
   // Every 8 x 8 block of the finest component takes at least one bit.
   detail::check_image_size("read JPEG", name, reader.state().image_height, reader.state().image_width,
                            bytes.size() * 8 * 64);
+  const bool is_large =
+      std::uint64_t{reader.state().image_height} * reader.state().image_width * 3 > max_unchecked_image_bytes;
+  if (is_large && !reader.has_multiple_scans()) {
+    detail::JpegReader check(bytes);
+    require_of(check, detail::skip_jpeg(check));
+  }
   require(reader.start());
 
   const int channels = reader.state().output_components;

@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include <pixnerd/io/pickle_stack.hpp>
 
@@ -22,7 +22,8 @@ namespace pixnerd {
 class Pickle : private detail::PickleStack {
  public:
   /// Reads one pickle from the beginning of `bytes`, which must outlive this; `where` is the file, for messages.
-  /// Throws FileError for a malformed pickle, for one of more than 400,000 values, for a name that is not allowed.
+  /// Throws FileError for a malformed pickle, for one of more than 400,000 values or 800,000 items of
+  /// containers, for a name that is not allowed.
   Pickle(std::span<const std::uint8_t> bytes, std::span<const std::string_view> allowed,
          const std::string& where)
       : PickleStack(bytes, where), allowed_(allowed) {
@@ -77,8 +78,25 @@ class Pickle : private detail::PickleStack {
 
   static std::string printable(std::string_view name) {
     std::string out;
-    for (const char c : name) out += c >= ' ' && c < 127 ? c : '?';
+    for (const char c : name.substr(0, 200)) out += c >= ' ' && c < 127 ? c : '?';
     return out;
+  }
+
+  /// For messages: what is no data has a name.
+  static std::string instruction_name(char code) {
+    constexpr std::pair<char, std::string_view> names[] = {
+        {'i', "INST"},           {'o', "OBJ"},
+        {'P', "PERSID"},         {'\x81', "NEWOBJ"},
+        {'\x92', "NEWOBJ_EX"},   {'\x82', "EXT1"},
+        {'\x83', "EXT2"},        {'\x84', "EXT4"},
+        {'\x8f', "EMPTY_SET"},   {'\x90', "ADDITEMS"},
+        {'\x91', "FROZENSET"},   {'\x96', "BYTEARRAY8"},
+        {'\x97', "NEXT_BUFFER"}, {'\x98', "READONLY_BUFFER"}};
+    const std::string number = text("instruction ", static_cast<int>(static_cast<std::uint8_t>(code)));
+    for (const auto& [known, name] : names) {
+      if (known == code) return text(number, " (", name, ")");
+    }
+    return number;
   }
 
   std::int64_t parse_decimal(std::string_view line) const {
@@ -269,7 +287,9 @@ inline void Pickle::run() {
         if (take_number(1) > 5) refuse("a pickle of protocol 0 to 5", "a newer one");
         break;
       case '\x95':
-        (void)take_number(8);  // the length of a frame, which only speeds up reading
+        // The length of a frame only speeds up reading.
+        if (const std::uint64_t frame = take_number(8); frame > bytes_.size() - at_)
+          refuse("a frame within the pickle", text(frame, " bytes"));
         break;
       case 'c': {
         const std::string_view module = take_line();
@@ -298,8 +318,7 @@ inline void Pickle::run() {
         root_ = pop();
         return;
       default:
-        refuse("an instruction that builds data",
-               text("instruction ", static_cast<int>(static_cast<std::uint8_t>(code))));
+        refuse("an instruction that builds data", instruction_name(code));
     }
   }
 }

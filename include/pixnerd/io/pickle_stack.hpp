@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -22,7 +21,8 @@ class PickleStack {
  protected:
   PickleStack(std::span<const std::uint8_t> bytes, const std::string& where) : bytes_(bytes), where_(where) {}
 
-  static constexpr std::size_t most_values = 400'000;
+  // A checkpoint has about twenty values and as many items for each tensor.
+  static constexpr std::size_t most_values = 400'000, most_items = 800'000, most_marks = 10'000;
 
   [[noreturn]] void refuse(std::string_view expected, std::string_view got) const {
     raise<FileError>("pickle", text(expected, " in '", where_, "'"), text(got, " at byte ", at_));
@@ -63,14 +63,17 @@ class PickleStack {
 
   void push(PickleValue value) {
     if (values_.size() == most_values) refuse(text("at most ", most_values, " values"), "more");
-    stack_.push_back(static_cast<std::uint32_t>(values_.size()));
+    push_index(static_cast<std::uint32_t>(values_.size()));
     values_.push_back(std::move(value));
   }
   void push_number(PickleKind kind, std::int64_t number) { push({kind, number, {}, {}}); }
   void push_string(PickleKind kind, std::string_view string) { push({kind, 0, string, {}}); }
 
-  void set_mark() { marks_.push_back(stack_.size()); }
-  void duplicate() { stack_.push_back(top()); }
+  void set_mark() {
+    if (marks_.size() == most_marks) refuse(text("at most ", most_marks, " marks on the stack"), "more");
+    marks_.push_back(stack_.size());
+  }
+  void duplicate() { push_index(top()); }
 
   void pop_value_or_mark() {
     if (!marks_.empty() && stack_.size() == mark()) {
@@ -124,15 +127,19 @@ class PickleStack {
     push_items(PickleKind::tuple, std::move(items));
   }
 
+  /// Python numbers what it remembers from 0 on.
   void remember(std::uint64_t key) {
-    if (memo_.size() == most_values) refuse(text("at most ", most_values, " remembered values"), "more");
-    memo_[key] = top();
+    if (key >= most_values) refuse(text("at most ", most_values, " remembered values"), "more");
+    const std::uint32_t index = top();
+    if (key >= memo_.size()) memo_.resize(key + 1, nothing);
+    remembered_ += memo_[key] == nothing ? 1 : 0;
+    memo_[key] = index;
   }
-  void remember_next() { remember(memo_.size()); }
+  void remember_next() { remember(remembered_); }
   void recall(std::uint64_t key) {
-    const auto found = memo_.find(key);
-    if (found == memo_.end()) refuse("a remembered value", "one that was never stored");
-    stack_.push_back(found->second);
+    if (key >= memo_.size() || memo_[key] == nothing)
+      refuse("a remembered value", "one that was never stored");
+    push_index(memo_[key]);
   }
 
   std::span<const std::uint8_t> bytes_;
@@ -143,12 +150,20 @@ class PickleStack {
  private:
   void count_links(std::size_t count) {
     links_ += count;
-    if (links_ > 4 * most_values) refuse(text("at most ", 4 * most_values, " items"), "more");
+    if (links_ > most_items) refuse(text("at most ", most_items, " items"), "more");
   }
+
+  void push_index(std::uint32_t index) {
+    if (stack_.size() == most_items) refuse(text("at most ", most_items, " values on the stack"), "more");
+    stack_.push_back(index);
+  }
+
+  static constexpr std::uint32_t nothing = ~std::uint32_t{0};
 
   std::vector<std::uint32_t> stack_;
   std::vector<std::size_t> marks_;
-  std::unordered_map<std::uint64_t, std::uint32_t> memo_;
+  std::vector<std::uint32_t> memo_;  // indices of values, or nothing
+  std::size_t remembered_ = 0;
   std::size_t links_ = 0;
 };
 

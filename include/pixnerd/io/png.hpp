@@ -69,6 +69,7 @@ struct PngReader {
   PngContext context;
   png_structp png = nullptr;
   png_infop info = nullptr;
+  int passes = 1;
 
   explicit PngReader(std::span<const std::uint8_t> bytes) {
     context.input = bytes;
@@ -84,8 +85,8 @@ struct PngReader {
     if (info == nullptr) return false;
     if (setjmp(png_jmpbuf(png)) != 0) return false;
     png_set_user_limits(png, max_image_side, max_image_side);
-    png_set_chunk_cache_max(png, 100);
-    png_set_chunk_malloc_max(png, 4'000'000);  // profiles and texts that unpack to gigabytes
+    // Only the chunks that pixels need are read: profiles and texts may unpack to gigabytes.
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     png_set_benign_errors(png, 1);
     png_set_read_fn(png, &context, PngContext::on_read);
     png_read_info(png, info);
@@ -101,7 +102,7 @@ struct PngReader {
     if (type == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(png);
     if (type == PNG_COLOR_TYPE_GRAY || type == PNG_COLOR_TYPE_GRAY_ALPHA) png_set_gray_to_rgb(png);
     png_set_strip_alpha(png);
-    png_set_interlace_handling(png);
+    passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);
     return png_get_rowbytes(png, info);
   }
@@ -110,6 +111,16 @@ struct PngReader {
   bool read_rows(png_bytepp rows) {
     if (setjmp(png_jmpbuf(png)) != 0) return false;
     png_read_image(png, rows);
+    png_read_end(png, nullptr);
+    return true;
+  }
+
+  /// The same without keeping anything.
+  bool skip_rows(std::uint64_t height) {
+    if (setjmp(png_jmpbuf(png)) != 0) return false;
+    for (int pass = 0; pass < passes; ++pass) {
+      for (std::uint64_t y = 0; y < height; ++y) png_read_row(png, nullptr, nullptr);
+    }
     png_read_end(png, nullptr);
     return true;
   }
@@ -168,6 +179,10 @@ inline Image decode_png(std::span<const std::uint8_t> bytes, const std::string& 
   // Deflate shrinks data to no less than 1/1032.
   detail::check_image_size("read PNG", name, height, width, (bytes.size() * 8 * 1032) / bits);
 
+  if (height * width * 3 > max_unchecked_image_bytes) {
+    detail::PngReader check(bytes);
+    if (!check.read_header() || check.choose_rgb() == 0 || !check.skip_rows(height)) damaged(check.context);
+  }
   if (reader.choose_rgb() != width * 3) damaged(reader.context);
   Image image(static_cast<int>(height), static_cast<int>(width));
   std::vector<png_bytep> rows(height);

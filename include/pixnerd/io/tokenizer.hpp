@@ -215,7 +215,7 @@ inline FittedTokens fit_tokens(std::vector<std::int64_t> ids, std::int64_t lengt
 /// The id that pads, by name in a tokenizer_config.json beside the tokenizer. Throws FileError when the file has none or
 /// names a token that `tokenizer` does not have.
 inline std::int64_t read_pad_token(const std::string& path, const Tokenizer& tokenizer) {
-  const auto root = read_json_file(path, 128 << 20, "tokenizer");
+  const auto root = read_strict_json(path, 128 << 20, "tokenizer");
   const auto refuse = [&](std::string_view got) {
     raise<FileError>("tokenizer", text("a token of the tokenizer as \"pad_token\" in '", path, "'"), got);
   };

@@ -16,8 +16,8 @@
 
 #include <pixnerd/io/byte_pairs.hpp>
 #include <pixnerd/io/byte_symbols.hpp>
-#include <pixnerd/io/json_file.hpp>
 #include <pixnerd/io/safetensors_header.hpp>
+#include <pixnerd/io/strict_json.hpp>
 
 namespace pixnerd {
 
@@ -294,7 +294,7 @@ class TokenizerReader {
 /// Reads the text of a tokenizer.json. `path` says in messages where it came from. Throws FileError, naming what is wrong,
 /// for a file that is damaged, inconsistent, or of another family of tokenizers (WordPiece, Unigram, SentencePiece).
 inline TokenizerDefinition parse_tokenizer(std::string_view characters, const std::string& path) {
-  const auto root = parse_json(characters, path, "tokenizer");
+  const auto root = parse_strict_json(characters, path, "tokenizer");
   return detail::TokenizerReader(root, path).read();
 }
 

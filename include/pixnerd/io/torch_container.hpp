@@ -37,6 +37,23 @@ class TorchContainer {
     raise<FileError>("torch checkpoint", text(expected, " in '", path, "'"), got);
   }
 
+  /// Tensors may see the same bytes; a small file of many that do must not keep its reader busy for hours.
+  /// is_packed(storage) tells whether all of a storage is read for each tensor.
+  template <class IsPacked>
+  void limit_reading(std::uint64_t file_bytes, const std::string& path, IsPacked is_packed) const {
+    const std::uint64_t most = 64 * file_bytes + (std::uint64_t{64} << 20);
+    std::uint64_t sum = 0;
+    for (const auto& entry : tensors_.entries) {
+      const TorchStorage& storage = tensors_.storages[entry.storage];
+      const std::uint64_t extent = entry.extent() * element_bytes(entry.type);
+      sum += std::max(entry.bytes, is_packed(storage) ? storage.bytes() : extent);
+      if (sum > most) {
+        refuse(path, text("tensors of at most ", most, " bytes in a file of ", file_bytes),
+               "more, in shared storages");
+      }
+    }
+  }
+
   TorchTensors tensors_;
 };
 
@@ -59,9 +76,14 @@ class TorchZip : public TorchContainer {
     const std::uint64_t size = zip_.size(root_ + std::string(pickle_name));
     if (size > most_pickle) refuse(path, text("a data.pkl of at most ", most_pickle, " bytes"), text(size));
     const std::string bytes = read_all(root_ + std::string(pickle_name));
-    const Pickle pickle(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()),
-                        torch_names, path);
-    tensors_ = TorchTensorReader(pickle, path).take();
+    {
+      const Pickle pickle(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()),
+                          torch_names, path);
+      if (pickle.size() != bytes.size()) {
+        refuse(path, "one pickle in data.pkl", text(bytes.size() - pickle.size(), " bytes behind it"));
+      }
+      tensors_ = TorchTensorReader(pickle, path).take();
+    }
     for (const auto& storage : tensors_.storages) {
       const std::uint64_t there = zip_.size(entry_of(storage));
       if (there != storage.bytes()) {
@@ -69,6 +91,8 @@ class TorchZip : public TorchContainer {
                text(there));
       }
     }
+    limit_reading(InputFile(path).size(), path,
+                  [&](const TorchStorage& storage) { return zip_.is_packed(entry_of(storage)); });
   }
 
   void read(const TorchStorage& storage, std::uint64_t begin, std::span<std::uint8_t> out) const override {
@@ -109,12 +133,14 @@ class TorchLegacy : public TorchContainer {
     }
     {
       const Pickle version = next();
-      if (version.root().number != 1001) refuse(path, "version 1001 of the format before 1.6", "another");
+      if (version.root().kind != PickleKind::integer || version.root().number != 1001)
+        refuse(path, "version 1001 of the format before 1.6", "another");
     }
     {
       const Pickle system = next();
       const PickleValue* little = system.find(system.root(), "little_endian");
-      if (little == nullptr || little->number != 1) refuse(path, "little-endian numbers", "others");
+      if (little == nullptr || little->kind != PickleKind::boolean || little->number != 1)
+        refuse(path, "little-endian numbers", "others");
     }
     {
       const Pickle object = next();
@@ -122,6 +148,7 @@ class TorchLegacy : public TorchContainer {
     }
     const Pickle keys = next();
     place_storages(keys, at, path);
+    limit_reading(file_.size(), path, [](const TorchStorage&) { return false; });
   }
 
   void read(const TorchStorage& storage, std::uint64_t begin, std::span<std::uint8_t> out) const override {

@@ -9,7 +9,9 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <pixnerd/io/pickle.hpp>
@@ -85,7 +87,7 @@ inline constexpr std::array<std::string_view, 17> torch_names = {
 class TorchTensorReader {
  public:
   TorchTensorReader(const Pickle& pickle, const std::string& where) : pickle_(pickle), where_(where) {
-    walk(pickle.root(), "", 0);
+    walk(pickle.root(), 0);
     std::vector<std::string_view> names;
     for (const auto& entry : tensors_.entries) names.push_back(entry.name);
     std::sort(names.begin(), names.end());
@@ -97,7 +99,11 @@ class TorchTensorReader {
 
  private:
   static constexpr int most_levels = 32;
-  static constexpr std::size_t most_visits = 400'000;
+  static constexpr std::size_t most_visits = 400'000, most_tensors = 32'768;
+  static constexpr std::size_t most_name = 1000, most_key = 100, most_name_bytes = 4 << 20;
+
+  /// A key of a dictionary, or the place in a list. Names are made of them for tensors alone: keys may be long.
+  using Step = std::variant<std::string_view, std::int64_t>;
 
   [[noreturn]] void refuse(std::string_view expected, std::string_view got) const {
     raise<FileError>("torch checkpoint", text(expected, " in '", where_, "'"), got);
@@ -111,33 +117,52 @@ class TorchTensorReader {
   }
 
   /// Dictionaries, lists and tuples within each other; names are joined by dots.
-  void walk(const PickleValue& value, const std::string& name, int level) {
+  void walk(const PickleValue& value, int level) {
     if (level > most_levels)
       refuse(text("at most ", most_levels, " levels of containers"), "more, or one that holds itself");
     if (++visits_ > most_visits) refuse(text("at most ", most_visits, " values"), "more");
     if (value.kind == PickleKind::dictionary) {
       for (std::size_t i = 0; i < value.items.size(); i += 2) {
-        const std::string key = key_text(item(value, i));
+        const Step step = step_of(item(value, i));
         // The weights' own names are those below "state_dict".
-        const bool is_state = level == 0 && key == "state_dict";
-        walk(item(value, i + 1), is_state ? std::string() : join(name, key), level + 1);
+        const bool is_state = level == 0 && step == Step("state_dict");
+        if (!is_state) path_.push_back(step);
+        walk(item(value, i + 1), level + 1);
+        if (!is_state) path_.pop_back();
       }
     } else if (value.kind == PickleKind::list || value.kind == PickleKind::tuple) {
-      for (std::size_t i = 0; i < value.items.size(); ++i)
-        walk(item(value, i), join(name, text(i)), level + 1);
+      for (std::size_t i = 0; i < value.items.size(); ++i) {
+        path_.emplace_back(static_cast<std::int64_t>(i));
+        walk(item(value, i), level + 1);
+        path_.pop_back();
+      }
     } else if (value.kind == PickleKind::call) {
-      if (const PickleValue* tensor = tensor_call(value)) add(name, *tensor);
+      if (const PickleValue* tensor = tensor_call(value)) add(name(), *tensor);
     }
   }
 
-  static std::string join(const std::string& name, std::string_view key) {
-    return name.empty() ? std::string(key) : text(name, ".", key);
+  static Step step_of(const PickleValue& key) {
+    return key.kind == PickleKind::string    ? Step(key.string)
+           : key.kind == PickleKind::integer ? Step(key.number)
+                                             : Step("?");
   }
 
-  static std::string key_text(const PickleValue& key) {
-    return key.kind == PickleKind::string    ? std::string(key.string)
-           : key.kind == PickleKind::integer ? text(key.number)
-                                             : std::string("?");
+  std::string name() const {
+    std::string out;
+    for (const Step& step : path_) {
+      if (!out.empty()) out += '.';
+      std::visit(
+          [&](const auto& part) {
+            if constexpr (std::is_same_v<decltype(part), const std::string_view&>) {
+              if (part.size() > most_name)
+                refuse(text("names of at most ", most_name, " characters"), "a longer one");
+            }
+            append_text(out, part);
+          },
+          step);
+      if (out.size() > most_name) refuse(text("names of at most ", most_name, " characters"), "a longer one");
+    }
+    return out;
   }
 
   /// The call that rebuilds a tensor, within those that make a parameter of it; null for what is no tensor.
@@ -157,7 +182,9 @@ class TorchTensorReader {
     const auto bad = [&](std::string_view what) {
       refuse(text("a tensor ", quoted_name(name), " that fits its storage"), what);
     };
-    if (name.size() > 1000) refuse("names of at most 1000 characters", "a longer one");
+    if (tensors_.entries.size() == most_tensors) refuse(text("at most ", most_tensors, " tensors"), "more");
+    name_bytes_ += name.size();
+    if (name_bytes_ > most_name_bytes) refuse(text("names of at most ", most_name_bytes, " bytes"), "more");
     if (arguments.items.size() < 4) bad("too few arguments");
     TorchEntry entry;
     entry.name = name;
@@ -209,8 +236,13 @@ class TorchTensorReader {
     if (id.kind != PickleKind::tuple || id.items.size() < 5) bad();
     const PickleValue &tag = item(id, 0), &type = item(id, 1), &key = item(id, 2), &count = item(id, 4);
     if (tag.string != "storage" || type.kind != PickleKind::global || key.kind != PickleKind::string ||
-        count.kind != PickleKind::integer || count.number < 0 || count.number > std::int64_t{1} << 48) {
+        key.string.size() > most_key || count.kind != PickleKind::integer || count.number < 0 ||
+        count.number > std::int64_t{1} << 48) {
       bad();
+    }
+    // Before version 1.6, a storage could be a part of another.
+    if (id.items.size() > 5 && item(id, 5).kind != PickleKind::none) {
+      refuse(text("a whole storage of tensor ", quoted_name(name)), "a view of another storage");
     }
     const TorchStorage storage{std::string(key.string), storage_type(type.string, name),
                                static_cast<std::uint64_t>(count.number)};
@@ -243,7 +275,9 @@ class TorchTensorReader {
   const std::string& where_;
   TorchTensors tensors_;
   std::map<std::string, std::size_t, std::less<>> indices_;
+  std::vector<Step> path_;
   std::size_t visits_ = 0;
+  std::size_t name_bytes_ = 0;
 };
 
 }  // namespace detail

@@ -16,16 +16,21 @@
 #include <string_view>
 #include <vector>
 
-#include <pixnerd/io/file.hpp>
+#include <pixnerd/io/zip_directory.hpp>
 
 namespace pixnerd::detail {
 
 /// An open zip file, read entry by entry. Threads may share one.
 class ZipFile {
  public:
-  /// Throws FileError, naming the file, when it is missing or no zip file, or when the name of an entry leads elsewhere.
-  explicit ZipFile(const std::string& path) : path_(path) {
-    const InputFile is_regular(path);
+  /// Throws FileError, naming the file, when it is missing or no zip file, when its directory makes no sense (see
+  /// ZipDirectory), or when the name of an entry leads elsewhere. torch.save packs nothing; what other programs packed is
+  /// read up to 4 MB, so that a small file cannot ask for much memory. Another reader gives its own name for messages and
+  /// its own limit.
+  explicit ZipFile(const std::string& path, std::string_view where = "torch checkpoint",
+                   std::uint64_t most_unpacked = 4 << 20)
+      : path_(path), where_(where) {
+    ZipDirectory(InputFile(path), where, most_unpacked);
     int error = 0;
     archive_.reset(zip_open(path.c_str(), ZIP_RDONLY, &error));
     if (!archive_) {
@@ -43,9 +48,10 @@ class ZipFile {
       const std::string_view view(name);
       if (view.starts_with('/') || view.find('\\') != view.npos ||
           (text("/", view, "/")).find("/../") != std::string::npos) {
-        refuse("names of entries within the archive", "one that leads out of it");
+        refuse("names of entries within the archive", quoted_name(view));
       }
-      if (!entries_.emplace(view, index).second) refuse("one entry of each name", text("two of ", view));
+      if (!entries_.emplace(view, index).second)
+        refuse("one entry of each name", text("two of ", quoted_name(view)));
     }
   }
 
@@ -54,15 +60,20 @@ class ZipFile {
   bool contains(std::string_view name) const { return entries_.contains(name); }
 
   /// Bytes of an entry once unpacked, as the archive states them. Throws FileError when there is no such entry.
-  std::uint64_t size(std::string_view name) const {
+  std::uint64_t size(std::string_view name) const { return stat(name).size; }
+
+  /// Whether an entry must be unpacked from its beginning on whatever is read of it.
+  bool is_packed(std::string_view name) const { return stat(name).comp_method != ZIP_CM_STORE; }
+
+  /// Bytes that an entry takes in the file.
+  std::uint64_t packed_size(std::string_view name) const { return stat(name).comp_size; }
+
+  /// Fills `out` with the first bytes of an entry, whose checksum is not compared. Throws FileError, naming the entry,
+  /// when it is shorter or damaged there.
+  void read_unchecked(std::string_view name, std::span<std::uint8_t> out) const {
     const std::lock_guard lock(mutex_);
-    zip_stat_t facts;
-    zip_stat_init(&facts);
-    if (zip_stat_index(archive_.get(), index_of(name), 0, &facts) != 0 ||
-        (facts.valid & ZIP_STAT_SIZE) == 0) {
-      refuse(text("the size of entry '", name, "'"), zip_strerror(archive_.get()));
-    }
-    return facts.size;
+    const auto file = open(name);
+    for (std::size_t done = 0; done < out.size();) done += read_some(*file, name, out.subspan(done));
   }
 
   /// Fills `out` with the bytes of an entry from `begin` on. The first time, the whole entry is read and its checksum
@@ -70,8 +81,7 @@ class ZipFile {
   void read(std::string_view name, std::uint64_t begin, std::span<std::uint8_t> out) const {
     const std::lock_guard lock(mutex_);
     const zip_uint64_t index = index_of(name);
-    const std::unique_ptr<zip_file_t, Close> file(zip_fopen_index(archive_.get(), index, 0));
-    if (!file) refuse(text("a readable entry '", name, "'"), zip_strerror(archive_.get()));
+    const auto file = open(name);
     const bool is_known = checked_.contains(index);
     // What is packed can only be read in order.
     if (!(is_known && zip_fseek(file.get(), static_cast<zip_int64_t>(begin), SEEK_SET) == 0)) {
@@ -83,7 +93,7 @@ class ZipFile {
     std::vector<std::uint8_t> rest(1 << 16);
     for (;;) {
       const zip_int64_t got = zip_fread(file.get(), rest.data(), rest.size());
-      if (got < 0) refuse(text("a whole entry '", name, "'"), zip_file_strerror(file.get()));
+      if (got < 0) refuse(text("a whole entry ", quoted_name(name)), zip_file_strerror(file.get()));
       if (got == 0) break;
     }
     checked_.insert(index);
@@ -96,19 +106,36 @@ class ZipFile {
   };
 
   [[noreturn]] void refuse(std::string_view expected, std::string_view got) const {
-    raise<FileError>("torch checkpoint", text(expected, " in '", path_, "'"), got);
+    raise<FileError>(where_, text(expected, " in '", path_, "'"), got);
+  }
+
+  zip_stat_t stat(std::string_view name) const {
+    const std::lock_guard lock(mutex_);
+    zip_stat_t facts;
+    zip_stat_init(&facts);
+    constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
+    if (zip_stat_index(archive_.get(), index_of(name), 0, &facts) != 0 || (facts.valid & needed) != needed) {
+      refuse(text("the size of entry ", quoted_name(name)), zip_strerror(archive_.get()));
+    }
+    return facts;
   }
 
   zip_uint64_t index_of(std::string_view name) const {
     const auto found = entries_.find(name);
-    if (found == entries_.end()) refuse(text("an entry '", name, "'"), "none");
+    if (found == entries_.end()) refuse(text("an entry ", quoted_name(name)), "none");
     return found->second;
+  }
+
+  std::unique_ptr<zip_file_t, Close> open(std::string_view name) const {
+    std::unique_ptr<zip_file_t, Close> file(zip_fopen_index(archive_.get(), index_of(name), 0));
+    if (!file) refuse(text("a readable entry ", quoted_name(name)), zip_strerror(archive_.get()));
+    return file;
   }
 
   std::size_t read_some(zip_file_t& file, std::string_view name, std::span<std::uint8_t> out) const {
     const zip_int64_t got = zip_fread(&file, out.data(), std::min<std::size_t>(out.size(), 1 << 24));
-    if (got < 0) refuse(text("a whole entry '", name, "'"), zip_file_strerror(&file));
-    if (got == 0) refuse(text(out.size(), " more bytes of entry '", name, "'"), "its end");
+    if (got < 0) refuse(text("a whole entry ", quoted_name(name)), zip_file_strerror(&file));
+    if (got == 0) refuse(text(out.size(), " more bytes of entry ", quoted_name(name)), "its end");
     return static_cast<std::size_t>(got);
   }
 
@@ -120,6 +147,7 @@ class ZipFile {
   }
 
   std::string path_;
+  std::string where_;
   std::unique_ptr<zip_t, Close> archive_;
   std::map<std::string, zip_uint64_t, std::less<>> entries_;
   mutable std::mutex mutex_;  // libzip's archives are not for several threads

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <pixnerd/io/file.hpp>
@@ -51,8 +52,10 @@ inline std::string manifest_problem(const std::string& folder) {
       return "its manifest.json lists no files";
     }
     for (const auto& [name, facts] : json["files"].items()) {
-      if (name.empty() || name.find('/') != std::string::npos)
+      // A zero would end the name early.
+      if (name.empty() || name.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
         return "its manifest.json names a file elsewhere";
+      }
       const InputFile file(folder + "/" + name);
       if (!facts.is_object() || !facts.contains("bytes") || facts["bytes"] != file.size()) {
         return text(name, " has not the size in manifest.json");

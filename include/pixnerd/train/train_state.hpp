@@ -9,7 +9,7 @@
 #include <utility>
 
 #include <pixnerd/core/version.hpp>
-#include <pixnerd/io/file.hpp>
+#include <pixnerd/io/json_file.hpp>
 
 namespace pixnerd {
 
@@ -23,7 +23,8 @@ struct TrainState {
 /// Steps are the 32-bit counters of the random numbers.
 inline constexpr std::int64_t most_steps = 0xffffffff;
 
-/// The text of a checkpoint's state.json.
+/// The text of a checkpoint's state.json. Throws ValueError for a configuration beyond the limits of
+/// io/json_file.hpp.
 inline std::string format_train_state(const TrainState& state) {
   const nlohmann::json out = {{"library", text("pixnerd ", version)},
                               {"step", state.step},
@@ -31,21 +32,20 @@ inline std::string format_train_state(const TrainState& state) {
                               {"seed", state.seed},
                               {"configuration", state.configuration}};
   // Paths in a configuration may hold any bytes; those that are not UTF-8 are replaced.
-  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  std::string json = out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  // A checkpoint that nobody can read must not be written.
+  if (!parse_json(json)) {
+    raise<ValueError>("train state",
+                      text("a configuration of at most ", most_json_bytes, " bytes, ", most_json_values,
+                           " values and ", most_json_levels, " levels"),
+                      text("state.json of ", json.size(), " bytes"));
+  }
+  return json;
 }
 
 /// Reads state.json. Throws FileError when the file is missing or not what format_train_state() writes.
 inline TrainState read_train_state(const std::string& path) {
-  const auto bytes = read_file(path, 64 << 20);
-  bool too_deep = false;
-  const auto watch_depth = [&](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
-    too_deep = too_deep || depth > 100;  // copying and writing values recurse
-    return !too_deep;
-  };
-  auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), watch_depth, /*allow_exceptions=*/false);
-  if (json.is_discarded() || too_deep) {
-    raise<FileError>("train state", text("JSON, at most 100 levels deep, in '", path, "'"), "something else");
-  }
+  auto json = read_json_file(path, "train state");
   const auto number = [&](const char* key, std::uint64_t most) {
     const bool good = json.is_object() && json.contains(key) && json[key].is_number_unsigned() &&
                       json[key].get<std::uint64_t>() <= most;

@@ -1,0 +1,7 @@
+/// \file
+/// Checkpoints in a zip file, as torch.save writes them since version 1.6.
+#include "read_checkpoint.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return pixnerd::fuzz::read_checkpoint(data, size);
+}
