@@ -119,7 +119,8 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
   CLI::App* sample = app.add_subcommand("sample", "Draw images with a trained model");
   OptionGroup model{sample, "Model"};
   auto* run = model.add("--run", command.run, "DIR", "folder of a run, whose newest checkpoint is used");
-  model.add("--weights", command.weights, "FILE", "or a safetensors file of a model")->excludes(run);
+  model.add("--weights", command.weights, "FILE", "or a model's safetensors file or PyTorch checkpoint")
+      ->excludes(run);
   model.add_flag("--ema,!--no-ema", command.ema, "use the averaged weights (the default), or the last ones");
 
   OptionGroup what{sample, "What to draw"};
@@ -128,8 +129,14 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
       ->take_all();
   what.add("--count", command.count, "N", "images")->check(CLI::Range(1, 100'000));
   what.add("--size", command.size, "HxW", "N or HxW, pixels, multiples of the patch; default: as trained");
-  what.add("--seed", command.seed, "N", "of the noise; image i depends on it and i, not on the count")
-      ->check(CLI::Range(std::int64_t{0}, most_seed));
+  auto* seed =
+      what.add("--seed", command.seed, "N", "of the noise; image i depends on it and i, not on the count")
+          ->check(CLI::Range(std::int64_t{0}, most_seed));
+  what.add("--torch-seed", command.torch_seed, "N",
+           "instead: starts from the noise that PyTorch's CPU generator draws for all images after "
+           "manual_seed(N), as the published programs do")
+      ->check(CLI::Range(std::int64_t{0}, most_seed))
+      ->excludes(seed);
 
   OptionGroup how{sample, "How"};
   how.add("--steps", command.steps, "N", "of the solver: more are slower and more exact")
@@ -164,13 +171,14 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
       "  pixnerd sample --run runs/emoji                              16 images of classes spread over all\n"
       "  pixnerd sample --run runs/emoji --classes cat-face,3 --count 8\n"
       "  pixnerd sample --run runs/emoji --size 64x96 --solver adams2 --steps 25 --trajectory way.png\n"
+      "  pixnerd sample --weights epoch.ckpt --classes 207 --torch-seed 42 --guidance 3.5 --steps 100\n"
       "  pixnerd info --run runs/emoji                                lists the classes");
   return sample;
 }
 
 CLI::App* add_verify(CLI::App& app, VerifyCommand& command) {
   CLI::App* verify = app.add_subcommand("verify", "Compare the library with files of another implementation");
-  verify->add_option("files", command.files, "safetensors files with inputs, weights and expected results")
+  verify->add_option("files", command.files, "files of tensors: inputs, weights and expected results")
       ->type_name("FILE")
       ->take_all()
       ->required();
@@ -191,14 +199,44 @@ CLI::App* add_verify(CLI::App& app, VerifyCommand& command) {
   return verify;
 }
 
+CLI::App* add_convert(CLI::App& app, ConvertCommand& command) {
+  CLI::App* convert = app.add_subcommand("convert", "Make a safetensors file of a PyTorch checkpoint");
+  convert->add_option("in", command.in, "what torch.save wrote, or a safetensors file")
+      ->type_name("IN")
+      ->required();
+  convert->add_option("out", command.out, "the new file")->type_name("OUT.safetensors")->required();
+  OptionGroup what{convert, "What to convert"};
+  what.add("--prefix", command.prefix, "NAME",
+           "only tensors whose names begin so, under the rest of their names; default: ema_denoiser. or "
+           "denoiser. where there are such, otherwise all");
+  what.add("--precision", command.precision, "float32|bfloat16|keep", "of floating-point tensors")
+      ->check(CLI::IsMember({"float32", "bfloat16", "keep"}));
+  what.add_flag("--force", command.force, "replace a file of that name");
+  convert->footer(
+      "Needs no Python, and never runs anything that a checkpoint holds: tensors, numbers, strings, lists "
+      "and\n"
+      "dictionaries are all that it accepts. It takes memory for one tensor at a time.\n\n"
+      "Examples:\n"
+      "  pixnerd convert epoch.ckpt model.safetensors\n"
+      "  pixnerd convert epoch.ckpt last.safetensors --prefix denoiser. --precision bfloat16");
+  return convert;
+}
+
 void add_info(CLI::App& app, InfoCommand& command) {
   CLI::App* info = app.add_subcommand("info", "Tell about this program, a run or a file");
   auto* run = info->add_option("--run", command.run, "folder of a run")->type_name("DIR");
-  info->add_option("file", command.file, "a safetensors file")->type_name("FILE")->excludes(run);
+  auto* file =
+      info->add_option("file", command.file, "a safetensors file or a PyTorch checkpoint")->type_name("FILE");
+  file->excludes(run);
+  info->add_flag("--check", command.check, "reads the whole file; fails where it finds NaN or infinity")
+      ->type_name("")
+      ->needs(file);
   info->footer(
       "Examples:\n"
       "  pixnerd info                      version, devices, instruction set, processors, memory\n"
-      "  pixnerd info --run runs/emoji     settings, steps done, classes, tensors");
+      "  pixnerd info --run runs/emoji     settings, steps done, classes, tensors\n"
+      "  pixnerd info --check epoch.ckpt   sizes of the models in it, tensors, whether all numbers are "
+      "finite");
 }
 
 }  // namespace
@@ -221,10 +259,12 @@ std::optional<Command> parse_command_line(int count, const char* const* argument
   TrainCommand train_command;
   SampleCommand sample_command;
   VerifyCommand verify_command;
+  ConvertCommand convert_command;
   InfoCommand info_command;
   CLI::App* const train = add_train(app, train_command);
   CLI::App* const sample = add_sample(app, sample_command);
   CLI::App* const verify = add_verify(app, verify_command);
+  CLI::App* const convert = add_convert(app, convert_command);
   add_info(app, info_command);
 
   const auto refuse = [&](const std::string& problem) {
@@ -256,6 +296,7 @@ std::optional<Command> parse_command_line(int count, const char* const* argument
   }
   if (sample->parsed()) return sample_command;
   if (verify->parsed()) return verify_command;
+  if (convert->parsed()) return convert_command;
   return info_command;
 }
 

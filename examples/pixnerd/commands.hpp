@@ -50,7 +50,8 @@ struct SampleCommand {
   std::optional<double> shift;   ///< none: the run's, or 1
   std::optional<double> last_step;
   std::int64_t seed = 0;
-  std::string size;  ///< "64" or "48x64", height first; empty: as trained
+  std::optional<std::int64_t> torch_seed;  ///< instead: of PyTorch's noise
+  std::string size;                        ///< "64" or "48x64", height first; empty: as trained
   std::string out = "samples.png";
   std::int64_t columns = 0;  ///< 0: chosen
   std::int64_t zoom = 0;     ///< 0: chosen
@@ -65,11 +66,19 @@ struct VerifyCommand {
   DeviceChoice where;
 };
 
+struct ConvertCommand {
+  std::string in, out;
+  std::optional<std::string> prefix;  ///< none: chosen
+  std::string precision = "keep";     ///< "float32", "bfloat16" or "keep"
+  bool force = false;                 ///< replaces a file
+};
+
 struct InfoCommand {
   std::string run;
   std::string file;
+  bool check = false;  ///< reads all numbers of the file and refuses NaN and infinity
 };
 
-using Command = std::variant<TrainCommand, SampleCommand, VerifyCommand, InfoCommand>;
+using Command = std::variant<TrainCommand, SampleCommand, VerifyCommand, ConvertCommand, InfoCommand>;
 
 }  // namespace pixnerd::program

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -22,12 +23,15 @@
 #include <pixnerd/ode/sde_euler.hpp>
 #include <pixnerd/ops/random_fill.hpp>
 
+#include "torch_noise.hpp"
+
 namespace pixnerd::program {
 
 /// How images are drawn.
 struct DrawOptions {
   std::int64_t height = 32, width = 32;
   std::uint64_t seed = 0;
+  std::optional<std::uint64_t> torch_seed = {};  ///< where given, of the first noise: that of PyTorch
   std::string solver = "euler";
   TimeGrid grid{50};
   Guidance guidance{2.5, 0.1, 1, GuidedChannels::all};
@@ -97,6 +101,10 @@ Drawing draw(const PixnerdC2i<Device, Precision>& model, const std::vector<std::
   const std::int64_t most = detail::images_at_once(patches);
 
   const ReplayedModel<PixnerdC2i<Device, Precision>, Tensor<std::int64_t, Device>> replayed(model);
+  std::optional<TorchNoise> torch_noise;
+  if (options.torch_seed) {
+    torch_noise.emplace(*options.torch_seed, count, model.config().channels * options.height * options.width);
+  }
   Drawing drawing;
   std::int64_t batch = 0;
   for (std::int64_t first = 0; first < count; first += batch) {
@@ -108,8 +116,10 @@ Drawing draw(const PixnerdC2i<Device, Precision>& model, const std::vector<std::
     const GuidedField field(replayed, condition, null_condition, options.guidance);
     std::vector<std::uint32_t> samples(here.size());
     std::iota(samples.begin(), samples.end(), static_cast<std::uint32_t>(first));
-    const Tensor<float, Device> noise({batch, model.config().channels, options.height, options.width});
-    fill_normal_per_sample(noise, options.seed, RandomPurpose::sampling_noise, samples, 0);
+    const Shape shape{batch, model.config().channels, options.height, options.width};
+    const auto noise = torch_noise ? Tensor<float, Device>::from_host(shape, torch_noise->next(batch))
+                                   : Tensor<float, Device>(shape);
+    if (!torch_noise) fill_normal_per_sample(noise, options.seed, RandomPurpose::sampling_noise, samples, 0);
     const IntegrateOptions how{
         .record = record, .progress = [&](int step, int steps) {
           const double done = static_cast<double>(first) + static_cast<double>(batch) * step / steps;

@@ -9,6 +9,8 @@
 
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/core/version.hpp>
+#include <pixnerd/io/finite.hpp>
+#include <pixnerd/io/open_tensor_file.hpp>
 #include <pixnerd/ops/cpu_product.hpp>
 
 #include "commands.hpp"
@@ -103,7 +105,7 @@ inline std::int64_t parameters_of(const PixnerdC2iConfig& config) {
   return parameter_count(PixnerdC2i<Cpu>(config, shapes));
 }
 
-inline void print_tensors(const SafetensorsFile& file) {
+inline void print_tensors(const TensorFile& file) {
   std::int64_t elements = 0;
   std::uint64_t bytes = 0;
   for (const auto& entry : file.entries()) {
@@ -139,15 +141,30 @@ inline void print_run(const std::string& run) {
   print_tensors(weights);
 }
 
-inline void print_file(const std::string& path) {
-  const SafetensorsFile file(path);
-  for (const auto& prefix : model_prefixes(file)) {
-    if (!prefix.empty()) print_fact("prefix", prefix);
-    const PixnerdC2iConfig config = config_of(file, prefix);
-    print_model(config, parameters_of(config));
+/// Throws NonFiniteError when a tensor holds NaN or infinity, FileError when one cannot be read.
+inline void check_tensors(const TensorFile& file) {
+  if (const auto found = first_non_finite(file)) {
+    raise<NonFiniteError>("info", text("finite numbers in '", file.path(), "'"),
+                          text(found->value, " as element ", found->index, " of tensor ",
+                               pixnerd::detail::describe(file.entry(found->name))));
   }
-  for (const auto& [key, value] : file.metadata()) print_fact("metadata", text(key, ": ", value));
-  print_tensors(file);
+  print_fact("checked", "every tensor can be read, all numbers are finite");
+}
+
+inline void print_file(const std::string& path, bool check) {
+  const auto file = open_tensor_file(path);
+  for (const auto& prefix : model_prefixes(*file)) {
+    if (!prefix.empty()) print_fact("prefix", prefix);
+    try {
+      const PixnerdC2iConfig config = config_of(*file, prefix);
+      print_model(config, parameters_of(config));
+    } catch (const Error& error) {
+      print_fact("model", text("unknown: ", error.what()));
+    }
+  }
+  for (const auto& [key, value] : file->metadata()) print_fact("metadata", text(key, ": ", value));
+  print_tensors(*file);
+  if (check) check_tensors(*file);
 }
 
 }  // namespace detail
@@ -157,7 +174,7 @@ inline int info(const InfoCommand& command) {
   if (!command.run.empty()) {
     detail::print_run(command.run);
   } else if (!command.file.empty()) {
-    detail::print_file(command.file);
+    detail::print_file(command.file, command.check);
   } else {
     detail::print_program();
   }

@@ -19,7 +19,7 @@ namespace detail {
 /// Reads shapes of parameters below a prefix.
 class ShapeReader {
  public:
-  ShapeReader(const SafetensorsFile& file, const std::string& prefix)
+  ShapeReader(const TensorFile& file, const std::string& prefix)
       : file_(file), prefix_(prefix.empty() ? "" : prefix + ".") {}
 
   bool contains(const std::string& name) const { return file_.contains(prefix_ + name); }
@@ -37,7 +37,7 @@ class ShapeReader {
   }
 
  private:
-  const SafetensorsFile& file_;
+  const TensorFile& file_;
   std::string prefix_;
 };
 
@@ -45,7 +45,7 @@ class ShapeReader {
 
 /// The sizes of the model whose parameters a file holds under `prefix`.
 /// Throws FileError when the file holds another model.
-inline PixnerdC2iConfig config_of(const SafetensorsFile& file, const std::string& prefix) {
+inline PixnerdC2iConfig config_of(const TensorFile& file, const std::string& prefix) {
   const detail::ShapeReader shape(file, prefix);
   PixnerdC2iConfig config;
   const Shape tokens = shape("s_embedder.proj.weight", 2);        // (D, C P^2)
@@ -93,7 +93,7 @@ void check_finite_parameters(const Model& model, const std::string& path) {
 /// The model whose parameters a file holds under `prefix`. Throws FileError for anything but all parameters
 /// of one model, NonFiniteError for NaN and infinity among them.
 template <class Device, class Precision = Full<float>>
-PixnerdC2i<Device, Precision> load_model(const SafetensorsFile& file, const std::string& prefix = "") {
+PixnerdC2i<Device, Precision> load_model(const TensorFile& file, const std::string& prefix = "") {
   const PixnerdC2iConfig config = config_of(file, prefix);
   // Sizes that the file cannot fill must not be allocated.
   auto shapes = Initializer::shapes_only();
@@ -105,21 +105,28 @@ PixnerdC2i<Device, Precision> load_model(const SafetensorsFile& file, const std:
                      text("the ", wanted, " parameters of the whole model in '", file.path(), "'"),
                      text(held));
   }
-  Initializer init(0);
+  auto init = Initializer::unset();
   PixnerdC2i<Device, Precision> model(config, init);
-  load_parameters(file, model, prefix);
+  fill_parameters(file, model, prefix);
   check_finite_parameters(model, file.path());
   return model;
 }
 
+/// Side of the images that the published models of these sizes were trained on, which their parameters do not tell; 0 for
+/// other models. Source: PixNerd, class-conditional models L/16 and XL/16 on ImageNet.
+inline std::int64_t published_size(const PixnerdC2iConfig& config) {
+  const bool is_published = config == PixnerdC2iConfig::large() || config == PixnerdC2iConfig::extra_large();
+  return is_published ? 256 : 0;
+}
+
 /// Whether what stands below a prefix is a model: gradients and moments have the names of parameters, too.
 inline bool is_model_prefix(std::string_view prefix) {
-  return prefix.empty() || prefix == "param" || prefix == "param0" || prefix == "denoiser" ||
+  return prefix.empty() || prefix == "param" || prefix == "param0" || prefix.starts_with("denoiser") ||
          prefix.starts_with("ema");
 }
 
 /// Under which prefixes a file holds models, in order; "" is none.
-inline std::vector<std::string> model_prefixes(const SafetensorsFile& file) {
+inline std::vector<std::string> model_prefixes(const TensorFile& file) {
   constexpr std::string_view first = "s_embedder.proj.weight";
   std::vector<std::string> prefixes;
   for (const auto& entry : file.entries()) {

@@ -3,12 +3,13 @@
 #pragma once
 
 #include <cmath>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <pixnerd/io/safetensors.hpp>
+#include <pixnerd/io/open_tensor_file.hpp>
 
 #include "comparison.hpp"
 
@@ -20,9 +21,9 @@ enum class ReferenceKind { model, samplers, training };
 /// An open reference file.
 class ReferenceFile {
  public:
-  /// Throws FileError when the file is no safetensors file, or of no known kind.
-  explicit ReferenceFile(const std::string& path) : file_(path) {
-    const auto& metadata = file_.metadata();
+  /// Throws FileError when the file cannot be read, or is of no known kind.
+  explicit ReferenceFile(const std::string& path) : file_(open_tensor_file(path)) {
+    const auto& metadata = file_->metadata();
     const auto config = metadata.find("config");
     if (config != metadata.end()) {
       config_ = nlohmann::json::parse(config->second, nullptr, /*allow_exceptions=*/false);
@@ -32,7 +33,7 @@ class ReferenceFile {
     } else if (config_.is_object() && config_.contains("feat_loss_weight")) {
       kind_ = ReferenceKind::training;
     } else if ((config_.is_object() && config_.value("model", nlohmann::json()) == "pixnerd_c2i") ||
-               (file_.contains("in.target") && file_.contains("param.y_embedder.embedding_table.weight"))) {
+               (file_->contains("in.target") && file_->contains("param.y_embedder.embedding_table.weight"))) {
       kind_ = ReferenceKind::model;
     } else {
       raise<FileError>("verify",
@@ -43,15 +44,15 @@ class ReferenceFile {
     }
   }
 
-  const std::string& path() const { return file_.path(); }
-  const SafetensorsFile& file() const { return file_; }
+  const std::string& path() const { return file_->path(); }
+  const TensorFile& file() const { return *file_; }
   const nlohmann::json& config() const { return config_; }
   ReferenceKind kind() const { return kind_; }
 
   /// A tensor of finite numbers. Throws FileError when it is missing, NonFiniteError when it is not finite.
   template <class T, class Device>
   Tensor<T, Device> tensor(const std::string& name) const {
-    const auto out = file_.tensor<T>(name);
+    const auto out = file_->tensor<T>(name);
     for (std::int64_t i = 0; i < out.count(); ++i) {
       if (!std::isfinite(static_cast<double>(out.data()[i]))) {
         raise<NonFiniteError>("verify", text("finite numbers in '", path(), "'"),
@@ -65,7 +66,7 @@ class ReferenceFile {
   template <class T, class Device>
   void compare(Comparison& comparison, const std::string& name, const Tensor<T, Device>& ours,
                double tolerance) const {
-    const auto theirs = file_.tensor<T>(name);
+    const auto theirs = file_->tensor<T>(name);
     if (!(ours.shape() == theirs.shape())) {
       raise<FileError>("verify", text(name, " of shape ", ours.shape(), " in '", path(), "'"),
                        text(theirs.shape()));
@@ -77,13 +78,13 @@ class ReferenceFile {
   template <class T>
   void compare(Comparison& comparison, const std::string& name, const std::vector<T>& ours,
                double tolerance) const {
-    const auto theirs = file_.read<T>(name);
+    const auto theirs = file_->read<T>(name);
     comparison.add(name, relative_error(std::span<const T>(ours), std::span<const T>(theirs), name),
                    tolerance);
   }
 
  private:
-  SafetensorsFile file_;
+  std::unique_ptr<TensorFile> file_;
   nlohmann::json config_;
   ReferenceKind kind_ = ReferenceKind::model;
 };

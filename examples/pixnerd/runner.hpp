@@ -2,6 +2,7 @@
 /// Every command on a device.
 #pragma once
 
+#include "convert.hpp"
 #include "info.hpp"
 #include "sample.hpp"
 #include "train.hpp"
@@ -14,6 +15,7 @@ struct Runner {
   int operator()(const TrainCommand& command) const { return train_command<Device>(command); }
   int operator()(const SampleCommand& command) const { return sample_command<Device>(command); }
   int operator()(const VerifyCommand& command) const { return verify<Device>(command); }
+  int operator()(const ConvertCommand& command) const { return convert(command); }
   int operator()(const InfoCommand& command) const { return info(command); }
 };
 

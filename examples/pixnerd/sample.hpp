@@ -153,6 +153,7 @@ DrawOptions draw_options(const SampleCommand& command, const TrainedModel<Device
   if (size.empty()) raise<ValueError>("sample", "--size, which a file of weights does not tell", "none");
   std::tie(options.height, options.width) = parse_size(size, config.patch);
   options.seed = static_cast<std::uint64_t>(command.seed);
+  if (command.torch_seed) options.torch_seed = static_cast<std::uint64_t>(*command.torch_seed);
   options.solver = command.solver;
   options.grid =
       TimeGrid(static_cast<int>(command.steps), command.shift.value_or(trained.shift), command.last_step);
@@ -165,8 +166,10 @@ inline std::string settings_text(const SampleCommand& command, const DrawOptions
   const std::string interval = heeds_no_interval(options.solver)
                                    ? std::string()
                                    : text(", interval ", guidance.lower, " ", guidance.upper);
+  const std::string seed =
+      command.torch_seed ? text("torch-seed ", *command.torch_seed) : text("seed ", command.seed);
   return text("solver ", options.solver, ", steps ", command.steps, ", guidance ", guidance.scale, interval,
-              ", shift ", shift, ", seed ", command.seed);
+              ", shift ", shift, ", ", seed);
 }
 
 /// The classes of the images, row by row.
@@ -220,6 +223,8 @@ int sample(const SampleCommand& command) {
 
   const std::string step = trained.step > 0 ? text(" (step ", trained.step, ")") : "";
   std::printf("model    %s%s\n", trained.path.c_str(), step.c_str());
+  if (command.size.empty() && trained.step == 0)
+    std::printf("size     that of the published model of these sizes; --size takes another\n");
   std::printf("device   %s, precision %s\n", command.where.description.c_str(),
               precision_of<Device>(command.precision).c_str());
   std::printf("drawn    %lld images of %lld x %lld in %s s, %s\n", static_cast<long long>(command.count),

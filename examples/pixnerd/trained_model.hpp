@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <pixnerd/io/open_tensor_file.hpp>
 #include <pixnerd/train/run_folder.hpp>
 #include <pixnerd/train/train_state.hpp>
 
@@ -65,7 +66,7 @@ inline std::string find_checkpoint(const std::string& run, std::vector<std::stri
 template <class Device, class Precision>
 struct TrainedModel {
   PixnerdC2i<Device, Precision> model;
-  std::string path;                  ///< the file it comes from
+  std::string path;                  ///< the file it comes from, and where in it
   std::vector<std::string> classes;  ///< their names; empty when unknown
   std::int64_t size = 0;             ///< side of the images that it was trained on; 0 when unknown
   std::int64_t step = 0;             ///< 0 when unknown
@@ -98,8 +99,8 @@ TrainedModel<Device, Precision> model_of_run(const std::string& run, bool averag
 /// ("ema_denoiser"). Throws FileError when it holds none.
 template <class Device, class Precision>
 TrainedModel<Device, Precision> model_of_file(const std::string& path, bool average) {
-  const SafetensorsFile file(path);
-  const auto prefixes = model_prefixes(file);
+  const auto file = open_tensor_file(path);
+  const auto prefixes = model_prefixes(*file);
   if (prefixes.empty()) {
     raise<FileError>("load model", text("a class-conditional PixNerd in '", path, "'"),
                      "no tensor \"s_embedder.proj.weight\", bare or below param, denoiser or ema");
@@ -108,7 +109,9 @@ TrainedModel<Device, Precision> model_of_file(const std::string& path, bool aver
   auto chosen = std::find_if(prefixes.begin(), prefixes.end(),
                              [&](const std::string& prefix) { return is_average(prefix) == average; });
   if (chosen == prefixes.end()) chosen = prefixes.begin();
-  return {load_model<Device, Precision>(file, *chosen), path, {}};
+  auto model = load_model<Device, Precision>(*file, *chosen);
+  const std::int64_t size = published_size(model.config());
+  return {std::move(model), chosen->empty() ? path : text(path, ", ", *chosen), {}, size};
 }
 
 }  // namespace pixnerd::program

@@ -10,7 +10,7 @@ BOOST_AUTO_TEST_SUITE(command_line)
 BOOST_AUTO_TEST_CASE(help_and_version) {
   BOOST_TEST(run_well({"--help"}).out.find("pixnerd train --data emoji") != std::string::npos);
   BOOST_TEST(run_well({"--version"}).out.find("pixnerd 0.") == 0u);
-  for (const std::string command : {"train", "sample", "verify", "info"}) {
+  for (const std::string command : {"train", "sample", "verify", "convert", "info"}) {
     const auto outcome = run_well({command, "--help"});
     BOOST_TEST(outcome.out.find("Example") != std::string::npos);
     BOOST_TEST(outcome.err == "");

@@ -1,61 +1,150 @@
 /// \file
-/// From PyTorch's checkpoints to safetensors files.
+/// From PyTorch's checkpoints, or other files of tensors, to safetensors files.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <pixnerd/io/safetensors_writer.hpp>
-#include <pixnerd/io/torch_checkpoint.hpp>
+#include <pixnerd/io/tensor_file.hpp>
 
 namespace pixnerd {
+
+/// Types of the floating-point tensors of a converted file. Integers and booleans always stay as they are.
+enum class StoredPrecision : std::uint8_t {
+  keep,      ///< each as it was
+  float32,   ///< rounded from float64, exact from all others
+  bfloat16,  ///< rounded to nearest by way of float32
+};
 
 /// What convert_checkpoint() wrote.
 struct ConvertedCheckpoint {
   std::size_t tensors = 0;
-  std::uint64_t bytes = 0;  ///< of their elements
+  std::uint64_t bytes_read = 0;                  ///< of their elements
+  std::uint64_t bytes_written = 0;               ///< of their elements
+  std::map<SafetensorsType, std::size_t> types;  ///< how many tensors of each type were written
+  bool committed = false;                        ///< whether the file is there
 };
 
-/// Writes the tensors of a checkpoint whose names begin with `prefix` to a safetensors file, under the rest of their names;
-/// all of them under their own names where the prefix is empty. Their types stay. Takes memory for one tensor at a time.
-/// progress(share) is called after each; false stops, and nothing is left behind.
-///
-/// Throws FileError when the checkpoint cannot be read (see TorchCheckpoint), holds no such tensor, or the file cannot be
-/// written: it appears complete or not at all.
-inline ConvertedCheckpoint convert_checkpoint(const TorchCheckpoint& from, const std::string& to,
-                                              const std::string& prefix = "",
-                                              const std::function<bool(double share)>& progress = {}) {
-  std::vector<SafetensorsEntry> entries;
-  for (const auto& entry : from.entries()) {
-    if (entry.name.starts_with(prefix) && entry.name.size() > prefix.size()) {
-      entries.push_back({entry.name.substr(prefix.size()), entry.type, entry.shape});
+namespace detail {
+
+constexpr bool is_floating(SafetensorsType type) {
+  return type == SafetensorsType::f64 || type == SafetensorsType::f32 || type == SafetensorsType::f16 ||
+         type == SafetensorsType::bf16;
+}
+
+constexpr SafetensorsType stored_type(SafetensorsType type, StoredPrecision precision) {
+  if (precision == StoredPrecision::keep || !is_floating(type)) return type;
+  return precision == StoredPrecision::float32 ? SafetensorsType::f32 : SafetensorsType::bf16;
+}
+
+/// The bytes of float32 or bfloat16 made of a piece of a tensor. Throws FileError for finite numbers beyond that type.
+inline std::span<const std::uint8_t> converted_bytes(const TensorFile& from, const SafetensorsEntry& entry,
+                                                     std::span<const std::uint8_t> piece,
+                                                     StoredPrecision precision, std::vector<float>& values,
+                                                     std::vector<bfloat16>& rounded) {
+  const auto as_bytes = [](const auto& elements) {
+    const auto span = std::span(elements);
+    return std::span(reinterpret_cast<const std::uint8_t*>(span.data()), span.size_bytes());
+  };
+  values.resize(piece.size() / element_bytes(entry.type));
+  convert_or_throw("convert", from.path(), entry, piece.data(), std::span(values));
+  if (precision == StoredPrecision::float32) return as_bytes(values);
+  rounded.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    rounded[i] = bfloat16(values[i]);
+    if (std::isinf(static_cast<float>(rounded[i])) && std::isfinite(values[i])) {
+      raise<FileError>("convert", text("numbers within the range of BF16 in '", from.path(), "'"),
+                       text(values[i], " in tensor ", describe(entry)));
     }
   }
-  if (entries.empty()) {
-    raise<FileError>(
-        "convert",
-        text("tensors whose names begin with ", detail::quoted_name(prefix), " in '", from.path(), "'"),
-        text(from.entries().size(), " of other names"));
+  return as_bytes(rounded);
+}
+
+/// "denoiser. (98), optimizer_states. (12)": how the names of a file begin, the most frequent first.
+inline std::string name_beginnings(const TensorFile& file) {
+  std::map<std::string, std::size_t> counts;
+  for (const auto& entry : file.entries()) ++counts[entry.name.substr(0, entry.name.find('.') + 1)];
+  std::vector<std::pair<std::string, std::size_t>> sorted(counts.begin(), counts.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [](auto& a, auto& b) { return a.second > b.second; });
+  constexpr std::size_t most = 8;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(sorted.size(), most); ++i) {
+    const std::string name = sorted[i].first.empty() ? "without a dot" : quoted_name(sorted[i].first);
+    out += text(i == 0 ? "" : ", ", name, " (", sorted[i].second, ")");
   }
-  SafetensorsWriter writer(to, std::move(entries),
-                           {{"source", from.path().substr(from.path().rfind('/') + 1)}});
+  return out + (sorted.size() > most ? ", ..." : "");
+}
+
+}  // namespace detail
+
+/// Writes the tensors of a file whose names begin with `prefix` to a safetensors file, under the rest of their names;
+/// all of them under their own names where the prefix is empty. Takes memory for one tensor at a time; for less where the
+/// file is itself a safetensors file. progress(share) is called after each piece; false stops, and nothing is left behind.
+/// Metadata stays, and "source" names the file.
+///
+/// Throws FileError when the file cannot be read (see TensorFile), holds no such tensor or a number beyond the
+/// precision, or the new file cannot be written: it appears complete or not at all.
+inline ConvertedCheckpoint convert_checkpoint(const TensorFile& from, const std::string& to,
+                                              const std::string& prefix = "",
+                                              const std::function<bool(double share)>& progress = {},
+                                              StoredPrecision precision = StoredPrecision::keep) {
+  std::vector<SafetensorsEntry> entries;
   std::uint64_t all = 0;
-  for (const auto& entry : writer.entries()) all += entry.bytes;
+  for (const auto& entry : from.entries()) {
+    if (!entry.name.starts_with(prefix) || entry.name.size() == prefix.size()) continue;
+    entries.push_back(
+        {entry.name.substr(prefix.size()), detail::stored_type(entry.type, precision), entry.shape});
+    all += entry.bytes;
+  }
+  if (entries.empty()) {
+    raise<FileError>("convert",
+                     prefix.empty() ? text("tensors in '", from.path(), "'")
+                                    : text("tensors whose names begin with ", detail::quoted_name(prefix),
+                                           " in '", from.path(), "'"),
+                     from.entries().empty()
+                         ? "none at all"
+                         : text(from.entries().size(), " that begin with ", detail::name_beginnings(from)));
+  }
+  SafetensorsMetadata metadata = from.metadata();
+  // Quoting makes UTF-8 of whatever a file is called.
+  const std::string source = detail::quoted_name(from.path().substr(from.path().rfind('/') + 1));
+  metadata["source"] = source.substr(1, source.size() - 2);
+  SafetensorsWriter writer(to, std::move(entries), std::move(metadata));
   ConvertedCheckpoint done;
-  std::vector<std::uint8_t> bytes;
+  std::vector<float> values;
+  std::vector<bfloat16> rounded;
+  bool goes_on = true;
   for (const auto& entry : writer.entries()) {
-    bytes.resize(entry.bytes);
-    from.read_bytes(from.entry(prefix + entry.name), bytes);
-    writer.write(entry.name, bytes);
+    const auto& source = from.entry(prefix + entry.name);
+    const bool is_same = entry.type == source.type;
+    const auto write = [&](std::span<const std::uint8_t> piece) {
+      constexpr std::size_t most = 1 << 20;  // a multiple of every width
+      for (; goes_on && !piece.empty(); piece = piece.subspan(std::min(most, piece.size()))) {
+        const auto now = piece.first(std::min(most, piece.size()));
+        writer.write_part(
+            entry.name,
+            is_same ? now : detail::converted_bytes(from, source, now, precision, values, rounded));
+        done.bytes_read += now.size();
+        goes_on = !progress || progress(static_cast<double>(done.bytes_read) / static_cast<double>(all));
+      }
+    };
+    if (source.bytes == 0) writer.write(entry.name, {});
+    from.for_each_piece(source, write);
+    if (!goes_on) return done;
     ++done.tensors;
-    done.bytes += entry.bytes;
-    if (progress && !progress(all == 0 ? 1.0 : static_cast<double>(done.bytes) / static_cast<double>(all)))
-      return done;
+    done.bytes_written += entry.bytes;
+    ++done.types[entry.type];
   }
   writer.commit();
+  done.committed = true;
   return done;
 }
 

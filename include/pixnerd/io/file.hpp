@@ -91,6 +91,9 @@ class InputFile {
   /// Bytes in the file when it was opened.
   std::uint64_t size() const { return size_; }
 
+  /// The descriptor, which stays this object's.
+  int descriptor() const { return descriptor_.get(); }
+
   /// Fills `out` with the bytes from `offset` on. Throws FileError when the file ends before or the disk
   /// fails.
   void read_at(std::uint64_t offset, std::span<std::uint8_t> out) const {

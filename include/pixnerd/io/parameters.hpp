@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,7 +63,7 @@ inline void append_names(std::string& out, const std::vector<std::string>& names
 
 /// What keeps `file` from giving `model` its parameters, in one line; empty when nothing does.
 template <class Module>
-std::string compare_parameters(const SafetensorsFile& file, const Module& model, const std::string& prefix) {
+std::string compare_parameters(const TensorFile& file, const Module& model, const std::string& prefix) {
   std::vector<std::string> missing, unexpected, misshapen, mistyped;
   std::set<std::string, std::less<>> wanted;
   for_each_parameter(
@@ -99,32 +100,38 @@ std::string compare_parameters(const SafetensorsFile& file, const Module& model,
 /// The tensor called `name` as elements of T. A file gives bfloat16 only from bfloat16; here other types are
 /// rounded by way of float32.
 template <class T>
-Tensor<T> read_parameter(const SafetensorsFile& file, const std::string& name) {
+Tensor<T> read_parameter(const TensorFile& file, const std::string& name) {
   if constexpr (std::same_as<T, wide_t<T>>) {
-    return file.template tensor<T>(name);
+    return file.tensor<T>(name);
   } else {
-    if (is_readable_as<T>(file.entry(name).type)) return file.template tensor<T>(name);
-    const auto wide = file.template tensor<wide_t<T>>(name);
+    if (is_readable_as<T>(file.entry(name).type)) return file.tensor<T>(name);
+    const auto wide = file.tensor<wide_t<T>>(name);
     Tensor<T> out(wide.shape());
     for (std::int64_t i = 0; i < wide.count(); ++i) out.data()[i] = static_cast<T>(wide.data()[i]);
     return out;
   }
 }
 
+/// Throws FileError unless `file` holds all that `model` needs.
+template <class Module>
+void check_parameters(const TensorFile& file, const Module& model, const std::string& prefix) {
+  const std::string problems = compare_parameters(file, model, prefix);
+  if (problems.empty()) return;
+  raise<FileError>("load parameters",
+                   text("the model's parameters", prefix.empty() ? "" : " under ",
+                        prefix.empty() ? "" : quoted_name(prefix), " in '", file.path(), "'"),
+                   problems);
+}
+
 }  // namespace detail
 
 /// Gives every parameter of `model` the values that the file has for its name, rounded to nearest where its
 /// type is narrower than the file's. Names in the file that do not begin with `prefix` and a dot are somebody
-/// else's. Throws FileError, listing every name that is missing,
-/// unexpected, misshapen or of a type that does not convert; whatever is thrown, the model is as it was.
+/// else's. Throws FileError, listing every name that is missing, unexpected, misshapen or of a type that does
+/// not convert; whatever is thrown, the model is as it was. So it takes memory for all parameters beside the model.
 template <class Module>
-void load_parameters(const SafetensorsFile& file, Module& model, const std::string& prefix = "") {
-  if (const std::string problems = detail::compare_parameters(file, model, prefix); !problems.empty()) {
-    raise<FileError>("load parameters",
-                     text("the model's parameters", prefix.empty() ? "" : " under ",
-                          prefix.empty() ? "" : detail::quoted_name(prefix), " in '", file.path(), "'"),
-                     problems);
-  }
+void load_parameters(const TensorFile& file, Module& model, const std::string& prefix = "") {
+  detail::check_parameters(file, model, prefix);
   // Everything is read before anything is changed: reading may fail half way.
   std::vector<std::shared_ptr<std::byte>> values;
   for_each_parameter(
@@ -139,6 +146,27 @@ void load_parameters(const SafetensorsFile& file, Module& model, const std::stri
       [&]<class T, class Device>(const std::string&, const Tensor<T, Device>& parameter) {
         memory_transfer<Device>::from_host(parameter.data(), values[next].get(), parameter.bytes());
         values[next++].reset();
+      },
+      prefix);
+}
+
+/// The same for a model that nobody uses yet: tensor by tensor, so that memory for a single one is enough. When a
+/// tensor cannot be read, the model holds the values of those before it.
+template <class Module>
+void fill_parameters(const TensorFile& file, Module& model, const std::string& prefix = "") {
+  detail::check_parameters(file, model, prefix);
+  for_each_parameter(
+      model,
+      [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>& parameter) {
+        const auto& entry = file.entry(name);
+        if constexpr (std::same_as<Device, Cpu>) {
+          if (entry.type == safetensors_type_of<T>) {
+            file.read(entry, std::span<T>(parameter.data(), static_cast<std::size_t>(parameter.count())));
+            return;
+          }
+        }
+        const auto values = detail::read_parameter<T>(file, name);
+        memory_transfer<Device>::from_host(parameter.data(), values.data(), parameter.bytes());
       },
       prefix);
 }

@@ -87,20 +87,18 @@ class SafetensorsWriter {
   /// Appends a tensor's bytes, little-endian and row-major. Throws ValueError unless it is the next tensor
   /// and has that many bytes; FileError, naming the bytes needed, when the disk is full.
   void write(std::string_view name, std::span<const std::uint8_t> bytes) {
-    if (next_ == entries_.size() || name != entries_[next_].name) {
-      const std::string next =
-          next_ < entries_.size() ? detail::describe(entries_[next_]) : "no further tensor";
-      raise<ValueError>("write safetensors", text(next, " next in '", file_.path(), "'"),
-                        detail::quoted_name(name));
-    }
-    const auto& entry = entries_[next_];
-    if (bytes.size() != entry.bytes) {
-      raise<ValueError>(
-          "write safetensors",
-          text(entry.bytes, " bytes of tensor ", detail::describe(entry), " in '", file_.path(), "'"),
-          text(bytes.size()));
-    }
+    check_next(name, bytes.size(), /*is_whole=*/true);
+    write_part(name, bytes);
+  }
+
+  /// The same in parts: the next tensor is the next one once it has all of its bytes. Throws as well when these are more
+  /// than it lacks.
+  void write_part(std::string_view name, std::span<const std::uint8_t> bytes) {
+    check_next(name, bytes.size(), /*is_whole=*/false);
     file_.write(bytes);
+    part_ += bytes.size();
+    if (part_ < entries_[next_].bytes) return;
+    part_ = 0;
     ++next_;
   }
 
@@ -115,6 +113,23 @@ class SafetensorsWriter {
   }
 
  private:
+  void check_next(std::string_view name, std::uint64_t bytes, bool is_whole) const {
+    if (next_ == entries_.size() || name != entries_[next_].name) {
+      const std::string next =
+          next_ < entries_.size() ? detail::describe(entries_[next_]) : "no further tensor";
+      raise<ValueError>("write safetensors", text(next, " next in '", file_.path(), "'"),
+                        detail::quoted_name(name));
+    }
+    const auto& entry = entries_[next_];
+    const std::uint64_t lacking = entry.bytes - part_;
+    if (is_whole ? bytes != entry.bytes || part_ > 0 : bytes > lacking) {
+      raise<ValueError>("write safetensors",
+                        text(is_whole ? "" : "at most ", lacking, " bytes of tensor ",
+                             detail::describe(entry), " in '", file_.path(), "'"),
+                        text(bytes));
+    }
+  }
+
   std::uint64_t data_bytes() const {
     return entries_.empty() ? 0 : entries_.back().begin + entries_.back().bytes;
   }
@@ -135,6 +150,7 @@ class SafetensorsWriter {
   std::string header_;
   AtomicFile file_;
   std::size_t next_ = 0;
+  std::uint64_t part_ = 0;  ///< bytes of the next tensor that are written
 };
 
 /// A named view of elements that somebody else owns, for `write_safetensors`.

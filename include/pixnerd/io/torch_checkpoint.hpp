@@ -5,59 +5,44 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include <pixnerd/io/safetensors_convert.hpp>
+#include <pixnerd/io/tensor_file.hpp>
 #include <pixnerd/io/torch_container.hpp>
-#include <pixnerd/tensor/tensor.hpp>
 
 namespace pixnerd {
 
 /// An open checkpoint: all of its tensors, named by the keys of the dictionaries and lists that hold them, joined by dots;
-/// those of "state_dict" without that key. Has the members of SafetensorsFile, so that models load from either.
+/// those of "state_dict" without that key. Integers and short texts of the outermost dictionary are its metadata.
 ///
 ///     const TorchCheckpoint file("epoch=3.ckpt");
 ///     const auto weight = file.read<float>("ema_denoiser.s_embedder.proj.weight");
-class TorchCheckpoint {
+class TorchCheckpoint : public TensorFile {
  public:
   /// Throws FileError, naming the file, when it is missing, damaged, or holds anything but tensors, numbers, strings, lists
   /// and dictionaries; the message then names what else it holds. Nothing in a file is ever executed.
   explicit TorchCheckpoint(const std::string& path)
-      : path_(path), container_(detail::open_torch_container(path)) {
-    for (std::size_t i = 0; i < entries().size(); ++i) index_.emplace(entries()[i].name, i);
+      // What is packed can only be read in order: in parts, that would take the square of the time.
+      : TensorFile("torch checkpoint", path, whole_tensors), container_(detail::open_torch_container(path)) {
+    for (const auto& entry : container_->tensors().entries) {
+      header_.index.emplace(entry.name, header_.entries.size());
+      header_.entries.push_back(entry);
+    }
+    header_.metadata = container_->tensors().texts;
   }
 
-  const std::string& path() const { return path_; }
-
-  /// All tensors, in the order of the file's dictionaries.
-  const std::vector<TorchEntry>& entries() const { return container_->tensors().entries; }
-
-  bool contains(std::string_view name) const { return index_.contains(name); }
-
-  /// Throws FileError when there is no tensor of that name.
-  const TorchEntry& entry(std::string_view name) const {
-    const auto found = index_.find(name);
-    if (found == index_.end()) {
-      raise<FileError>("torch checkpoint", text("a tensor ", detail::quoted_name(name), " in '", path_, "'"),
-                       text(entries().size(), " tensors of other names"));
+ protected:
+  void read_part(const SafetensorsEntry& of, std::uint64_t /*begin, of a whole tensor: 0*/,
+                 std::span<std::uint8_t> out) const override {
+    const auto index = static_cast<std::size_t>(&this->entry(of.name) - entries().data());
+    const TorchEntry& entry = container_->tensors().entries[index];
+    if (entry.bytes != out.size()) {
+      raise<ValueError>("torch checkpoint", text("tensor ", detail::describe(entry), " of '", path(), "'"),
+                        text("another of ", out.size(), " bytes"));
     }
-    return entries()[found->second];
-  }
-
-  /// The bytes of a tensor's elements, row-major, whatever its strides. Throws ValueError unless `out` has `entry.bytes`
-  /// bytes, FileError when the file is damaged there.
-  void read_bytes(const TorchEntry& entry, std::span<std::uint8_t> out) const {
-    if (out.size() != entry.bytes) {
-      raise<ValueError>("torch checkpoint",
-                        text("room for the ", entry.bytes, " bytes of tensor ", detail::describe(entry)),
-                        text(out.size()));
-    }
-    if (entry.bytes == 0) return;
     const TorchStorage& storage = container_->tensors().storages[entry.storage];
     const std::uint64_t width = element_bytes(entry.type);
     try {
@@ -70,37 +55,9 @@ class TorchCheckpoint {
       }
     } catch (const FileError& error) {
       raise<FileError>("torch checkpoint",
-                       text("the elements of tensor ", detail::describe(entry), " in '", path_, "'"),
+                       text("the elements of tensor ", detail::describe(entry), " in '", path(), "'"),
                        error.what());
     }
-  }
-
-  /// Reads a tensor's elements as T; the same conversions and errors as SafetensorsFile::read().
-  template <SafetensorsElement T>
-  void read(const TorchEntry& entry, std::span<T> out) const {
-    detail::check_readable<T>("torch checkpoint", path_, entry, out.size());
-    if (entry.type == safetensors_type_of<T>) {
-      read_bytes(entry, std::span(reinterpret_cast<std::uint8_t*>(out.data()), out.size_bytes()));
-      return;
-    }
-    std::vector<std::uint8_t> bytes(entry.bytes);
-    read_bytes(entry, bytes);
-    detail::convert_or_throw("torch checkpoint", path_, entry, bytes.data(), out);
-  }
-
-  /// The same, into a new vector.
-  template <SafetensorsElement T>
-  std::vector<T> read(std::string_view name) const {
-    const auto& found = entry(name);
-    std::vector<T> out(static_cast<std::size_t>(found.shape.count()));
-    read(found, std::span(out));
-    return out;
-  }
-
-  /// The same, into a new tensor.
-  template <SafetensorsElement T, class Device = Cpu>
-  Tensor<T, Device> tensor(std::string_view name) const {
-    return Tensor<T, Device>::from_host(entry(name).shape, read<T>(name));
   }
 
  private:
@@ -122,9 +79,7 @@ class TorchCheckpoint {
     }
   }
 
-  std::string path_;
   std::unique_ptr<detail::TorchContainer> container_;
-  std::map<std::string, std::size_t, std::less<>> index_;
 };
 
 }  // namespace pixnerd

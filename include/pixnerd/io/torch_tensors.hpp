@@ -58,6 +58,7 @@ struct TorchEntry : SafetensorsEntry {
 struct TorchTensors {
   std::vector<TorchEntry> entries;
   std::vector<TorchStorage> storages;
+  SafetensorsMetadata texts;  ///< integers and short texts of the outermost dictionary
 };
 
 namespace detail {
@@ -126,6 +127,7 @@ class TorchTensorReader {
         const Step step = step_of(item(value, i));
         // The weights' own names are those below "state_dict".
         const bool is_state = level == 0 && step == Step("state_dict");
+        if (level == 0) remember(item(value, i), item(value, i + 1));
         if (!is_state) path_.push_back(step);
         walk(item(value, i + 1), level + 1);
         if (!is_state) path_.pop_back();
@@ -139,6 +141,20 @@ class TorchTensorReader {
     } else if (value.kind == PickleKind::call) {
       if (const PickleValue* tensor = tensor_call(value)) add(name(), *tensor);
     }
+  }
+
+  /// Lightning's checkpoints tell the epoch and the step like this.
+  void remember(const PickleValue& key, const PickleValue& value) {
+    constexpr std::size_t most_texts = 100, most_text = 1 << 16;
+    const auto is_plain = [](std::string_view of) {
+      return of.size() <= most_text && std::all_of(of.begin(), of.end(), [](char c) { return c > 0; });
+    };
+    const bool has_plain_key =
+        key.kind == PickleKind::string && key.string.size() <= most_key && is_plain(key.string);
+    if (tensors_.texts.size() == most_texts || !has_plain_key) return;
+    if (value.kind == PickleKind::integer) tensors_.texts.emplace(key.string, text(value.number));
+    if (value.kind == PickleKind::string && is_plain(value.string))
+      tensors_.texts.emplace(key.string, value.string);
   }
 
   static Step step_of(const PickleValue& key) {

@@ -26,6 +26,13 @@ class Initializer {
     return init;
   }
 
+  /// Makes parameters with memory but without values, for whoever sets all of them at once: from a file, say.
+  static Initializer unset() {
+    Initializer init(0);
+    init.unset_ = true;
+    return init;
+  }
+
   /// Uniform on [-bound, bound).
   template <class T, class Device>
   Tensor<T, Device> uniform(const Shape& shape, double bound) {
@@ -59,6 +66,11 @@ class Initializer {
   Tensor<T, Device> make(const Shape& shape, Fill fill) {
     const RandomKey key{seed_, RandomPurpose::initialization, next_++, 0};
     if (shapes_only_) return Tensor<T, Device>({}, nullptr, shape);
+    if (unset_) {
+      Tensor<T, Device> parameter(shape);
+      require_grad(parameter);
+      return parameter;
+    }
     std::vector<T> values(static_cast<std::size_t>(shape.count()));
     const auto count = static_cast<std::int64_t>(values.size());
     parallel_ranges((count + 3) / 4, 4096, [&](std::int64_t begin, std::int64_t end) {
@@ -75,6 +87,7 @@ class Initializer {
   std::uint64_t seed_;
   std::uint32_t next_ = 0;
   bool shapes_only_ = false;
+  bool unset_ = false;
 };
 
 }  // namespace pixnerd

@@ -1,0 +1,37 @@
+/// \file
+/// Opening a file of tensors without knowing its format.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <pixnerd/io/safetensors.hpp>
+#include <pixnerd/io/torch_checkpoint.hpp>
+
+namespace pixnerd {
+
+/// Opens a safetensors file or what torch.save wrote, by its first bytes, whatever its name. Throws FileError, naming the
+/// file, when it is missing, neither of them, or damaged; see SafetensorsFile and TorchCheckpoint.
+inline std::unique_ptr<TensorFile> open_tensor_file(const std::string& path) {
+  std::array<std::uint8_t, 9> first{};
+  {
+    const InputFile file(path);
+    file.read_at(0, std::span(first).first(std::min<std::uint64_t>(first.size(), file.size())));
+    if (file.size() == 0) {
+      raise<FileError>("open tensors", text("a safetensors file or what torch.save wrote in '", path, "'"),
+                       "an empty file");
+    }
+  }
+  // Behind the length of its header, which may begin with any byte, a safetensors file has a brace.
+  if (first[8] == '{') return std::make_unique<SafetensorsFile>(path);
+  if ((first[0] == 'P' && first[1] == 'K') || first[0] == 0x80)
+    return std::make_unique<TorchCheckpoint>(path);
+  raise<FileError>("open tensors", text("a safetensors file or what torch.save wrote in '", path, "'"),
+                   "a file that begins otherwise");
+}
+
+}  // namespace pixnerd
