@@ -17,6 +17,7 @@
 #include <pixnerd/flow/replayed_model.hpp>
 #include <pixnerd/flow/time_sampling.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
+#include <pixnerd/models/qwen3.hpp>
 #include <pixnerd/nn/repeat.hpp>
 #include <pixnerd/nn/residual.hpp>
 #include <pixnerd/nn/sequential.hpp>
