@@ -1,6 +1,6 @@
 # The short deterministic pass of the fuzz targets: every fuzz/NAME.cpp is a program without libFuzzer, always with
 # sanitizers, and one test fuzz/NAME. tests/fuzz.sh runs them longer.
-set(needed_by_fuzz io image data train torch)
+set(needed_by_fuzz io image data train torch tokenizer)
 set(missing ${needed_by_fuzz})
 list(REMOVE_ITEM missing ${pixnerd_usable_components})
 include(CheckCXXSourceCompiles)

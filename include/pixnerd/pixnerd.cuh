@@ -30,6 +30,7 @@
 #include <pixnerd/ops/random_fill.cuh>
 #include <pixnerd/ops/reduce.cuh>
 #include <pixnerd/ops/rms_norm.cuh>
+#include <pixnerd/ops/rotary_half.cuh>
 #include <pixnerd/ops/scale.cuh>
 #include <pixnerd/ops/silu.cuh>
 #include <pixnerd/ops/slice.cuh>

@@ -22,6 +22,7 @@
 #include <pixnerd/models/dinov2.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/models/pixnerd_t2i.hpp>
+#include <pixnerd/models/qwen3.hpp>
 #include <pixnerd/nn/embedding_sum.hpp>
 #include <pixnerd/nn/repeat.hpp>
 #include <pixnerd/nn/residual.hpp>

@@ -31,6 +31,7 @@ static_assert(sizeof(qk_norm_rotary_kernel<Cuda>) > 0);
 static_assert(sizeof(random_fill_kernel<Cuda>) > 0);
 static_assert(sizeof(reduce_kernel<Cuda>) > 0);
 static_assert(sizeof(rms_norm_kernel<Cuda>) > 0);
+static_assert(sizeof(rotary_half_kernel<Cuda>) > 0);
 static_assert(sizeof(scale_kernel<Cuda>) > 0);
 static_assert(sizeof(silu_kernel<Cuda>) > 0);
 static_assert(sizeof(slice_kernel<Cuda>) > 0);

@@ -1,5 +1,5 @@
 /// \file
-/// What tests of tokenizers share: a small tokenizer made in code, and reading test data.
+/// What tests of tokenizers share: a small tokenizer made in code.
 #pragma once
 
 #include <zlib.h>
@@ -14,22 +14,6 @@
 #include <pixnerd/io/tokenizer.hpp>
 
 namespace pixnerd::test {
-
-inline std::string tokenizer_data(const std::string& name) {
-  return std::string(PIXNERD_TEST_DATA) + "/tokenizer/" + name;
-}
-
-/// All that a gzip file of the project's own holds.
-inline std::string gunzip(const std::string& path) {
-  std::string out;
-  std::vector<char> piece(1 << 16);
-  gzFile file = gzopen(path.c_str(), "rb");
-  BOOST_TEST_REQUIRE(file != nullptr, "no '" << path << "'");
-  for (int got = 0; (got = gzread(file, piece.data(), static_cast<unsigned>(piece.size()))) > 0;)
-    out.append(piece.data(), static_cast<std::size_t>(got));
-  BOOST_TEST_REQUIRE(gzclose(file) == Z_OK);
-  return out;
-}
 
 /// A complete tokenizer.json: all 256 bytes at the ids of their values, "th" and "the", and one special token.
 inline nlohmann::json small_tokenizer() {

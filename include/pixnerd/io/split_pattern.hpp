@@ -106,7 +106,7 @@ class SplitPattern {
         pcre2_match_context_create_8(nullptr));
     if (!match || !context) raise<ValueError>("tokenizer", "memory for matching", "none");
     // One match may go back over the whole text once or twice, not once for every character.
-    const auto limit = std::min<std::size_t>(1'000'000 + 4 * characters.size(), 0xffff'ffff);
+    const auto limit = std::min<std::size_t>(100'000 + 8 * characters.size(), 0xffff'ffff);
     pcre2_set_match_limit_8(context.get(), static_cast<std::uint32_t>(limit));
     const PCRE2_SIZE* ends = pcre2_get_ovector_pointer_8(match.get());
     std::size_t done = 0;

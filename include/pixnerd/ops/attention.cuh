@@ -13,7 +13,7 @@
 namespace pixnerd {
 
 /// bfloat16 heads of a width that is a multiple of 8 up to 128 go through tensor cores, when all addresses are multiples
-/// of 16 bytes; all other heads, up to a width of 256, through ordinary arithmetic in wide_t<T>.
+/// of 16 bytes and all keys are seen; all other heads, up to a width of 256, through ordinary arithmetic in wide_t<T>.
 template <>
 struct attention_kernel<Cuda> {
   /// `log_sums` (B, A, Lq) may be null.
@@ -60,7 +60,7 @@ struct attention_kernel<Cuda> {
 
   template <class... Pointers>
   static bool on_tensor_cores(const AttentionSizes& s, Pointers... addresses) {
-    return s.width % 8 == 0 && s.width <= 128 &&
+    return !s.causal && s.width % 8 == 0 && s.width <= 128 &&
            (... && (reinterpret_cast<std::uintptr_t>(addresses) % 16 == 0));
   }
 };

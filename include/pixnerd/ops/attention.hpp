@@ -14,9 +14,20 @@
 
 namespace pixnerd {
 
-/// Sizes of an attention: batch, heads, number of queries and of keys, head width.
+/// Sizes of an attention: batch, heads, number of queries and of keys, head width; and which keys are seen.
 struct AttentionSizes {
   std::int64_t batch = 0, heads = 0, queries = 0, keys = 0, width = 0;
+  bool causal = false;  ///< query i sees the keys up to i alone
+  const std::int64_t* counts =
+      nullptr;  ///< (B): of them, the first ones that count, all if none; with causal
+
+  /// How many keys a query sees, the first ones: at least one, all unless causal.
+  PIXNERD_HOST_DEVICE std::int64_t visible(std::int64_t image, std::int64_t query) const {
+    if (!causal) return keys;
+    const std::int64_t until = query < keys ? query + 1 : keys;
+    const std::int64_t count = counts == nullptr ? 0 : counts[image];
+    return count > 0 && count < until ? count : until;
+  }
 
   std::int64_t query_elements() const { return batch * queries * heads * width; }
   std::int64_t key_elements() const { return batch * keys * heads * width; }
@@ -43,7 +54,7 @@ struct attention_kernel<Cpu> {
       const std::int64_t at_keys = image * s.keys * stride + head * s.width;
       Scratch<T> scratch(rows * s.keys, 1);
       T* scores = scratch.take(rows * s.keys);
-      probabilities(s, rows, q + at_queries, k + at_keys, scores);
+      probabilities(s, image, first, rows, q + at_queries, k + at_keys, scores);
       product_tile<T>(rows, s.width, s.keys, {scores, s.keys}, {v + at_keys, stride}, y + at_queries, stride,
                       false);
     });
@@ -66,7 +77,7 @@ struct attention_kernel<Cpu> {
         const std::int64_t rows = std::min(block, s.queries - first);
         const std::int64_t at_queries = (image * s.queries + first) * stride + head * s.width;
         const T* g = grad_y + at_queries;
-        probabilities(s, rows, q + at_queries, k + at_keys, p);
+        probabilities(s, image, first, rows, q + at_queries, k + at_keys, p);
         if (grad_v) {
           product_tile<T>(s.keys, s.width, rows, {p, s.keys, true}, {g, stride}, grad_v.data + at_keys,
                           stride, grad_v.add || first > 0);
@@ -116,36 +127,42 @@ struct attention_kernel<Cpu> {
   }
 
  private:
-  /// Rows of softmax(q k^T / sqrt(width)).
+  /// Rows of softmax(q k^T / sqrt(width)), of the queries from `first` on.
   template <class T>
-  static void probabilities(const AttentionSizes& s, std::int64_t rows, const T* q, const T* k, T* p) {
+  static void probabilities(const AttentionSizes& s, std::int64_t image, std::int64_t first,
+                            std::int64_t rows, const T* q, const T* k, T* p) {
     const std::int64_t stride = s.heads * s.width;
     product_tile<T>(rows, s.keys, s.width, {q, stride}, {k, stride, true}, p, s.keys, false);
     const T scale = T(1) / std::sqrt(T(s.width));
     for (std::int64_t i = 0; i < rows; ++i) {
       T* row = p + i * s.keys;
+      const std::int64_t seen = s.visible(image, first + i);
       T largest = row[0];
-      for (std::int64_t j = 1; j < s.keys; ++j) largest = std::max(largest, row[j]);
-      for (std::int64_t j = 0; j < s.keys; ++j) row[j] = fast_exp((row[j] - largest) * scale);
-      const T inverse = T(1) / lane_sum<T>(0, s.keys, [row](std::int64_t j) { return row[j]; });
-      for (std::int64_t j = 0; j < s.keys; ++j) row[j] *= inverse;
+      for (std::int64_t j = 1; j < seen; ++j) largest = std::max(largest, row[j]);
+      for (std::int64_t j = 0; j < seen; ++j) row[j] = fast_exp((row[j] - largest) * scale);
+      const T inverse = T(1) / lane_sum<T>(0, seen, [row](std::int64_t j) { return row[j]; });
+      for (std::int64_t j = 0; j < seen; ++j) row[j] *= inverse;
+      std::fill(row + seen, row + s.keys, T(0));
     }
   }
 };
 
-/// y = softmax(q k^T / sqrt(d)) v for each image and head, over all keys.
-/// q (B, Lq, A, d), k and v (B, Lk, A, d) -> y (B, Lq, A, d). Saves q, k, v and, for the kernels that use it,
-/// the logarithm of each softmax's sum; backward computes the scores again, and only a block of rows of them
-/// exists at a time. Throws ShapeError when sizes do not fit or there are no keys.
+namespace detail {
+
+/// What attention() and causal_attention() share; of `sizes`, which keys are seen is given, and `counts` kept alive.
 template <class T, class Device>
-Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>& k,
-                            const Tensor<T, Device>& v) {
+Tensor<T, Device> attend(const char* name, AttentionSizes sizes, const Tensor<std::int64_t, Device>& counts,
+                         const Tensor<T, Device>& q, const Tensor<T, Device>& k, const Tensor<T, Device>& v) {
   if (q.rank() != 4 || k.rank() != 4 || !(k.shape() == v.shape()) || q.size(0) != k.size(0) ||
       q.size(2) != k.size(2) || q.size(3) != k.size(3) || k.size(1) < 1) {
-    raise<ShapeError>("attention", "q (B, Lq, A, d), k and v (B, Lk, A, d) with at least one key",
+    raise<ShapeError>(name, "q (B, Lq, A, d), k and v (B, Lk, A, d) with at least one key",
                       text("q ", q.shape(), ", k ", k.shape(), ", v ", v.shape()));
   }
-  const AttentionSizes sizes{q.size(0), q.size(2), q.size(1), k.size(1), q.size(3)};
+  sizes.batch = q.size(0);
+  sizes.heads = q.size(2);
+  sizes.queries = q.size(1);
+  sizes.keys = k.size(1);
+  sizes.width = q.size(3);
   Tensor<T, Device> y(q.shape());
   using kernel = attention_kernel<Device>;
   using W = wide_t<T>;
@@ -159,11 +176,25 @@ Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>&
       const auto grad_v = grad_target<T>(v.slot());
       const auto grad_k = grad_target<T>(k.slot());
       const auto grad_q = grad_target<T>(q.slot());
-      kernel::backward(sizes, q.data(), k.data(), v.data(), static_cast<const W*>(log_sums.data()),
+      auto known = sizes;
+      known.counts = counts.data();
+      kernel::backward(known, q.data(), k.data(), v.data(), static_cast<const W*>(log_sums.data()),
                        grad_y.data(), grad_q, grad_k, grad_v);
     });
   }
   return y;
+}
+
+}  // namespace detail
+
+/// y = softmax(q k^T / sqrt(d)) v for each image and head, over all keys.
+/// q (B, Lq, A, d), k and v (B, Lk, A, d) -> y (B, Lq, A, d). Saves q, k, v and, for the kernels that use it,
+/// the logarithm of each softmax's sum; backward computes the scores again, and only a block of rows of them
+/// exists at a time. Throws ShapeError when sizes do not fit or there are no keys.
+template <class T, class Device>
+Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>& k,
+                            const Tensor<T, Device>& v) {
+  return detail::attend("attention", {}, Tensor<std::int64_t, Device>{}, q, k, v);
 }
 
 }  // namespace pixnerd

@@ -117,6 +117,7 @@ __global__ void __launch_bounds__(plain_warps* warp_size, 2)
   W* const tile = shared_q + block_rows * at.pitch;
   W* const weights = tile + warp_size * at.pitch + warp * rows * warp_size;
   const std::int64_t at_queries = at.start(s, s.queries), at_keys = at.start(s, s.keys);
+  const std::int64_t image = at.image_head / s.heads;
   const W scale = W(1) / std::sqrt(W(s.width));
 
   plain_load(shared_q, q + at_queries, at, at.first, block_rows, s.queries);
@@ -134,7 +135,7 @@ __global__ void __launch_bounds__(plain_warps* warp_size, 2)
     plain_dots(p, shared_q + warp * rows * at.pitch, tile + lane * at.pitch, at);
 #pragma unroll
     for (int r = 0; r < rows; ++r) {
-      if (key + lane >= s.keys) p[r] = -W(INFINITY);
+      if (key + lane >= s.visible(image, own + r)) p[r] = -W(INFINITY);
       const W before = largest[r], now = warp_max(p[r] > before ? p[r] : before);
       const W correction = std::exp((before - now) * scale);
       p[r] = std::exp((p[r] - now) * scale);
@@ -185,6 +186,7 @@ __global__ void __launch_bounds__(plain_warps* warp_size, 2)
   W* const weights = tile_d + warp_size * at.pitch + warp * 2 * rows * warp_size;
   W* const grads = weights + rows * warp_size;
   const std::int64_t start = at.start(s, length), start_others = at.start(s, others);
+  const std::int64_t image = at.image_head / s.heads;
   const W scale = W(1) / std::sqrt(W(s.width));
 
   plain_load(shared_a, a + start, at, at.first, block_rows, length);
@@ -201,7 +203,7 @@ __global__ void __launch_bounds__(plain_warps* warp_size, 2)
 #pragma unroll
     for (int r = 0; r < rows; ++r) {
       const int query = of_keys ? other + lane : own + r;
-      const bool valid = query < s.queries && (of_keys ? own + r : other + lane) < s.keys;
+      const bool valid = query < s.queries && (of_keys ? own + r : other + lane) < s.visible(image, query);
       const std::int64_t row = at.image_head * s.queries + query;
       p[r] = valid ? std::exp(p[r] * scale - log_sums[row]) : W(0);
       if constexpr (what == PlainSums::row_dots) {

@@ -1,0 +1,32 @@
+/// \file
+/// Attention of a text's tokens to those before them.
+#pragma once
+
+#include <cstdint>
+
+#include <pixnerd/ops/attention.hpp>
+
+namespace pixnerd {
+
+/// y = softmax(q k^T / sqrt(d)) v, where query i sees the keys 0 to i, and of these only the first counts[b], which are
+/// the tokens of the text; those behind them pad. A text without tokens, counts[b] = 0, is taken as if all counted.
+/// q (B, L, A, d), k and v (B, L, A, d) -> y (B, L, A, d); counts (B), or undefined where all tokens count. Saves what
+/// attention() does, and counts. Throws ShapeError when sizes do not fit. Source: SPEC, text-to-image model.
+template <class T, class Device>
+Tensor<T, Device> causal_attention(const Tensor<T, Device>& q, const Tensor<T, Device>& k,
+                                   const Tensor<T, Device>& v, const Tensor<std::int64_t, Device>& counts) {
+  if (!(q.shape() == k.shape())) {
+    raise<ShapeError>("causal_attention", "as many keys as queries",
+                      text("q ", q.shape(), " and k ", k.shape()));
+  }
+  if (counts.defined() && (q.rank() < 1 || !(counts.shape() == Shape{q.size(0)}))) {
+    raise<ShapeError>("causal_attention", text("one count for each text of q ", q.shape()),
+                      text(counts.shape()));
+  }
+  AttentionSizes sizes;
+  sizes.causal = true;
+  sizes.counts = counts.data();
+  return detail::attend("causal_attention", sizes, counts, q, k, v);
+}
+
+}  // namespace pixnerd
