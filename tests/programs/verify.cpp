@@ -48,10 +48,9 @@ void check_failed(const std::string& file, const Words& words) {
 BOOST_AUTO_TEST_SUITE(verify)
 
 BOOST_AUTO_TEST_CASE(every_reference_file_passes) {
-  const auto outcome =
-      run_well({"verify", reference("c2i_square"), reference("c2i_rect"), reference("t2i_square"),
-                reference("t2i_scaled"), reference("samplers"), reference("training_repa"),
-                reference("dinov2"), reference("interpolate")});
+  const auto outcome = run_well({"verify", reference("c2i_square"), reference("c2i_rect"),
+                                 reference("t2i_square"), reference("t2i_scaled"), reference("samplers"),
+                                 reference("training_repa"), reference("dinov2"), reference("interpolate")});
   std::size_t passed = 0;
   for (auto at = outcome.out.find("pass  "); at != std::string::npos; at = outcome.out.find("pass  ", at + 1))
     ++passed;
