@@ -2,8 +2,9 @@
 //
 //   bench_files [FOLDER [MEGABYTES [ROUNDS]]]     default: /tmp 1024 3
 //
-// All files are in the page cache. Every measurement is a process of its own: "read" finds fresh memory only, as cp does for its
+// All files are in the page cache. Every measurement is in a process of its own: "read" finds fresh memory only, as cp does for its
 // copy; "read again" reads into what the pool kept. Seconds of processors, of the system too, are in brackets.
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,6 +36,19 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+double processor_seconds(const rusage& usage) {
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+double processor_seconds(int who) {
+  rusage usage{};
+  ::getrusage(who, &usage);
+  return processor_seconds(usage);
+}
+
 /// Runs `action` in a child process; 0 is its success.
 Cost measure(const std::function<int()>& action) {
   const double start = now();
@@ -51,23 +65,23 @@ Cost measure(const std::function<int()>& action) {
   int status = 1;
   rusage usage{};
   if (child < 0 || ::wait4(child, &status, 0, &usage) != child || status != 0) std::exit(1);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-  };
-  return {now() - start, seconds(usage.ru_utime) + seconds(usage.ru_stime),
-          static_cast<double>(usage.ru_maxrss) / 1024};
+  return {now() - start, processor_seconds(usage), static_cast<double>(usage.ru_maxrss) / 1024};
 }
 
 int run_program(const std::string& command) {
   return std::system(command.c_str());
 }
 
-/// Every tensor into memory of its own.
-int read_all(const std::string& path, int times) {
-  for (int i = 0; i < times; ++i) {
+/// Every tensor into memory of its own, twice; fills in the costs of the first and of the second time.
+int read_twice(const std::string& path, Cost* costs) {
+  for (int i = 0; i < 2; ++i) {
+    const double start = now();
+    const double processor_start = processor_seconds(RUSAGE_SELF);
     const SafetensorsFile file(path);
     std::vector<Tensor<float>> tensors;
     for (const auto& entry : file.entries()) tensors.push_back(file.tensor<float>(entry.name));
+    costs[i].seconds = now() - start;
+    costs[i].processor_seconds = processor_seconds(RUSAGE_SELF) - processor_start;
   }
   return 0;
 }
@@ -110,14 +124,15 @@ int main(int argc, char** argv) {
   });
   run_program("cat '" + plain + "' '" + checkpoint + "' >/dev/null");
 
+  auto* const shared = static_cast<Cost*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE,
+                                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0));  // with child processes
+  if (shared == MAP_FAILED) return 1;
   std::vector<Cost> reads, rereads, maps, copies, cats, conversions, narrowings;
   for (int round = 0; round < rounds; ++round) {
-    reads.push_back(measure([&] { return read_all(plain, 1); }));
-    const Cost once = reads.back();
-    Cost again = measure([&] { return read_all(plain, 3); });
-    again.seconds = (again.seconds - once.seconds) / 2;
-    again.processor_seconds = (again.processor_seconds - once.processor_seconds) / 2;
-    rereads.push_back(again);
+    const Cost whole = measure([&] { return read_twice(plain, shared); });
+    for (int i = 0; i < 2; ++i) shared[i].peak_mb = whole.peak_mb;
+    reads.push_back(shared[0]);
+    rereads.push_back(shared[1]);
     maps.push_back(measure([&] { return sum_mapped(plain); }));
     copies.push_back(measure([&] { return run_program("cp '" + plain + "' '" + copy + "'"); }));
     std::filesystem::remove(copy);
