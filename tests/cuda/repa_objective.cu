@@ -25,7 +25,7 @@ BOOST_AUTO_TEST_CASE(trains_as_on_the_cpu) {
     ParameterStore<Full<float>, Device> store(model, repa);
     auto objective = repa_objective(model, repa, encoder);
     TrainOptions options;
-    options.noising.null_class = 3;
+    options.noising.null_label = {3};
     const AdamW optimizer;
     TrainStepper<Full<float>, Device, AdamW, decltype(objective)> step(store, optimizer, objective, options);
     struct Data {

@@ -28,7 +28,7 @@ Repa<Cpu> projector() {
 TrainingBatch<float, Cpu> one_batch() {
   test::Noise data(3);
   NoisingOptions options;
-  options.null_class = 4;
+  options.null_label = {4};
   return draw_training_batch<float, Cpu>(data(), options, 5, 1);
 }
 
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(training_aligns_and_leaves_the_encoder_alone) {
   auto objective = repa_objective(model, repa, encoder);
   TrainOptions options;
   options.rate = 1e-3;
-  options.noising.null_class = 4;
+  options.noising.null_label = {4};
   test::Noise data(4);
   const AdamW optimizer;
   TrainState state;
