@@ -6,7 +6,7 @@
 #   pixnerd::image    <pixnerd/io/image.hpp>: PNG and JPEG images         + zlib, libpng, libjpeg
 #   pixnerd::data     <pixnerd/data/...>: image folders, emoji, loaders   + io, image, FreeType, HarfBuzz
 #   pixnerd::train    <pixnerd/train/...>: the training loop              + io
-#   pixnerd::torch    <pixnerd/io/torch_checkpoint.hpp>, open_tensor_file + io, libzip
+#   pixnerd::torch    <pixnerd/io/torch_checkpoint.hpp>, npz.hpp          + io, libzip
 #   pixnerd::tokenizer <pixnerd/io/tokenizer.hpp>                         + io, PCRE2, utf8proc
 #   pixnerd::cuda     what files that nvcc compiles need beside the rest  + cudart, cuBLASLt of the CUDA Toolkit
 #

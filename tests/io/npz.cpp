@@ -1,5 +1,6 @@
 /// \file
 /// .npz files that NumPy wrote, stored and compressed.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>

@@ -79,14 +79,17 @@ class ZipFile {
   /// Fills `out` with the bytes of an entry from `begin` on. The first time, the whole entry is read and its checksum
   /// compared. Throws FileError, naming the entry, when the entry is shorter or damaged.
   void read(std::string_view name, std::uint64_t begin, std::span<std::uint8_t> out) const {
-    const std::uint64_t size = stat(name).size;
+    const zip_stat_t facts = stat(name);
+    const std::uint64_t size = facts.size;
     const std::lock_guard lock(mutex_);
     const zip_uint64_t index = index_of(name);
     const auto file = open(name);
     const bool is_known = checked_.contains(index);
-    // What is packed can only be read in order.
-    if (!(is_known && zip_fseek(file.get(), static_cast<zip_int64_t>(begin), SEEK_SET) == 0)) {
+    // What is packed can only be read in order; even trying to seek there ends all reading.
+    if (!is_known || facts.comp_method != ZIP_CM_STORE) {
       skip(*file, name, begin);
+    } else if (zip_fseek(file.get(), static_cast<zip_int64_t>(begin), SEEK_SET) != 0) {
+      refuse(text("byte ", begin, " of entry ", quoted_name(name)), zip_file_strerror(file.get()));
     }
     for (std::size_t done = 0; done < out.size();) done += read_some(*file, name, out.subspan(done));
     if (is_known) return;
