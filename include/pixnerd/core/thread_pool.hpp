@@ -91,24 +91,30 @@ class ThreadPool {
  private:
   ThreadPool() : size_(available_processors()) {}
 
+  /// Starts the workers that are missing. Where the system gives no more threads, those that there are do the work.
   void start() {
-    while (static_cast<int>(workers_.size()) + 1 < size()) {
-      workers_.emplace_back([this, seen = generation_.load()]() mutable {
-        for (;;) {
-          spin_until([&] { return stopping_ || generation_ != seen; });
-          std::unique_lock lock(mutex_);
-          wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
-          if (stopping_) return;
-          seen = generation_;
-          if (!open_) continue;
-          ++working_;
-          lock.unlock();
-          work();
-          lock.lock();
-          if (--working_ == 0) done_.notify_one();
-        }
-      });
+    try {
+      while (static_cast<int>(workers_.size()) + 1 < size()) start_one();
+    } catch (const std::exception&) {
     }
+  }
+
+  void start_one() {
+    workers_.emplace_back([this, seen = generation_.load()]() mutable {
+      for (;;) {
+        spin_until([&] { return stopping_ || generation_ != seen; });
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
+        if (stopping_) return;
+        seen = generation_;
+        if (!open_) continue;
+        ++working_;
+        lock.unlock();
+        work();
+        lock.lock();
+        if (--working_ == 0) done_.notify_one();
+      }
+    });
   }
 
   /// Loops follow each other closely, and waking a sleeping thread takes longer than many a loop: so threads look for a

@@ -99,7 +99,7 @@ class PixelCache {
 /// repeated within an epoch.
 class Loader {
  public:
-  /// Throws ValueError for an option out of range or an empty data set.
+  /// Throws ValueError for an option out of range or an empty data set, Error when not a single thread can be started.
   Loader(AnyDataset data, const LoaderOptions& options)
       : options_(checked(options)),
         order_(data.size(), options.seed, options.flip),
@@ -107,9 +107,10 @@ class Loader {
         finished_(static_cast<std::size_t>(options.prefetch)) {
     try {
       for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
-    } catch (...) {
-      stop();
-      throw;
+    } catch (const std::exception& error) {
+      // Fewer do the same, only slower.
+      if (workers_.empty())
+        raise<Error>("loader", text(options_.workers, " threads"), text("none: ", error.what()));
     }
   }
 
