@@ -27,6 +27,7 @@ for precision in full mixed; do
   for file in model optimizer ema; do
     cmp {again,$precision}/step-8/$file.safetensors
   done
+  says "outcome    loss" "$pixnerd" train --resume --run $precision --replay 6
   rm -r again
   says "precision $precision" "$pixnerd" sample --run $precision --count 3 --steps 4 --precision $precision --out $precision.png
   says "pass  " "$pixnerd" verify --precision $precision --device cuda:0 "$root"/tests/data/c2i_{square,rect}.safetensors

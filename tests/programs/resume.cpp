@@ -120,6 +120,46 @@ BOOST_AUTO_TEST_CASE(killed) {
   BOOST_TEST(!has_leftovers(run));
 }
 
+BOOST_AUTO_TEST_CASE(killed_in_the_middle_of_accumulation) {
+  const ImageData data;
+  const std::string run = data / "run";
+  // A step takes 300 batches, so it is within one that the process ends.
+  const Words options{"--steps",        "12", "--checkpoint-every", "3",
+                      "--sample-every", "0",  "--accumulate",       "300"};
+  run_well(data.train(data / "whole", options));
+  std::string threads = "1";
+  for (const std::int64_t step : {3, 6}) {
+    Program program(step == 3 ? data.train(run, options + Words{"--threads", threads})
+                              : Words{"train", "--resume", "--run", run, "--sample-every", "0",
+                                      "--checkpoint-every", "3", "--threads", threads});
+    program.wait_until([&] { return fs::exists(text(run, "/step-", step)); });
+    program.send(SIGKILL);
+    BOOST_TEST(program.finish().status == 128 + SIGKILL);
+    BOOST_TEST_REQUIRE(!fs::exists(run + "/step-12"), "the run was too quick to be killed");
+    threads = "5";
+  }
+  run_well({"train", "--resume", "--run", run, "--sample-every", "0", "--threads", "2"});
+  check_same_checkpoint(run + "/step-12", data / "whole/step-12");
+  BOOST_TEST(metrics_steps(run) == 12);
+  BOOST_TEST(!has_leftovers(run));
+}
+
+BOOST_AUTO_TEST_CASE(skipped_steps_are_remembered) {
+  const ImageData data;
+  const Words options{"--steps",         "60",  "--checkpoint-every", "30",
+                      "--skip-outliers", "1.2", "--sample-every",     "0"};
+  const auto whole = run_well(data.train(data / "whole", options));
+  BOOST_TEST(whole.out.find("of the steps, whose gradients were outliers") != std::string::npos, whole.out);
+  BOOST_TEST(whole.err.find(" is skipped: the norm of its gradient is ") != std::string::npos, whole.err);
+  fs::create_directory(data.path / "run");
+  fs::copy(data.path / "whole/step-30", data.path / "run/step-30");
+  run_well({"train", "--resume", "--run", data / "run", "--sample-every", "0", "--threads", "1"});
+  check_same_checkpoint(data / "run/step-60", data / "whole/step-60");
+  BOOST_TEST(run_well({"info", "--run", data / "run"}).out.find("\nskipped ") != std::string::npos);
+  check_refused(data.train(data / "none", {"--steps", "5", "--skip-outliers", "0.5"}),
+                {"--skip-outliers 0 or above 1", "got 0.5"});
+}
+
 BOOST_AUTO_TEST_CASE(finished_runs_can_be_made_longer) {
   const ImageData data;
   const Words constant{"--schedule", "constant", "--sample-every", "0"};

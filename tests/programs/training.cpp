@@ -1,6 +1,7 @@
 /// \file
 /// From images to samples, end to end, with a very small model.
 #include <pixnerd/io/read_image.hpp>
+#include <pixnerd/train/retention.hpp>
 
 #include "program.hpp"
 
@@ -129,6 +130,85 @@ BOOST_FIXTURE_TEST_CASE(samples, Trained) {
   run_well({"sample", "--weights", run + "/step-120/ema.safetensors", "--size", "16", "--out", data / "f.png",
             "--zoom", "1", "--steps", "6"});
   BOOST_TEST((read_image(data / "f.png") == read_image(data / "a.png")));
+}
+
+BOOST_AUTO_TEST_CASE(the_best_checkpoint_stays) {
+  const ImageData data;
+  const Words options{"--steps", "32", "--checkpoint-every", "4",        "--lr",           "0.3",
+                      "--ema",   "0",  "--schedule",         "constant", "--sample-every", "0"};
+  run_well(data.train(data / "all", options + Words{"--keep", "99"}));
+  std::int64_t best = 0;
+  double least = 1e9;
+  for (std::int64_t step = 4; step <= 32; step += 4) {
+    const auto state = read_train_state(text(data / "all/step-", step, "/state.json"));
+    BOOST_TEST(state.score.measure == "evaluation loss");
+    if (state.score.value < least) {
+      least = state.score.value;
+      best = step;
+    }
+  }
+  const auto info = run_well({"info", "--run", data / "all"}).out;
+  BOOST_TEST(info.find(text("step-", best, ", evaluation loss ")) != std::string::npos, info);
+  run_well(data.train(data / "few", options + Words{"--keep", "1"}));
+  std::set<std::int64_t> expected{32, best};
+  const auto steps = checkpoint_steps(data / "few");
+  BOOST_TEST((std::set<std::int64_t>(steps.begin(), steps.end()) == expected));
+  run_well({"sample", "--run", text(data / "few/step-", best), "--count", "2", "--steps", "2", "--out",
+            data / "s.png"});
+}
+
+BOOST_AUTO_TEST_CASE(a_step_can_be_replayed) {
+  const ImageData data;
+  const std::string run = data / "run";
+  const Words options{"--steps",        "30", "--checkpoint-every", "10",
+                      "--sample-every", "0",  "--accumulate",       "2"};
+  run_well(data.train(run, options + Words{"--keep", "9"}));
+  const auto rows = metrics_of(run);
+  const auto before = listing(data.path);
+  const auto replay = [&](const Words& words, const std::string& step) {
+    return run_well(words + Words{"--replay", step}).out;
+  };
+  const auto number_behind = [](const std::string& out, const std::string& words) {
+    const auto at = out.find(words);
+    BOOST_TEST_REQUIRE(at != out.npos, out);
+    return std::stod(out.substr(at + words.size()));
+  };
+  for (const int step : {15, 11, 30}) {
+    const auto out = replay({"train", "--resume", "--run", run}, text(step));
+    BOOST_TEST(out.find(text("from ", run, "/step-", (step - 1) / 10 * 10)) != std::string::npos, out);
+    const auto& row = rows[static_cast<std::size_t>(step - 1)];
+    BOOST_TEST(static_cast<float>(number_behind(out, "outcome    loss ")) == static_cast<float>(row[1]));
+    BOOST_TEST(static_cast<float>(number_behind(out, ", gradient norm ")) == static_cast<float>(row[2]));
+    for (const auto* word :
+         {"batch 2", "largest tokens behind the blocks", "final_layer.linear.bias", " stripes"})
+      BOOST_TEST(out.find(word) != std::string::npos, out << " lacks " << word);
+  }
+  // Before the first checkpoint, from the start.
+  check_refused({"train", "--resume", "--run", run, "--replay", "5"},
+                {"a checkpoint before step 5", "got none"});
+  const auto out = replay(data.train(run, options), "5");
+  BOOST_TEST(static_cast<float>(number_behind(out, "outcome    loss ")) == static_cast<float>(rows[4][1]));
+  check_refused({"train", "--resume", "--run", run, "--replay", "31"}, {"one of the 30 steps", "got 31"});
+  check_refused(data.train(run, {"--replay", "3"}), {"--steps N as in the run"});
+  BOOST_TEST((listing(data.path) == before));
+}
+
+BOOST_AUTO_TEST_CASE(a_step_that_went_wrong_can_be_replayed) {
+  const ImageData data;
+  const std::string run = data / "run";
+  const auto outcome =
+      pixnerd::test::run(data.train(run, {"--lr", "1000", "--clip", "0", "--warmup", "0", "--steps", "400",
+                                          "--checkpoint-every", "1", "--sample-every", "0"}));
+  check_refusal(outcome, {"[step ", "finite"});
+  const std::string error = outcome.err.substr(outcome.err.find("[step "));
+  const std::string step = error.substr(6, error.find(']') - 6);
+  const std::string command = text("pixnerd train --resume --run ", run, " --replay ", step, "\n");
+  BOOST_TEST(outcome.out.find(command) != std::string::npos, outcome.out);
+  BOOST_TEST(fs::exists(text(run, "/step-", std::stoi(step) - 1)));
+  const auto before = listing(data.path);
+  const auto replay = run_well({"train", "--resume", "--run", run, "--replay", step}).out;
+  BOOST_TEST(replay.find("outcome    " + error) != std::string::npos, replay);
+  BOOST_TEST((listing(data.path) == before));
 }
 
 BOOST_AUTO_TEST_CASE(minutes_become_steps) {
