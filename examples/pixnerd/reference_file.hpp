@@ -37,8 +37,8 @@ class ReferenceFile {
       kind_ = ReferenceKind::training;
     } else if (config_.is_object() && config_.contains("interpolate_offset")) {
       kind_ = ReferenceKind::dinov2;
-    } else if (file_.contains("x") &&
-               std::any_of(file_.entries().begin(), file_.entries().end(),
+    } else if (file_->contains("x") &&
+               std::any_of(file_->entries().begin(), file_->entries().end(),
                            [](const auto& e) { return e.name.starts_with("bicubic."); })) {
       kind_ = ReferenceKind::interpolate;
     } else if ((config_.is_object() && config_.value("model", nlohmann::json()) == "pixnerd_c2i") ||
