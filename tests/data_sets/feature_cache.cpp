@@ -30,7 +30,7 @@ struct Speckled {
       image.rgb[i] =
           static_cast<std::uint8_t>(i * i * 7 + static_cast<std::size_t>(index * 31 + seed) * (i + 3));
     if (index == changed) ++image.rgb[5];
-    return {image, 0, ""};
+    return {image, 0};
   }
 };
 

@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(gradient) {
     for (const auto& [height, width] : {std::pair{3, 4}, {1, 1}, {2, 9}, {7, 2}, {12, 11}}) {
       for (const Shape& shape :
            {Shape{2, 2, 3, 4}, Shape{1, 1, 1, 1}, Shape{1, 1, 8, 5}, Shape{0, 3, 2, 2}}) {
-        check_gradient([=](const auto& in) { return interpolate(in[0], height, width, mode); },
+        check_gradient([=, h = height, w = width](const auto& in) { return interpolate(in[0], h, w, mode); },
                        {random_tensor(shape, 1)});
       }
     }
