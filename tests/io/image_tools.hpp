@@ -52,9 +52,10 @@ inline Bytes make_png(int height, int width, const PngKind& kind, std::vector<By
   return bytes;
 }
 
-/// A JPEG of interleaved samples given in `in` and stored in `stored` space.
+/// A JPEG of interleaved samples given in `in` and stored in `stored` space; of these scans, if there are any.
 inline Bytes make_jpeg(int height, int width, J_COLOR_SPACE in, J_COLOR_SPACE stored, const Bytes& samples,
-                       int quality = 100, bool progressive = false) {
+                       int quality = 100, bool progressive = false,
+                       const std::vector<jpeg_scan_info>& scans = {}) {
   const int channels = in == JCS_GRAYSCALE ? 1 : in == JCS_CMYK ? 4 : 3;
   jpeg_compress_struct state{};
   jpeg_error_mgr errors{};
@@ -72,6 +73,10 @@ inline Bytes make_jpeg(int height, int width, J_COLOR_SPACE in, J_COLOR_SPACE st
   jpeg_set_quality(&state, quality, TRUE);
   for (int c = 0; c < channels; ++c) state.comp_info[c].h_samp_factor = state.comp_info[c].v_samp_factor = 1;
   if (progressive) jpeg_simple_progression(&state);
+  if (!scans.empty()) {
+    state.scan_info = scans.data();
+    state.num_scans = static_cast<int>(scans.size());
+  }
   jpeg_start_compress(&state, TRUE);
   for (int y = 0; y < height; ++y) {
     auto* row = const_cast<std::uint8_t*>(samples.data() + static_cast<std::size_t>(y * width * channels));

@@ -89,7 +89,12 @@ class JpegReader {
   static JpegReader& of(j_common_ptr state) { return *static_cast<JpegReader*>(state->client_data); }
 
   static void on_error(j_common_ptr state) {
-    (*state->err->format_message)(state, of(state).message_);
+    if (state->err->msg_code == JERR_NO_BACKING_STORE) {
+      std::snprintf(of(state).message_, sizeof of(state).message_,
+                    "more memory than a file of its size needs");
+    } else {
+      (*state->err->format_message)(state, of(state).message_);
+    }
     std::longjmp(of(state).jump_, 1);
   }
 
