@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(the_real_one) {
   BOOST_TEST(train.class_count() == 10);
   test::check_dataset(train);
   BOOST_TEST(train.label(0) == 9);  // the first image is an ankle boot
-  BOOST_TEST(train.read(0, 32).caption == "ankle boot");
+  BOOST_TEST(train.class_name(train.label(0)) == "ankle boot");
   std::vector<int> images_of(10);
   for (std::int64_t i = 0; i < train.size(); ++i) ++images_of[static_cast<std::size_t>(train.label(i))];
   for (const int count : images_of) BOOST_TEST(count == 6000);

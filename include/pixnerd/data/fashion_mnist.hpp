@@ -19,8 +19,7 @@ namespace pixnerd {
 enum class FashionMnistSplit { train, test };
 
 /// Reads the data set's four files, of which Debian's package dataset-fashion-mnist installs exactly these.
-/// An image gets two black pixels on every side (28 + 4 = 32) and is then resized as any other; the caption
-/// is the class.
+/// An image gets two black pixels on every side (28 + 4 = 32) and is then resized as any other.
 class FashionMnist {
  public:
   static constexpr const char* default_folder = "/usr/share/datasets/fashion-mnist";
@@ -59,7 +58,7 @@ class FashionMnist {
         for (int c = 0; c < 3; ++c) padded.pixel(y + border, x + border)[c] = *gray;
       }
     }
-    return {center_crop(padded, size), label_of_image, class_name(label_of_image)};
+    return {center_crop(padded, size), label_of_image};
   }
 
  private:
