@@ -42,6 +42,12 @@ libraries=(-Wl,--as-needed -lz -lzip -lpng -ljpeg -lpcre2-8 -lutf8proc -lpthread
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=0}
 limits=(-timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=8192)
 
+if ! echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' |
+  clang++ -fsanitize=fuzzer -x c++ - -o $out/probe; then
+  echo "fuzz: libFuzzer is needed (on Debian: apt-get install clang libclang-rt-14-dev)" >&2
+  exit 2
+fi
+
 rows=()
 found=0
 for target in "${targets[@]}"; do
