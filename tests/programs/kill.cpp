@@ -1,0 +1,55 @@
+/// \file
+/// A training that is killed again and again, at any moment, ends as one that was left alone.
+#include <random>
+
+#include <pixnerd/train/manifest.hpp>
+#include <pixnerd/train/run_folder.hpp>
+
+#include "program.hpp"
+
+using namespace pixnerd;
+using namespace pixnerd::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::int64_t newest_step(const std::string& run) {
+  const auto steps = checkpoint_steps(run);
+  return steps.empty() ? 0 : steps.front();
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(kill_program, FoldersInMemory)
+
+BOOST_AUTO_TEST_CASE(killed_again_and_again) {
+  const ImageData data;
+  const std::string run = data / "run";
+  // Every step a checkpoint, and pictures between them.
+  const Words options{"--steps", "400", "--checkpoint-every", "1", "--sample-every", "10", "--keep", "2"};
+  std::mt19937 random(3);
+  for (int kill = 0; kill < 8; ++kill) {
+    const std::int64_t before = newest_step(run);
+    Program program(before == 0 ? data.train(run, options)
+                                : Words{"train", "--resume", "--run", run, "--keep", "2"});
+    program.wait_until([&] { return newest_step(run) > before; });
+    std::this_thread::sleep_for(std::chrono::microseconds(std::uniform_int_distribution(0, 40'000)(random)));
+    program.send(SIGKILL);
+    BOOST_TEST_REQUIRE(program.finish().status == 128 + SIGKILL, "it was too quick to be killed");
+    // Whatever has its name is whole, and it is never behind what was there.
+    const auto newest = newest_checkpoint(run);
+    BOOST_TEST(newest.damaged.empty());
+    BOOST_TEST(newest.path == checkpoint_path(run, newest_step(run)));
+    BOOST_TEST(newest_step(run) > before);
+  }
+  run_well({"train", "--resume", "--run", run, "--keep", "2"});
+  run_well(data.train(data / "whole", options));
+  BOOST_TEST((listing(run) == listing(data / "whole")));
+  for (const auto* file :
+       {"step-400/model.safetensors", "step-400/ema.safetensors", "step-400/optimizer.safetensors",
+        "step-400/state.json", "samples.png", "samples-000390.png"}) {
+    BOOST_TEST((content(text(run, "/", file)) == content(text(data / "whole/", file))), file);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
