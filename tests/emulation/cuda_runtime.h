@@ -54,7 +54,9 @@ struct Gpu {
   cudaError_t last_error = cudaSuccess;
   std::string fault;  // of the last kernel that failed
   int devices = 1;
-  int fail_allocation = -1;  // counts down to an allocation that fails
+  int fail_allocation = -1;     // counts down to an allocation that fails
+  bool fail_for_good = false;   // whether all later ones fail as well
+  bool allocation_hit = false;  // whether one failed
   Stream stream;
 
   static Gpu& instance() {
@@ -63,8 +65,21 @@ struct Gpu {
   }
   cudaError_t fail(cudaError_t error) { return last_error = error; }
 
+  /// Whether the next allocation, of whatever kind, is one that has to fail.
+  bool allocation_fails() {
+    if (fail_allocation < 0) return false;
+    if (fail_allocation > 0) {
+      --fail_allocation;
+      return false;
+    }
+    if (!fail_for_good) fail_allocation = -1;
+    return allocation_hit = true;
+  }
+
   /// Does work now, or keeps it for a graph.
-  cudaError_t submit(std::function<void()> work) {
+  template <class Work>
+  cudaError_t submit(Work work) {
+    const Inside inside;
     if (stream.captured) {
       stream.captured->nodes.push_back(std::move(work));
       return cudaSuccess;
@@ -72,6 +87,7 @@ struct Gpu {
     return run(work);
   }
   cudaError_t run(const std::function<void()>& work) {
+    const Inside inside;
     try {
       work();
     } catch (const std::exception& error) {
@@ -147,6 +163,7 @@ inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 }
 
 inline cudaError_t cudaMalloc(void** out, std::size_t bytes) {
+  const emulation::Inside inside;
   auto& gpu = emulation::Gpu::instance();
   const std::lock_guard lock(gpu.mutex);
   *out = nullptr;
@@ -154,8 +171,8 @@ inline cudaError_t cudaMalloc(void** out, std::size_t bytes) {
     gpu.stream.invalid = true;
     return gpu.fail(cudaErrorStreamCaptureUnsupported);
   }
-  const bool fails = gpu.fail_allocation >= 0 && gpu.fail_allocation-- == 0;
-  if (fails || gpu.used + bytes > emulation::gpu_memory) return gpu.fail(cudaErrorMemoryAllocation);
+  if (gpu.allocation_fails() || gpu.used + bytes > emulation::gpu_memory)
+    return gpu.fail(cudaErrorMemoryAllocation);
   void* memory = std::aligned_alloc(256, (bytes + emulation::guard + 255) / 256 * 256);
   if (memory == nullptr) return gpu.fail(cudaErrorMemoryAllocation);
   std::memset(memory, 0xff, (bytes + emulation::guard + 255) / 256 * 256);
@@ -191,8 +208,10 @@ inline cudaError_t cudaFree(void* memory) {
   return cudaSuccess;
 }
 inline cudaError_t cudaMallocHost(void** out, std::size_t bytes) {
-  *out = std::malloc(bytes);
-  return *out == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
+  const emulation::Inside inside;
+  auto& gpu = emulation::Gpu::instance();
+  *out = gpu.allocation_fails() ? nullptr : std::malloc(bytes);
+  return *out == nullptr ? gpu.fail(cudaErrorMemoryAllocation) : cudaSuccess;
 }
 inline cudaError_t cudaFreeHost(void* memory) {
   std::free(memory);
@@ -224,6 +243,7 @@ inline cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mo
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
+  const emulation::Inside inside;
   if (stream->captured) return cudaErrorInvalidValue;
   stream->captured = std::make_unique<emulation::Graph>();
   stream->mode = mode;
@@ -231,6 +251,7 @@ inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCapture
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  const emulation::Inside inside;
   *graph = nullptr;
   const auto captured = std::move(stream->captured);
   if (stream->invalid) return emulation::Gpu::instance().fail(cudaErrorStreamCaptureInvalidated);
@@ -238,6 +259,10 @@ inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph)
   return cudaSuccess;
 }
 inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* out, cudaGraph_t graph, unsigned long long = 0) {
+  const emulation::Inside inside;
+  if (emulation::Gpu::instance().allocation_fails()) {
+    return emulation::Gpu::instance().fail(cudaErrorMemoryAllocation);
+  }
   *out = new emulation::Graph(*graph);
   return cudaSuccess;
 }
@@ -257,6 +282,10 @@ inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
 }
 
 inline cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  const emulation::Inside inside;
+  if (emulation::Gpu::instance().allocation_fails()) {
+    return emulation::Gpu::instance().fail(cudaErrorMemoryAllocation);
+  }
   *event = new int(0);
   return cudaSuccess;
 }

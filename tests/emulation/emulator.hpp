@@ -36,6 +36,15 @@ namespace emulation {
 
 inline constexpr unsigned lanes = 32;
 
+/// How deep this thread is inside of the emulator: tests that let the library's allocations fail leave those in here alone.
+inline thread_local int depth = 0;
+struct Inside {
+  Inside() { ++depth; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+  ~Inside() { --depth; }
+};
+
 /// Counts those who arrive; the last one lets all go on.
 struct Rendezvous {
   unsigned arrived = 0;
@@ -202,6 +211,7 @@ inline void run_block(Block& block, const std::function<void()>& body,
 inline void run_grid(dim3 grid, dim3 size, std::size_t shared_bytes, const std::function<void()>& body) {
   const std::int64_t blocks = std::int64_t{grid.x} * grid.y * grid.z;
   pixnerd::parallel_for(blocks, [&](std::int64_t b) {
+    const Inside inside;
     thread_local boost::context::pooled_fixedsize_stack stacks(128 * 1024, 64);
     Block block;
     block.grid = grid;

@@ -29,9 +29,12 @@ class Allocations {
     armed_ = false;
     return hit_;
   }
+  /// Tells of code whose allocations are left alone; null where there is none.
+  static inline bool (*spares)() = nullptr;
+
   /// Whether the next one fails.
   static bool meet() {
-    if (!armed_.load(std::memory_order_relaxed)) return false;
+    if (!armed_.load(std::memory_order_relaxed) || (spares != nullptr && spares())) return false;
     const int left = left_.fetch_sub(1);
     if (left > 0 || (left < 0 && !lasting_)) return false;
     hit_ = true;

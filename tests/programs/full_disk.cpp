@@ -105,4 +105,21 @@ BOOST_AUTO_TEST_CASE(small_disks) {
   }
 }
 
+/// A disk that becomes read-only below a run, as one does when it fails: what it holds is read, and nothing else happens.
+BOOST_AUTO_TEST_CASE(a_disk_that_is_read_only) {
+  const ImageData data;
+  const SmallDisk disk(10'000'000);
+  if (!disk.mounted) return;
+  const std::string run = disk.folder / "run";
+  run_well(data.train(run, {"--steps", "4", "--sample-every", "0"}));
+  BOOST_REQUIRE(::mount("tmpfs", disk.folder.path.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr) == 0);
+  const auto before = listing(disk.folder.path);
+  check_refused({"train", "--resume", "--run", run, "--steps", "8"}, {"Read-only file system", run});
+  check_refused(data.train(disk.folder / "other", {"--steps", "4"}), {"Read-only file system", "other"});
+  check_refused({"sample", "--run", run, "--out", disk.folder / "s.png", "--steps", "2"},
+                {"Read-only file system", "s.png"});
+  run_well({"sample", "--run", run, "--out", data / "s.png", "--steps", "2"});
+  BOOST_TEST((listing(disk.folder.path) == before));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

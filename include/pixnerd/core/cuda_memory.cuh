@@ -37,7 +37,7 @@ struct memory_pool<Cuda> {
     void* memory = nullptr;
     if (found != free.end() && found->first <= size + size / 8) {
       memory = found->second;
-      free.erase(found);
+      blocks_.at(memory).place = free.extract(found);
     } else {
       memory = allocate_from_system(bytes, size);
     }
@@ -51,13 +51,10 @@ struct memory_pool<Cuda> {
     const auto block = blocks_.find(memory);
     statistics_.in_use -= block->second.size;
     const auto arena = free_.find(block->second.arena);
-    // The arena is gone, or there is no room for one more entry: then the system gets it back.
+    // Once its arena is gone the system gets it back. Not before: recorded work may use it.
     if ((caching_ || block->second.arena != 0) && arena != free_.end()) {
-      try {
-        arena->second.emplace(block->second.size, memory);
-        return;
-      } catch (...) {
-      }
+      arena->second.insert(std::move(block->second.place));
+      return;
     }
     release(block);
   }
@@ -90,9 +87,12 @@ struct memory_pool<Cuda> {
  private:
   friend class CudaArena;
 
+  using FreeBlocks = std::multimap<std::size_t, void*>;  // by size
   struct Block {
     std::size_t size;
     std::int64_t arena;
+    /// Its entry among the free ones, kept here while it is in use: so giving it back takes no memory.
+    FreeBlocks::node_type place;
   };
   using Blocks = std::unordered_map<void*, Block>;
 
@@ -135,9 +135,11 @@ struct memory_pool<Cuda> {
     }
     PIXNERD_CUDA_CHECK("cuda memory", error);
     try {
-      blocks_.emplace(memory, Block{size, arena_});
+      FreeBlocks places;
+      places.emplace(size, memory);
+      blocks_.emplace(memory, Block{size, arena_, places.extract(places.begin())});
     } catch (...) {
-      (void)cudaFree(memory);
+      (void)while_capturing([memory] { return cudaFree(memory); });
       throw;
     }
     statistics_.held += size;
@@ -159,7 +161,7 @@ struct memory_pool<Cuda> {
 
   std::mutex mutex_;
   Blocks blocks_;
-  std::map<std::int64_t, std::multimap<std::size_t, void*>> free_{{0, {}}};  // by arena
+  std::map<std::int64_t, FreeBlocks> free_{{0, {}}};  // by arena
   std::int64_t arenas_ = 0;
   bool caching_ = true;
   MemoryStatistics statistics_;

@@ -135,6 +135,14 @@ inline void cuda_synchronize(const char* op) {
   PIXNERD_CUDA_CHECK(op, cudaStreamSynchronize(cuda_stream()));
 }
 
+/// The same for destructors: whatever failed is left to the next call that can say so.
+inline void cuda_wait() noexcept {
+  try {
+    (void)cudaStreamSynchronize(cuda_stream());
+  } catch (const Error&) {  // no GPU any more
+  }
+}
+
 /// Whether work is being captured into a graph, not done.
 inline bool cuda_is_capturing() {
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;

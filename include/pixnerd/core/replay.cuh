@@ -79,7 +79,7 @@ class Replay<Cuda> {
 
   void forget() noexcept {
     if (graph_ == nullptr) return;
-    (void)cudaStreamSynchronize(cuda_stream());  // it may be running
+    cuda_wait();  // it may be running
     (void)cudaGraphExecDestroy(std::exchange(graph_, nullptr));
   }
 

@@ -20,13 +20,14 @@ class Upload<Cuda> {
   Upload& operator=(const Upload&) = delete;
   ~Upload() {
     // The GPU may still read the memory.
-    if (copied_) (void)cudaStreamSynchronize(cuda_stream());
+    if (copied_) cuda_wait();
   }
 
   void operator()(void* to, const void* from, std::size_t bytes) {
     if (bytes == 0) return;
     if (copied_) copied_->synchronize("copy from the host");
     if (!memory_ || memory_->size() < bytes) memory_.emplace(bytes);
+    if (!copied_) copied_.emplace();  // before there is anything that it has to wait for
     std::byte* pinned = memory_->values().data();
     constexpr std::int64_t grain = 1 << 18;  // a single thread does not reach the memory's speed
     parallel_ranges(static_cast<std::int64_t>(bytes), grain, [&](std::int64_t begin, std::int64_t end) {
@@ -34,7 +35,6 @@ class Upload<Cuda> {
                   static_cast<std::size_t>(end - begin));
     });
     memory_->send(static_cast<std::byte*>(to), bytes);
-    if (!copied_) copied_.emplace();
     copied_->record();
   }
 
