@@ -75,7 +75,9 @@ class Qwen3ConfigReader {
 
   std::int64_t size(const char* key, std::uint64_t most) const {
     const auto& value = member(root_, key);
-    if (!value.is_number_unsigned() || value.get<std::uint64_t>() < 1 || value.get<std::uint64_t>() > most) {
+    const bool positive =
+        value.is_number_integer() && (value.is_number_unsigned() || value.get<std::int64_t>() > 0);
+    if (!positive || value.get<std::uint64_t>() < 1 || value.get<std::uint64_t>() > most) {
       refuse(text("a \"", key, "\" from 1 to ", most), value.is_null() ? "none" : shown(value));
     }
     return value.get<std::int64_t>();
