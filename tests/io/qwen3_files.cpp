@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(damaged_shards) {
     check_throws<FileError>([&] { load_qwen3<Cpu>(folder.path); }, words);
   };
   save_shards(folder);
-  const json good = read_strict_json(index, 1 << 20, "test");
+  const json good = read_json_file(index, "test");
 
   std::filesystem::remove(folder / "model-00002-of-00002.safetensors");
   refused({"model-00002-of-00002.safetensors", "No such file"});
