@@ -3,7 +3,6 @@
 /// C++ library, of Eigen, libpng, libjpeg and zlib are counted as well.
 #pragma once
 
-#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <cerrno>
 #include <cstddef>
@@ -11,6 +10,13 @@
 #include <exception>
 #include <new>
 #include <string>
+
+/// What runs before a sanitizer is ready must not be instrumented by it.
+#if defined(__SANITIZE_ADDRESS__)
+#define PIXNERD_TEST_EARLY [[gnu::no_sanitize_address, gnu::no_sanitize_undefined]]
+#else
+#define PIXNERD_TEST_EARLY
+#endif
 
 namespace pixnerd::test {
 
@@ -22,29 +28,30 @@ class Allocations {
     left_ = number;
     lasting_ = lasting;
     hit_ = false;
-    armed_ = true;
+    __atomic_store_n(&armed_, true, __ATOMIC_SEQ_CST);
   }
   /// None fails from now on. Returns whether one did.
   static bool stop() {
-    armed_ = false;
-    return hit_;
+    __atomic_store_n(&armed_, false, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(&hit_, __ATOMIC_SEQ_CST);
   }
   /// Tells of code whose allocations are left alone; null where there is none.
   static inline bool (*spares)() = nullptr;
 
   /// Whether the next one fails.
-  static bool meet() {
-    if (!armed_.load(std::memory_order_relaxed) || (spares != nullptr && spares())) return false;
-    const int left = left_.fetch_sub(1);
+  PIXNERD_TEST_EARLY static bool meet() {
+    if (!__atomic_load_n(&armed_, __ATOMIC_RELAXED) || (spares != nullptr && spares())) return false;
+    const int left = __atomic_fetch_sub(&left_, 1, __ATOMIC_RELAXED);
     if (left > 0 || (left < 0 && !lasting_)) return false;
-    hit_ = true;
+    __atomic_store_n(&hit_, true, __ATOMIC_RELAXED);
     errno = ENOMEM;
     return true;
   }
 
  private:
-  static inline std::atomic<bool> armed_ = false, lasting_ = false, hit_ = false;
-  static inline std::atomic<int> left_ = 0;
+  // No std::atomic: its functions would be instrumented.
+  static inline bool armed_ = false, lasting_ = false, hit_ = false;
+  static inline int left_ = 0;
 };
 
 enum class Shortage { one, lasting };  ///< of one allocation, or of all from some moment on
@@ -92,19 +99,20 @@ void* PIXNERD_TEST_REAL(calloc)(std::size_t, std::size_t);
 void* PIXNERD_TEST_REAL(realloc)(void*, std::size_t);
 
 // Weak: several files of a program may include this.
-[[gnu::weak]] void* malloc(std::size_t bytes) noexcept {
+PIXNERD_TEST_EARLY [[gnu::weak]] void* malloc(std::size_t bytes) noexcept {
   return pixnerd::test::Allocations::meet() ? nullptr : PIXNERD_TEST_REAL(malloc)(bytes);
 }
-[[gnu::weak]] void* calloc(std::size_t count, std::size_t bytes) noexcept {
+PIXNERD_TEST_EARLY [[gnu::weak]] void* calloc(std::size_t count, std::size_t bytes) noexcept {
   return pixnerd::test::Allocations::meet() ? nullptr : PIXNERD_TEST_REAL(calloc)(count, bytes);
 }
-[[gnu::weak]] void* realloc(void* memory, std::size_t bytes) noexcept {
+PIXNERD_TEST_EARLY [[gnu::weak]] void* realloc(void* memory, std::size_t bytes) noexcept {
   return pixnerd::test::Allocations::meet() ? nullptr : PIXNERD_TEST_REAL(realloc)(memory, bytes);
 }
-[[gnu::weak]] void* aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
+PIXNERD_TEST_EARLY [[gnu::weak]] void* aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
   return pixnerd::test::Allocations::meet() ? nullptr : PIXNERD_TEST_REAL(memalign)(alignment, bytes);
 }
-[[gnu::weak]] int posix_memalign(void** out, std::size_t alignment, std::size_t bytes) noexcept {
+PIXNERD_TEST_EARLY [[gnu::weak]] int posix_memalign(void** out, std::size_t alignment,
+                                                    std::size_t bytes) noexcept {
   *out = aligned_alloc(alignment, bytes);
   return *out == nullptr ? ENOMEM : 0;
 }
