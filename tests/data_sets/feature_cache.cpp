@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(damage) {
   read(2);
   check_throws<FileError>([&] { read(3); },
                           {"the features of image 3 as they were written", path, "damaged"});
-  bytes.resize(bytes.size() - 1);
+  bytes.pop_back();
   write_file_atomic(path, bytes);
   check_throws<FileError>([&] { FeatureCache(path, Speckled{}, 8, "A"); }, {"bytes of tensor data"});
 }
