@@ -6,7 +6,7 @@
 #   pixnerd::image    <pixnerd/io/image.hpp>: PNG and JPEG images         + zlib, libpng, libjpeg
 #   pixnerd::data     <pixnerd/data/...>: image folders, emoji, loaders   + io, image, FreeType, HarfBuzz
 #   pixnerd::train    <pixnerd/train/...>: the training loop              + io
-#   pixnerd::torch    <pixnerd/io/torch_checkpoint.hpp>                   + io, libzip
+#   pixnerd::torch    <pixnerd/io/torch_checkpoint.hpp>, <.../npz.hpp>    + io, libzip
 #   pixnerd::cuda     what files that nvcc compiles need beside the rest  + cudart, cuBLASLt of the CUDA Toolkit
 #
 # A component whose libraries are missing has no target; pixnerd_<component>_MISSING then says in one sentence why.

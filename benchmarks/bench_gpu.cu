@@ -52,7 +52,7 @@ class Training {
       : init_(0), model_(config, init_), store_(model_), objective_(flow_matching_objective(model_)) {
     store_.start_average();
     options_.rate = 1e-4;
-    options_.noising.null_class = config.classes;
+    options_.noising.null_label = {config.classes};
     options_.capture = capture;
     batch_.images = Tensor<float>({batch, config.channels, size, size});
     fill_normal(batch_.images, {0, RandomPurpose::test, 0, 0});

@@ -60,7 +60,7 @@ std::vector<double> train_losses(const PixnerdC2iConfig& config, std::uint64_t s
   options.schedule = RateSchedule::cosine;
   options.warmup = 50;
   options.clip_norm = 1;
-  options.noising.null_class = curve_classes;
+  options.noising.null_label = {curve_classes};
   auto objective = flow_matching_objective(model);
   const AdamW optimizer;
   TrainStepper<Precision, Device, AdamW, decltype(objective)> take_step(store, optimizer, objective, options);

@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
     options.rate = 1e-3;
     options.schedule = RateSchedule::cosine;
     options.average_decay = 0.99;
-    options.noising.null_class = data.class_count();
+    options.noising.null_label = {data.class_count()};
     TrainState state;
     Loader loader(AnyDataset(data), {.size = 32, .batch_size = 32, .seed = state.seed});
     train(

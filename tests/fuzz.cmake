@@ -32,3 +32,8 @@ foreach(source IN LISTS sources)
   add_test(NAME fuzz/${name} COMMAND fuzz_${name} "${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name}" 20000)
   set_tests_properties(fuzz/${name} PROPERTIES TIMEOUT 300)
 endforeach()
+
+# A target in which all that is wrong must be found.
+add_executable(fuzz_finds checks/fuzz_finds.cpp)
+target_link_libraries(fuzz_finds PRIVATE pixnerd_fuzz_flags pixnerd_fuzz_main)
+add_test(NAME checks/fuzz_finds COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/checks/fuzz_finds.sh" $<TARGET_FILE:fuzz_finds>)

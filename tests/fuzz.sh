@@ -40,7 +40,13 @@ flags=(-std=c++20 -O1 -g -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS
 libraries=(-Wl,--as-needed -lz -lzip -lpng -ljpeg -lpthread)
 # The targets watch time and memory themselves (tests/fuzz/limits.hpp); these are for what escapes them.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=0}
-limits=(-timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=65536)
+limits=(-timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=8192)
+
+if ! echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' |
+  clang++ -fsanitize=fuzzer -x c++ - -o $out/probe; then
+  echo "fuzz: libFuzzer is needed (on Debian: apt-get install clang libclang-rt-14-dev)" >&2
+  exit 2
+fi
 
 rows=()
 found=0

@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include <pixnerd/io/json_file.hpp>
 #include <pixnerd/io/safetensors.hpp>
 
 #include "comparison.hpp"
@@ -25,7 +27,7 @@ class ReferenceFile {
     const auto& metadata = file_.metadata();
     const auto config = metadata.find("config");
     if (config != metadata.end()) {
-      config_ = nlohmann::json::parse(config->second, nullptr, /*allow_exceptions=*/false);
+      if (auto json = parse_json(config->second)) config_ = std::move(*json);
     }
     if (config_.is_object() && config_.contains("runs")) {
       kind_ = ReferenceKind::samplers;

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include <pixnerd/io/file.hpp>
+#include <pixnerd/io/json_file.hpp>
 #include <pixnerd/nn/precision.hpp>
 
 namespace pixnerd::program {
@@ -24,10 +24,8 @@ class Tolerances {
       const std::filesystem::path file(path);
       const auto errors = file.parent_path() / "bf16_error.json";
       if (!std::filesystem::exists(errors)) return;
-      const auto bytes = read_file(errors.string(), 1 << 20);
-      const auto json =
-          nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
-      if (json.is_object()) errors_ = json.value(file.stem().string(), nlohmann::json::object());
+      const auto json = parse_json(read_file(errors.string(), 1 << 20));
+      if (json && json->is_object()) errors_ = json->value(file.stem().string(), nlohmann::json::object());
     }
   }
 

@@ -68,7 +68,7 @@ inline TrainOptions train_options(const TrainSettings& settings, std::int64_t cl
       settings.time == "uniform" ? TimeDistribution::uniform : TimeDistribution::log_normal;
   out.noising.times.shift = settings.shift;
   out.noising.label_dropout = settings.dropout;
-  out.noising.null_class = classes;
+  out.noising.null_label = {classes};
   return out;
 }
 

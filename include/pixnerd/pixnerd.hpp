@@ -10,13 +10,16 @@
 #include <pixnerd/core/version.hpp>
 #include <pixnerd/field/field_decoder.hpp>
 #include <pixnerd/field/linear_decoder.hpp>
+#include <pixnerd/flow/blended_field.hpp>
 #include <pixnerd/flow/flow_matching.hpp>
 #include <pixnerd/flow/guidance.hpp>
+#include <pixnerd/flow/inpainting.hpp>
 #include <pixnerd/flow/published_schedules.hpp>
 #include <pixnerd/flow/repa.hpp>
 #include <pixnerd/flow/replayed_model.hpp>
 #include <pixnerd/flow/time_sampling.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
+#include <pixnerd/nn/embedding_sum.hpp>
 #include <pixnerd/nn/repeat.hpp>
 #include <pixnerd/nn/residual.hpp>
 #include <pixnerd/nn/sequential.hpp>

@@ -55,7 +55,7 @@ Outcome run_training(std::int64_t steps, bool capture, std::int64_t accumulation
   options.rate = 1e-3;
   options.clip_norm = 0.5;
   options.average_decay = 0.9;
-  options.noising.null_class = 4;
+  options.noising.null_label = {4};
   options.capture = capture;
   options.accumulation = accumulation;
   const AdamW optimizer;

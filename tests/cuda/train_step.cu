@@ -98,7 +98,7 @@ TrainOptions toy_options() {
   options.schedule = RateSchedule::cosine;
   options.clip_norm = 0.5;
   options.average_decay = 0.9;
-  options.noising.null_class = 3;
+  options.noising.null_label = {3};
   return options;
 }
 

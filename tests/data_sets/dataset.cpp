@@ -2,6 +2,7 @@
 /// The concept of a data set, and any of them behind one type.
 #include <boost/test/unit_test.hpp>
 #include <string>
+#include <vector>
 
 #include <pixnerd/data/dataset.hpp>
 
@@ -17,13 +18,17 @@ struct Gray {
   std::string class_name(std::int64_t label) const { return label == 0 ? "dark" : "light"; }
   std::int64_t label(std::int64_t index) const { return index / 2; }
   Example read(std::int64_t index, int size) const {
-    return {Image(size, size, static_cast<std::uint8_t>(100 * index)), label(index), "gray"};
+    return {Image(size, size, static_cast<std::uint8_t>(100 * index)), label(index)};
   }
 };
 
 struct WithoutLabels {
   std::int64_t size() const { return 3; }
   Example read(std::int64_t, int) const { return {}; }
+};
+
+struct WithCaptions : Gray {
+  std::vector<std::string> captions(std::int64_t index) const { return {text("gray ", index), "gray"}; }
 };
 
 static_assert(Dataset<Gray>);
@@ -45,7 +50,13 @@ BOOST_AUTO_TEST_CASE(any_dataset_passes_everything_on) {
   const Example example = copy.read(2, 4);
   BOOST_TEST((example.image == Image(4, 4, 200)));
   BOOST_TEST(example.label == 1);
-  BOOST_TEST(example.caption == "gray");
+  BOOST_TEST(copy.captions(2) == std::vector<std::string>{"light"}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(captions_are_those_of_the_image_where_it_has_some) {
+  const std::vector<std::string> expected{"gray 1", "gray"};
+  BOOST_TEST(captions_of(WithCaptions(), 1) == expected, boost::test_tools::per_element());
+  BOOST_TEST(AnyDataset(WithCaptions()).captions(1) == expected, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(checked_index_names_the_range) {

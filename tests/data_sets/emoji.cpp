@@ -27,11 +27,11 @@ const Emoji& default_emoji() {
   return data;
 }
 
-std::int64_t find(const Emoji& data, const std::string& caption) {
+std::int64_t find(const Emoji& data, const std::string& name) {
   for (std::int64_t i = 0; i < data.size(); ++i) {
-    if (data.caption(i) == caption) return i;
+    if (data.name(i) == name) return i;
   }
-  BOOST_FAIL("no " << caption);
+  BOOST_FAIL("no " << name);
   return -1;
 }
 
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(the_default_emoji) {
   BOOST_TEST(data.size() == 451);
   BOOST_TEST(data.class_count() == 32);
   BOOST_TEST(data.skipped() == 0);
-  BOOST_TEST(data.caption(0) == "grinning face");
+  BOOST_TEST(data.name(0) == "grinning face");
   BOOST_TEST(data.class_name(data.label(find(data, "grinning cat"))) == "cat-face");
   BOOST_TEST(data.class_name(data.label(find(data, "hot pepper"))) == "food-vegetable");
 }
@@ -98,8 +98,8 @@ BOOST_AUTO_TEST_CASE(groups_and_skin_tones) {
   const Emoji toned(options);
   BOOST_TEST(plain.size() + plain.skipped() < toned.size() + toned.skipped());
   BOOST_TEST(plain.class_count() == toned.class_count());
-  BOOST_TEST(toned.caption(1) == "waving hand: light skin tone");
-  BOOST_TEST(plain.caption(1) != toned.caption(1));
+  BOOST_TEST(toned.name(1) == "waving hand: light skin tone");
+  BOOST_TEST(plain.name(1) != toned.name(1));
 }
 
 BOOST_AUTO_TEST_CASE(an_emoji_that_the_font_lacks_is_counted) {

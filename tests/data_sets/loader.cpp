@@ -45,12 +45,13 @@ struct Numbered {
         pixel[2] = 51;
       }
     }
-    return {image, label(index), class_name(label(index))};
+    return {image, label(index)};
   }
 };
 
 /// All that a loader gave for some samples.
 struct Record {
+  std::vector<std::string> captions;
   std::vector<std::int64_t> labels;
   std::vector<std::int64_t> ids;
   std::vector<float> pixels;
@@ -65,6 +66,7 @@ Record take(Loader& loader, int batches) {
     record.pixels.insert(record.pixels.end(), pixels.begin(), pixels.end());
     record.labels.insert(record.labels.end(), batch.labels.begin(), batch.labels.end());
     record.ids.insert(record.ids.end(), batch.sample_ids.begin(), batch.sample_ids.end());
+    record.captions.insert(record.captions.end(), batch.captions.begin(), batch.captions.end());
   }
   return record;
 }
@@ -105,6 +107,36 @@ BOOST_AUTO_TEST_CASE(a_batch_holds_images_labels_and_numbers) {
     }
   }
   BOOST_TEST(loader.samples_served() == 35);
+}
+
+/// A caption is one of its image's, drawn by seed, image and epoch alone; all come up in time.
+BOOST_AUTO_TEST_CASE(captions_where_they_are_asked_for) {
+  struct Captioned : Numbered {
+    std::vector<std::string> captions(std::int64_t index) const {
+      return {text(index, " plain"), text(index, " long"), text(index, " short")};
+    }
+  };
+  BOOST_TEST(Loader(Captioned(), small_options()).next().captions.empty());
+  LoaderOptions options = small_options(4, 1);
+  options.captions = true;
+  Loader first(Captioned(), options);
+  const Record expected = take(first, 60);
+  BOOST_TEST_REQUIRE(expected.captions.size() == 240U);
+  std::map<std::string, int> seen;
+  const SampleOrder order(10, 9, true);
+  for (std::size_t i = 0; i < 240; ++i) {
+    BOOST_TEST(expected.captions[i].find(text(order[static_cast<std::int64_t>(i)].index, " ")) == 0U);
+    ++seen[expected.captions[i]];
+  }
+  BOOST_TEST(seen.size() == 30U);
+  options.batch_size = 60;
+  options.workers = 3;
+  options.start = 120;
+  Loader later(Captioned(), options);
+  const Record rest = take(later, 2);
+  BOOST_TEST((rest.captions == std::vector(expected.captions.begin() + 120, expected.captions.end())));
+  Loader plain(Numbered(), options);
+  BOOST_TEST(plain.next().captions.front() == text("class ", order[120].index % 3));
 }
 
 BOOST_AUTO_TEST_CASE(batches_cross_the_ends_of_epochs) {

@@ -1,5 +1,5 @@
 /// \file
-/// Unpacking gzip data, whole and damaged.
+/// Reading gzip files, whole and damaged.
 #include <boost/test/unit_test.hpp>
 #include <string>
 #include <vector>
@@ -7,6 +7,7 @@
 #include <pixnerd/io/gzip.hpp>
 
 #include "files.hpp"
+#include "idx_tools.hpp"
 
 using namespace pixnerd;
 using test::check_throws;
@@ -16,17 +17,8 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 
 Bytes gzip(const Bytes& bytes) {
-  z_stream stream{};
-  BOOST_REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  Bytes out(deflateBound(&stream, bytes.size()));
-  stream.next_in = const_cast<Bytef*>(bytes.data());
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = out.data();
-  stream.avail_out = static_cast<uInt>(out.size());
-  BOOST_REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
+  const std::string packed = test::gzip(std::string(bytes.begin(), bytes.end()));
+  return Bytes(packed.begin(), packed.end());
 }
 
 Bytes sample_bytes(std::size_t count) {
@@ -35,36 +27,64 @@ Bytes sample_bytes(std::size_t count) {
   return bytes;
 }
 
+/// All of a file that holds `count` bytes.
+Bytes read_all(const std::string& path, std::size_t count) {
+  GzipFile file(path);
+  Bytes out(count);
+  // In two pieces of different size.
+  file.read(std::span(out).first(count / 3));
+  file.read(std::span(out).subspan(count / 3));
+  file.expect_end();
+  return out;
+}
+
+Bytes read_all(const std::string& path, const Bytes& packed, std::size_t count) {
+  write_file_atomic(path, packed);
+  return read_all(path, count);
+}
+
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(gunzip_bytes)
+BOOST_AUTO_TEST_SUITE(gzip_files)
 
-BOOST_AUTO_TEST_CASE(unpacks_up_to_the_limit) {
-  for (const std::size_t count : {0, 1, 65'535, 65'536, 65'537, 1'000'000}) {
+BOOST_AUTO_TEST_CASE(reads_what_was_packed) {
+  const test::Folder folder;
+  const std::string path = folder / "a.gz";
+  for (const std::size_t count : {0, 1, 32'767, 32'768, 32'769, 1'000'000}) {
     const Bytes bytes = sample_bytes(count);
-    BOOST_TEST((gunzip(gzip(bytes), count, "x") == bytes));
-    if (count > 0) {
-      check_throws<FileError>([&] { gunzip(gzip(bytes), count - 1, "a.gz"); },
-                              {"a.gz", text("more than ", count - 1, " bytes")});
-    }
+    BOOST_TEST((read_all(path, gzip(bytes), count) == bytes));
+    BOOST_TEST(GzipFile(path).most_bytes() >= count);
+    check_throws<FileError>([&] { read_all(path, count + 1); }, {path, "its end, 1 bytes early"});
+    if (count > 0)
+      check_throws<FileError>([&] { read_all(path, count - 1); }, {path, "more bytes than expected"});
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_small_file_of_zeros_does_not_fill_the_memory) {
-  check_throws<FileError>([] { gunzip(gzip(Bytes(100'000'000)), 1000, "zeros.gz"); },
-                          {"zeros.gz", "more than 1000"});
+BOOST_AUTO_TEST_CASE(the_most_that_a_file_can_hold) {
+  const test::Folder folder;
+  const std::string path = folder / "a.gz";
+  const Bytes bytes(10'000'000);
+  BOOST_TEST((read_all(path, gzip(bytes), bytes.size()) == bytes));
+  BOOST_TEST(GzipFile(path).most_bytes() >= bytes.size());
 }
 
 BOOST_AUTO_TEST_CASE(every_prefix_and_every_addition_is_an_error) {
+  const test::Folder folder;
+  const std::string path = folder / "a.gz";
   Bytes packed = gzip(sample_bytes(500));
   for (std::size_t n = 0; n < packed.size(); ++n) {
-    check_throws<FileError>([&] { gunzip({packed.data(), n}, 1000, "a.gz"); }, {"a.gz"});
+    const Bytes prefix(packed.begin(), packed.begin() + static_cast<std::ptrdiff_t>(n));
+    check_throws<FileError>([&] { read_all(path, prefix, 500); }, {path, "data that end early"});
   }
   packed.push_back(0);
-  check_throws<FileError>([&] { gunzip(packed, 1000, "a.gz"); }, {"a.gz", "1 bytes too many"});
+  check_throws<FileError>([&] { read_all(path, packed, 500); }, {path, "1 bytes too many"});
+  packed.resize(packed.size() + 100'000);
+  check_throws<FileError>([&] { read_all(path, packed, 500); }, {path, "100001 bytes too many"});
 }
 
 BOOST_AUTO_TEST_CASE(every_flipped_bit_is_an_error_or_harmless) {
+  const test::Folder folder;
+  const std::string path = folder / "a.gz";
   const Bytes bytes = sample_bytes(300);
   const Bytes packed = gzip(bytes);
   int refused = 0;
@@ -72,12 +92,20 @@ BOOST_AUTO_TEST_CASE(every_flipped_bit_is_an_error_or_harmless) {
     Bytes damaged = packed;
     damaged[at / 8] ^= static_cast<std::uint8_t>(1 << (at % 8));
     try {
-      BOOST_TEST((gunzip(damaged, 1000, "x") == bytes));
-    } catch (const FileError&) {
+      BOOST_TEST((read_all(path, damaged, 300) == bytes));
+    } catch (const FileError& error) {
+      BOOST_TEST(std::string(error.what()).find(path) != std::string::npos);
       ++refused;
     }
   }
   BOOST_TEST(refused > static_cast<int>(packed.size()) * 7);
+}
+
+BOOST_AUTO_TEST_CASE(other_files) {
+  const test::Folder folder;
+  const std::string path = folder / "a.gz";
+  check_throws<FileError>([&] { GzipFile{path}; }, {path, "No such file"});
+  check_throws<FileError>([&] { read_all(path, {'t', 'e', 'x', 't'}, 4); }, {path, "incorrect header check"});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -20,26 +20,42 @@ BOOST_AUTO_TEST_CASE(reads_json) {
   BOOST_TEST(json["b"].is_object());
 }
 
-BOOST_AUTO_TEST_CASE(limits) {
-  const auto nested = [](int levels) {
-    const auto n = static_cast<std::size_t>(levels);
-    return std::string(n, '[') + std::string(n, ']');
-  };
-  BOOST_TEST(parse_json(nested(most_json_levels)).has_value());
-  BOOST_TEST(!parse_json(nested(most_json_levels + 2)).has_value());
-  BOOST_TEST(!parse_json(nested(1'000'000)).has_value());
+BOOST_AUTO_TEST_CASE(extents) {
+  const auto extent = measure_json(R"({"a[,\"{": [1, {}, [[]]], "b": -1.5e3})");
+  BOOST_TEST(extent.values >= 6);
+  BOOST_TEST(extent.values <= 9);
+  BOOST_TEST(extent.levels == 4);
+  BOOST_TEST(extent.longest_token == 7);
+  BOOST_TEST(!extent.has_zero);
+  BOOST_TEST(measure_json("").values == 0);
+  BOOST_TEST(measure_json("]]}[").levels == 1);
+  BOOST_TEST(measure_json(std::string_view("\0", 1)).has_zero);
+  BOOST_TEST(measure_json("1\n\n").longest_token == 17);
+  BOOST_TEST(measure_json("\"\\\"").longest_token == 2);
+}
 
-  const auto values = [](int count) {
+BOOST_AUTO_TEST_CASE(limits) {
+  const auto parses = [](const std::string& json) { return parse_json(json).has_value(); };
+  const auto nested = [](std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
+  BOOST_TEST(parses(nested(most_json_levels)));
+  BOOST_TEST(!parses(nested(most_json_levels + 1)));
+  BOOST_TEST(!parses(nested(1'000'000)));
+
+  const auto values = [](std::size_t count) {
     std::string json = "[0";
-    for (int i = 2; i < count; ++i) json += ",0";
+    for (std::size_t i = 2; i < count; ++i) json += ",0";
     return json + "]";
   };
-  BOOST_TEST(parse_json(values(most_json_values)).has_value());
-  BOOST_TEST(!parse_json(values(most_json_values + 1)).has_value());
+  BOOST_TEST(parses(values(most_json_values)));
+  BOOST_TEST(!parses(values(most_json_values + 1)));
 
-  const auto sized = [](std::uint64_t bytes) { return "\"" + std::string(bytes - 2, 'x') + "\""; };
-  BOOST_TEST(parse_json(sized(most_json_bytes)).has_value());
-  BOOST_TEST(!parse_json(sized(most_json_bytes + 1)).has_value());
+  const std::string string = "\"" + std::string(999'000, 's') + "\"";
+  BOOST_TEST(parses("[" + string + "," + string + "," + string + "]"));
+  BOOST_TEST(!parses("\"" + std::string(1'000'001, 's') + "\""));
+  BOOST_TEST(parses("1" + std::string(100'000, '\n')));
+  BOOST_TEST(!parses("1" + std::string(200'000, '\n')));
+  BOOST_TEST(!parses("[" + string + "," + string + "," + string + "," + string + "," + string + "]"));
+  BOOST_TEST(!parses(std::string("1\0", 2)));
 }
 
 BOOST_AUTO_TEST_CASE(refuses_by_name) {

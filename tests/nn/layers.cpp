@@ -1,6 +1,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <pixnerd/nn/embedding.hpp>
+#include <pixnerd/nn/embedding_sum.hpp>
 #include <pixnerd/nn/linear.hpp>
 #include <pixnerd/nn/repeat.hpp>
 #include <pixnerd/nn/residual.hpp>
@@ -41,6 +42,22 @@ BOOST_AUTO_TEST_CASE(gradients) {
   const auto indices = Tensor<std::int64_t>::from_host({4}, std::vector<std::int64_t>{2, 0, 2, 1});
   check_module_gradient(Embedding<Cpu, Double>(3, 5, init),
                         [&](const auto& layer, const auto&) { return layer(indices); }, {});
+}
+
+BOOST_AUTO_TEST_CASE(a_sum_of_embeddings) {
+  Initializer init(1);
+  const EmbeddingSum<Cpu, Double> layer(4, 3, init);
+  const auto indices = Tensor<std::int64_t>::from_host({2, 1, 2}, std::vector<std::int64_t>{3, 0, 1, 1});
+  const auto y = layer(indices);
+  BOOST_TEST((y.shape() == Shape{2, 1, 3}));
+  const auto table = layer.table.weight.to_host(), values = y.to_host();
+  for (std::size_t i = 0; i < 3; ++i) {
+    BOOST_TEST(values[i] == table[9 + i] + table[i]);
+    BOOST_TEST(values[3 + i] == 2 * table[3 + i]);
+  }
+  check_module_gradient(layer, [&](const auto& sums, const auto&) { return sums(indices); }, {});
+  BOOST_TEST((names_of(layer) == std::vector<std::string>{"m.weight"}));
+  BOOST_CHECK_THROW(layer(Tensor<std::int64_t>::zeros({})), ShapeError);
 }
 
 BOOST_AUTO_TEST_CASE(names_and_counts) {

@@ -34,6 +34,17 @@ BOOST_AUTO_TEST_CASE(one_step_goes_all_the_way) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(the_rest_of_a_grid) {
+  const auto rest = [](double start) { return TimeGrid(4).from(start).times(); };
+  BOOST_TEST(rest(0) == TimeGrid(4).times(), boost::test_tools::per_element());
+  BOOST_TEST(rest(0.25) == (std::vector<double>{0.25, 0.5, 0.75, 1}), boost::test_tools::per_element());
+  BOOST_TEST(rest(0.6) == (std::vector<double>{0.6, 0.75, 1}), boost::test_tools::per_element());
+  BOOST_TEST(rest(0.9) == (std::vector<double>{0.9, 1}), boost::test_tools::per_element());
+  for (const double bad : {-0.1, 1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    test::check_throws<ValueError>([&] { TimeGrid(4).from(bad); }, {"time grid", "below 1"});
+  }
+}
+
 BOOST_AUTO_TEST_CASE(agrees_with_the_published_implementation) {
   const SafetensorsFile file(std::string(PIXNERD_TEST_DATA) + "/samplers.safetensors");
   const auto check = [&](const std::string& run, const TimeGrid& grid) {

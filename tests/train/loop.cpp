@@ -23,7 +23,7 @@ TrainOptions small_options() {
   options.warmup = 5;
   options.average_decay = 0.95;
   options.clip_norm = 0.5;
-  options.noising.null_class = 4;
+  options.noising.null_label = {4};
   return options;
 }
 

@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(four_steps_with_repa) {
   options.rate = number("lr");
   options.clip_norm = number("clip_norm");
   options.average_decay = number("ema_decay");
-  options.noising.null_class = integer("num_classes");
+  options.noising.null_label = {integer("num_classes")};
   const AdamW optimizer{config["betas"][0].get<double>(), config["betas"][1].get<double>(), number("eps"),
                         number("weight_decay")};
   const std::int64_t batch = integer("batch");

@@ -22,7 +22,7 @@ TrainOptions small_options() {
   options.rate = 1e-3;
   options.average_decay = 0.9;
   options.clip_norm = 1;
-  options.noising.null_class = 4;
+  options.noising.null_label = {4};
   return options;
 }
 

@@ -10,7 +10,7 @@ BOOST_AUTO_TEST_SUITE(training_batch)
 BOOST_AUTO_TEST_CASE(a_sample_draws_the_same_in_any_batch) {
   NoisingOptions options;
   options.label_dropout = 0.5;
-  options.null_class = 4;
+  options.null_label = {4};
   const auto whole = draw_training_batch<float, Cpu>(test::Noise(6, 10)(), options, 3, 7);
   const auto part = draw_training_batch<float, Cpu>(test::Noise(2, 13)(), options, 3, 7);
   BOOST_TEST(part.samples == (std::vector<std::uint32_t>{13, 14}), boost::test_tools::per_element());
@@ -30,7 +30,7 @@ BOOST_AUTO_TEST_CASE(a_sample_draws_the_same_in_any_batch) {
 
 BOOST_AUTO_TEST_CASE(a_batch_of_the_same_shape_keeps_its_memory) {
   NoisingOptions options;
-  options.null_class = 4;
+  options.null_label = {4};
   TrainingBatch<float, Cpu> batch;
   BatchUploads<Cpu> uploads;
   draw_training_batch(batch, uploads, test::Noise(3)(), options, 1, 1);
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(labels_are_dropped_with_the_given_probability) {
   const auto dropped = [](double probability) {
     NoisingOptions options;
     options.label_dropout = probability;
-    options.null_class = 4;
+    options.null_label = {4};
     const auto labels =
         draw_training_batch<float, Cpu>(test::Noise(20000, 0, {1, 1, 1})(), options, 1, 1).labels;
     std::int64_t count = 0;
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(labels_are_dropped_with_the_given_probability) {
 
 BOOST_AUTO_TEST_CASE(other_precisions_see_the_same_numbers) {
   NoisingOptions options;
-  options.null_class = 4;
+  options.null_label = {4};
   const auto single = draw_training_batch<float, Cpu>(test::Noise(3)(), options, 1, 1);
   const auto wide = draw_training_batch<double, Cpu>(test::Noise(3)(), options, 1, 1);
   const auto wide_images = wide.images.to_host(), wide_noise = wide.noise.to_host();
@@ -87,20 +87,45 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_an_error) {
     (void)draw_training_batch<float, Cpu>(data, options, 1, 1);
   };
   const auto good = test::Noise(2)();
-  test::check_throws<ValueError>([&] { draw(good); }, {"training batch", "null class", "-1"});
-  options.null_class = 4;
+  test::check_throws<ValueError>([&] { draw(good); }, {"training batch", "null label of 1", "got 0"});
+  options.null_label = {4};
   draw(good);
   auto data = good;
   data.labels.pop_back();
-  test::check_throws<ShapeError>([&] { draw(data); }, {"(2, 3, 16, 16)", "1 labels", "2 numbers"});
+  test::check_throws<ShapeError>([&] { draw(data); },
+                                 {"(2, 3, 16, 16)", "1 numbers of labels", "2 of samples"});
   data = good;
   data.sample_ids.push_back(2);
-  test::check_throws<ShapeError>([&] { draw(data); }, {"2 labels", "3 numbers"});
+  test::check_throws<ShapeError>([&] { draw(data); }, {"2 numbers of labels", "3 of samples"});
   data = good;
   data.images = Tensor<float>({2, 3});
   test::check_throws<ShapeError>([&] { draw(data); }, {"(2, 3)"});
+  options.label_shape = {3};
+  test::check_throws<ShapeError>([&] { draw(good); }, {"labels of 3 numbers", "2 numbers of labels"});
+  options.label_shape = {};
   options.label_dropout = 1.5;
   test::check_throws<ValueError>([&] { draw(good); }, {"label dropout", "1.5"});
+}
+
+BOOST_AUTO_TEST_CASE(labels_of_several_numbers_are_dropped_as_one) {
+  constexpr std::int64_t batch = 1000;
+  NoisingOptions options;
+  options.label_shape = {2, 3};
+  options.label_dropout = 0.25;
+  options.null_label = {-1, -2, -3, -4, -5, -6};
+  auto data = test::Noise(batch, 0, {1, 1, 1})();
+  data.labels.resize(6 * batch);
+  for (std::size_t i = 0; i < data.labels.size(); ++i) data.labels[i] = static_cast<std::int64_t>(i);
+  const auto labels = draw_training_batch<float, Cpu>(data, options, 1, 1).labels;
+  BOOST_TEST((labels.shape() == Shape{batch, 2, 3}));
+  int dropped = 0;
+  for (std::int64_t b = 0; b < batch; ++b) {
+    const std::int64_t* label = labels.data() + 6 * b;
+    dropped += label[0] < 0 ? 1 : 0;
+    for (std::int64_t i = 0; i < 6; ++i) BOOST_TEST(label[i] == (label[0] < 0 ? -1 - i : 6 * b + i));
+  }
+  BOOST_TEST(dropped > 200);
+  BOOST_TEST(dropped < 300);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

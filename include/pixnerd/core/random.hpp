@@ -26,6 +26,7 @@ enum class RandomPurpose : std::uint32_t {
   flip = 5,
   sampling_noise = 6,
   sampling_step = 7,
+  caption = 8,
   test = 99,
 };
 

@@ -1,12 +1,14 @@
 /// \file
-/// What a data set is: numbered images, each with a class and a caption.
+/// What a data set is: numbered images, each with a class and captions.
 #pragma once
 
 #include <concepts>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <pixnerd/core/error.hpp>
 #include <pixnerd/io/image.hpp>
@@ -17,12 +19,11 @@ namespace pixnerd {
 struct Example {
   Image image;
   std::int64_t label = 0;  ///< its class
-  std::string caption;
 };
 
 /// Images 0 ... size() - 1 of classes 0 ... class_count() - 1. `read(i, size)` gives image i as size x size
-/// pixels and may be called from several threads at once; it throws FileError where the file is damaged. All
-/// functions throw ValueError for an image or a class that does not exist.
+/// pixels and may be called from several threads at once; it throws FileError where the file is damaged.
+/// All functions throw ValueError for an image or a class that does not exist.
 template <class D>
 concept Dataset = requires(const D& data, std::int64_t index, int size) {
   { data.size() } -> std::same_as<std::int64_t>;
@@ -31,6 +32,17 @@ concept Dataset = requires(const D& data, std::int64_t index, int size) {
   { data.label(index) } -> std::same_as<std::int64_t>;
   { data.read(index, size) } -> std::same_as<Example>;
 };
+
+/// Texts that describe image `index` of a data set, one at least: its `captions(index)` where it has that
+/// function, else the name of the image's class.
+template <Dataset D>
+std::vector<std::string> captions_of(const D& data, std::int64_t index) {
+  if constexpr (requires { std::vector<std::string>(data.captions(index)); }) {
+    return data.captions(index);
+  } else {
+    return {std::string(data.class_name(data.label(index)))};
+  }
+}
 
 /// Any data set behind one type, for programs that choose at run time. Copies share it.
 class AnyDataset {
@@ -43,6 +55,7 @@ class AnyDataset {
   std::int64_t class_count() const { return data_->class_count(); }
   std::string class_name(std::int64_t label) const { return data_->class_name(label); }
   std::int64_t label(std::int64_t index) const { return data_->label(index); }
+  std::vector<std::string> captions(std::int64_t index) const { return data_->captions(index); }
   Example read(std::int64_t index, int size) const { return data_->read(index, size); }
 
  private:
@@ -52,6 +65,7 @@ class AnyDataset {
     virtual std::int64_t class_count() const = 0;
     virtual std::string class_name(std::int64_t label) const = 0;
     virtual std::int64_t label(std::int64_t index) const = 0;
+    virtual std::vector<std::string> captions(std::int64_t index) const = 0;
     virtual Example read(std::int64_t index, int size) const = 0;
   };
 
@@ -62,6 +76,7 @@ class AnyDataset {
     std::int64_t class_count() const override { return data.class_count(); }
     std::string class_name(std::int64_t label) const override { return data.class_name(label); }
     std::int64_t label(std::int64_t index) const override { return data.label(index); }
+    std::vector<std::string> captions(std::int64_t index) const override { return captions_of(data, index); }
     Example read(std::int64_t index, int size) const override { return data.read(index, size); }
     D data;
   };

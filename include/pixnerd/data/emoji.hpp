@@ -10,6 +10,7 @@
 
 #include <pixnerd/core/error.hpp>
 #include <pixnerd/data/dataset.hpp>
+#include <pixnerd/data/emoji_captions.hpp>
 #include <pixnerd/data/emoji_font.hpp>
 #include <pixnerd/data/emoji_list.hpp>
 #include <pixnerd/data/resize.hpp>
@@ -28,7 +29,7 @@ struct EmojiOptions {
 };
 
 /// The fully-qualified emoji of some groups, in Unicode's order, on white. A class is a subgroup
-/// ("cat-face"), the caption is the name ("grinning cat"). All are drawn once, at the start (60 kB and about
+/// ("cat-face"), the captions are the name ("grinning cat") and paraphrases of it. All are drawn once, at the start (60 kB and about
 /// 0.5 ms each).
 class Emoji {
  public:
@@ -50,26 +51,29 @@ class Emoji {
       }
       if (!contains(classes_, entry.subgroup)) classes_.push_back(entry.subgroup);
       const auto label = std::find(classes_.begin(), classes_.end(), entry.subgroup) - classes_.begin();
-      examples_.push_back({std::move(*image), label, entry.name});
+      emoji_.push_back({std::move(*image), label, emoji_captions(entry)});
     }
-    if (examples_.empty()) {
+    if (emoji_.empty()) {
       raise<FileError>("emoji",
                        text("a font with emoji of the list '", options.list, "' in '", options.font, "'"),
                        "none");
     }
   }
 
-  std::int64_t size() const { return static_cast<std::int64_t>(examples_.size()); }
+  std::int64_t size() const { return static_cast<std::int64_t>(emoji_.size()); }
   std::int64_t class_count() const { return static_cast<std::int64_t>(classes_.size()); }
   const std::string& class_name(std::int64_t label) const {
     return classes_[detail::checked_index("emoji", "classes", label, classes_.size())];
   }
   std::int64_t label(std::int64_t index) const { return drawn(index).label; }
-  const std::string& caption(std::int64_t index) const { return drawn(index).caption; }
+  /// The name of an emoji.
+  const std::string& name(std::int64_t index) const { return drawn(index).captions.front(); }
+  /// The name and paraphrases, see emoji_captions().
+  const std::vector<std::string>& captions(std::int64_t index) const { return drawn(index).captions; }
 
   Example read(std::int64_t index, int size) const {
-    const Example& example = drawn(index);
-    return {center_crop(example.image, size), example.label, example.caption};
+    const Drawn& chosen = drawn(index);
+    return {center_crop(chosen.image, size), chosen.label};
   }
 
   /// How many of the chosen emoji the font cannot draw as one glyph.
@@ -94,12 +98,18 @@ class Emoji {
     }
   }
 
-  const Example& drawn(std::int64_t index) const {
-    return examples_[detail::checked_index("emoji", "images", index, examples_.size())];
+  struct Drawn {
+    Image image;
+    std::int64_t label;
+    std::vector<std::string> captions;
+  };
+
+  const Drawn& drawn(std::int64_t index) const {
+    return emoji_[detail::checked_index("emoji", "images", index, emoji_.size())];
   }
 
   std::vector<std::string> classes_;
-  std::vector<Example> examples_;
+  std::vector<Drawn> emoji_;
   std::int64_t skipped_ = 0;
 };
 

@@ -25,8 +25,7 @@ enum class CorruptFiles {
 };
 
 /// The images ROOT/CLASS/*.png, *.jpg and *.jpeg (in either case), center-cropped. Classes are the folders,
-/// sorted by name; images are sorted by name within their class; the caption is the class. Names that start
-/// with a dot are ignored, so are files in ROOT itself and folders within a class.
+/// sorted by name; images are sorted by name within their class. Names that start with a dot are ignored, so are files in ROOT itself and folders within a class.
 class ImageFolder {
  public:
   /// Throws FileError when `root` is missing, unreadable or no folder, when it has no classes, when a class
@@ -65,7 +64,7 @@ class ImageFolder {
 
   Example read(std::int64_t index, int size) const {
     const File& chosen = file(index);
-    return {center_crop(read_checked(chosen.path), size), chosen.label, class_name(chosen.label)};
+    return {center_crop(read_checked(chosen.path), size), chosen.label};
   }
 
   /// One sentence for each file that was left out; each names its file.

@@ -10,11 +10,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include <pixnerd/core/error.hpp>
+#include <pixnerd/core/random.hpp>
 #include <pixnerd/data/dataset.hpp>
 #include <pixnerd/data/order.hpp>
 #include <pixnerd/data/pixels.hpp>
@@ -26,6 +28,7 @@ struct Batch {
   Tensor<float> images;                  // [B, 3, S, S], in [-1, 1]
   std::vector<std::int64_t> labels;      // [B]
   std::vector<std::int64_t> sample_ids;  // [B], numbers in the endless sequence of samples
+  std::vector<std::string> captions;     // [B], where the loader was asked for them
 };
 
 struct LoaderOptions {
@@ -33,6 +36,7 @@ struct LoaderOptions {
   int batch_size = 64;                        ///< images in a batch
   std::uint64_t seed = 0;                     ///< of the order and the flips
   bool flip = true;                           ///< mirror half of the images left to right
+  bool captions = false;                      ///< also a text for each image, one of those that it has
   std::int64_t start = 0;                     ///< samples already served, to resume
   int workers = 2;                            ///< threads
   int prefetch = 4;                           ///< most batches in preparation or waiting
@@ -160,7 +164,7 @@ class Loader {
 
   Batch make(std::int64_t number) {
     const std::int64_t count = options_.batch_size;
-    Batch batch{Tensor<float>({count, 3, options_.size, options_.size}), {}, {}};
+    Batch batch{Tensor<float>({count, 3, options_.size, options_.size}), {}, {}, {}};
     const std::int64_t stride = batch.images.count() / count;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t id = options_.start + number * count + i;
@@ -168,8 +172,17 @@ class Loader {
       pixels_.write(sample.index, sample.flip, batch.images.data() + i * stride);
       batch.labels.push_back(pixels_.data().label(sample.index));
       batch.sample_ids.push_back(id);
+      if (options_.captions) batch.captions.push_back(caption(sample));
     }
     return batch;
+  }
+
+  /// One of the captions of a sample's image, drawn anew in each epoch.
+  std::string caption(const Sample& sample) const {
+    auto all = pixels_.data().captions(sample.index);
+    if (all.empty()) raise<ValueError>("loader", text("a caption of image ", sample.index), "none");
+    const RandomKey key{options_.seed, RandomPurpose::caption, sample.index, sample.epoch};
+    return std::move(all[std::uint64_t{random_words(key, 0)[0]} * all.size() >> 32]);
   }
 
   void work() {

@@ -33,6 +33,7 @@ inline std::vector<std::uint32_t> epoch_order(std::uint64_t seed, std::uint32_t 
 struct Sample {
   std::uint32_t index = 0;  ///< of the image in the data set
   bool flip = false;        ///< mirror it left to right
+  std::uint32_t epoch = 0;  ///< in which it is seen
 };
 
 /// The endless sequence of samples: each epoch holds every image once, in an order of its own. Threads may
@@ -55,7 +56,7 @@ class SampleOrder {
     }
     const auto step = static_cast<std::uint32_t>(epoch);
     const std::uint32_t index = (*order_of(step))[static_cast<std::size_t>(number % count_)];
-    return {index, flip_ && random_uniform({seed_, RandomPurpose::flip, index, step}) < 0.5f};
+    return {index, flip_ && random_uniform({seed_, RandomPurpose::flip, index, step}) < 0.5f, step};
   }
 
  private:

@@ -12,36 +12,34 @@
 #include <utility>
 
 #include <pixnerd/io/file.hpp>
+#include <pixnerd/io/json_extent.hpp>
 
 namespace pixnerd {
 
 /// The largest JSON file that is read as a whole.
 inline constexpr std::uint64_t most_json_bytes = 4'000'000;
-/// The most values of one, counting objects, arrays and what they hold; a value takes up to 130 bytes.
-inline constexpr int most_json_values = 200'000;
+/// The most values of one, counting objects, arrays and what they hold; a value takes up to 150 bytes.
+inline constexpr std::size_t most_json_values = 200'000;
 /// The most levels of one: copying and writing a value recurse.
-inline constexpr int most_json_levels = 100;
+inline constexpr std::size_t most_json_levels = 100;
+/// The longest string or run of blanks, which the library holds several times over.
+inline constexpr std::size_t longest_json_token = 1'000'000;
 
-/// Parses JSON of at most these limits; nothing where it is anything else.
-inline std::optional<nlohmann::json> parse_json(std::span<const std::uint8_t> bytes) {
-  if (bytes.size() > most_json_bytes) return {};
-  using Event = nlohmann::json::parse_event_t;
-  int values = 0;
-  bool too_much = false;
-  // Refusing a value keeps it, and all that follows, out of the tree.
-  const auto within_limits = [&](int depth, Event event, const nlohmann::json&) {
-    if (event == Event::object_start || event == Event::array_start || event == Event::value) ++values;
-    too_much = too_much || depth > most_json_levels || values > most_json_values;
-    return !too_much;
-  };
-  auto out = nlohmann::json::parse(bytes.begin(), bytes.end(), within_limits, /*allow_exceptions=*/false);
-  if (out.is_discarded() || too_much) return {};
+/// Parses JSON within these limits; nothing where it is anything else.
+inline std::optional<nlohmann::json> parse_json(std::string_view json) {
+  if (json.size() > most_json_bytes) return {};
+  const JsonExtent extent = measure_json(json);
+  const bool fits = extent.values <= most_json_values && extent.levels <= most_json_levels &&
+                    extent.longest_token <= longest_json_token && !extent.has_zero;
+  if (!fits) return {};
+  auto out = nlohmann::json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
+  if (out.is_discarded()) return {};
   return out;
 }
 
-/// The same for text.
-inline std::optional<nlohmann::json> parse_json(std::string_view characters) {
-  return parse_json(std::span(reinterpret_cast<const std::uint8_t*>(characters.data()), characters.size()));
+/// The same for bytes.
+inline std::optional<nlohmann::json> parse_json(std::span<const std::uint8_t> bytes) {
+  return parse_json(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
 }
 
 /// Reads a JSON file. Throws FileError, naming it and beginning with `where`, when it is missing, not JSON, or
@@ -51,7 +49,7 @@ inline nlohmann::json read_json_file(const std::string& path, std::string_view w
   if (!out) {
     raise<FileError>(where,
                      text("JSON, at most ", most_json_levels, " levels deep and of at most ",
-                          most_json_values, " values, in '", path, "'"),
+                          most_json_values, " values and no long strings, in '", path, "'"),
                      "something else");
   }
   return std::move(*out);

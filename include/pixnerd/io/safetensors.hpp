@@ -68,16 +68,16 @@ class SafetensorsFile {
     return found->second;
   }
 
-  bool contains(std::string_view name) const { return header_.index.contains(name); }
+  bool contains(std::string_view name) const { return header_.find(name) != nullptr; }
 
   /// Throws FileError when there is no tensor of that name.
   const SafetensorsEntry& entry(std::string_view name) const {
-    const auto found = header_.index.find(name);
-    if (found == header_.index.end()) {
+    const auto* found = header_.find(name);
+    if (found == nullptr) {
       raise<FileError>("safetensors", text("a tensor ", detail::quoted_name(name), " in '", path(), "'"),
                        text(entries().size(), " tensors of other names"));
     }
-    return entries()[found->second];
+    return *found;
   }
 
   /// Copies the bytes of a tensor as they lie. Throws ValueError unless `out` has `entry.bytes` bytes,

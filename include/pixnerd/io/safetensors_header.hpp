@@ -16,6 +16,7 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,8 +45,16 @@ using SafetensorsMetadata = std::map<std::string, std::string>;
 /// What the header says, entries in the order of their bytes.
 struct SafetensorsHeader {
   std::vector<SafetensorsEntry> entries;
-  std::map<std::string, std::size_t, std::less<>> index;  ///< name to position in `entries`
+  std::vector<std::uint32_t> by_name;  ///< positions in `entries`, sorted by name
   SafetensorsMetadata metadata;
+
+  /// The tensor of that name; null where there is none.
+  const SafetensorsEntry* find(std::string_view name) const {
+    const auto found =
+        std::lower_bound(by_name.begin(), by_name.end(), name,
+                         [&](std::uint32_t i, std::string_view n) { return entries[i].name < n; });
+    return found != by_name.end() && entries[*found].name == name ? &entries[*found] : nullptr;
+  }
 };
 
 namespace detail {
@@ -64,6 +73,14 @@ inline constexpr SafetensorsTypeFacts safetensors_types[] = {
 
 /// Headers above this are refused, here and by the other readers of the format.
 inline constexpr std::uint64_t safetensors_header_limit = 100'000'000;
+
+// What a header may hold, far beyond those of any model, so that reading it takes at most 64 MB beside the file's size:
+/// Tensors and keys of the metadata.
+inline constexpr std::size_t safetensors_most_names = 100'000;
+/// Characters of all names, keys and values of the metadata.
+inline constexpr std::size_t safetensors_most_characters = 16'000'000;
+/// Characters of one string or number as it stands in the JSON.
+inline constexpr std::size_t safetensors_longest_token = 4'000'000;
 
 }  // namespace detail
 
@@ -162,11 +179,17 @@ inline void check_safetensors_layout(SafetensorsHeader& header, std::uint64_t da
   std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
     return std::pair(a.begin, a.bytes) < std::pair(b.begin, b.bytes);
   });
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (!header.index.emplace(entries[i].name, i).second) {
-      raise<FileError>("safetensors", text("one tensor of each name in '", path, "'"),
-                       text("two ", quoted_name(entries[i].name)));
-    }
+  header.by_name.resize(entries.size());
+  std::iota(header.by_name.begin(), header.by_name.end(), 0u);
+  const auto name_of = [&](std::uint32_t i) -> const std::string& { return entries[i].name; };
+  std::sort(header.by_name.begin(), header.by_name.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return name_of(a) < name_of(b); });
+  const auto twice =
+      std::adjacent_find(header.by_name.begin(), header.by_name.end(),
+                         [&](std::uint32_t a, std::uint32_t b) { return name_of(a) == name_of(b); });
+  if (twice != header.by_name.end()) {
+    raise<FileError>("safetensors", text("one tensor of each name in '", path, "'"),
+                     text("two ", quoted_name(name_of(*twice))));
   }
   std::uint64_t end = 0;
   for (const auto& entry : entries) {

@@ -15,6 +15,7 @@
 
 #include <pixnerd/core/error.hpp>
 #include <pixnerd/core/shape.hpp>
+#include <pixnerd/io/json_extent.hpp>
 #include <pixnerd/io/safetensors_header.hpp>
 
 namespace pixnerd::detail {
@@ -65,6 +66,7 @@ class SafetensorsEvents final : public nlohmann::json::json_sax_t {
 
   bool string(std::string& value) override {
     if (next_ != Next::string) unexpected(text("the string ", quoted_name(value)));
+    count(0, value.size());
     *string_ = std::move(value);
     return true;
   }
@@ -97,9 +99,22 @@ class SafetensorsEvents final : public nlohmann::json::json_sax_t {
   /// The value that must come.
   enum class Next : std::uint8_t { object, string, array, number };
 
+  void count(std::size_t names, std::size_t characters) {
+    names_ += names;
+    characters_ += characters;
+    if (names_ > safetensors_most_names) {
+      refuse(text("at most ", safetensors_most_names, " tensors and keys"), "more");
+    }
+    if (characters_ > safetensors_most_characters) {
+      refuse(text("at most ", safetensors_most_characters, " characters of names and metadata"), "more");
+    }
+  }
+
   void begin_member(std::string& name) {
     next_ = Next::object;
     key_.clear();
+    inside_ = Inside::header;
+    count(1, name.size());
     if (name == "__metadata__") {
       if (std::exchange(has_metadata_, true)) refuse("one \"__metadata__\"", "two");
       inside_ = Inside::metadata;
@@ -111,6 +126,7 @@ class SafetensorsEvents final : public nlohmann::json::json_sax_t {
   }
 
   void begin_metadata_value(std::string& key) {
+    count(1, key.size());
     const auto [place, is_new] = header.metadata.emplace(key, std::string());
     if (!is_new) refuse("one value of each key", text("two ", quoted_name(key)));
     next_ = Next::string;
@@ -163,7 +179,19 @@ class SafetensorsEvents final : public nlohmann::json::json_sax_t {
   std::string* string_ = nullptr;
   std::vector<std::int64_t>* numbers_ = nullptr;
   std::size_t most_numbers_ = 0;
+  std::size_t names_ = 0;       ///< so far
+  std::size_t characters_ = 0;  ///< of them and of what was a value
 };
+
+/// Throws unless every string, every number and every run of blanks is short enough to be held several times over, as the
+/// library does while it reads one.
+inline void check_safetensors_tokens(std::string_view json, const std::string& path) {
+  if (measure_json(json).longest_token <= safetensors_longest_token) return;
+  raise<FileError>("safetensors",
+                   text("strings, numbers and blanks of at most ", safetensors_longest_token,
+                        " characters in the header of '", path, "'"),
+                   "longer ones");
+}
 
 /// What the library does not check by itself. Returns the JSON without the blanks behind it.
 inline std::string_view check_safetensors_text(std::string_view json, const std::string& path) {
@@ -195,6 +223,7 @@ inline std::string_view check_safetensors_text(std::string_view json, const std:
 inline SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t data_bytes,
                                                   const std::string& path) {
   json = check_safetensors_text(json, path);
+  check_safetensors_tokens(json, path);
   SafetensorsEvents events(path);
   nlohmann::json::sax_parse(json.data(), json.data() + json.size(), &events);
   check_safetensors_layout(events.header, data_bytes, path);

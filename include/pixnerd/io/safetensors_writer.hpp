@@ -70,7 +70,7 @@ class SafetensorsWriter {
  public:
   /// Name, type and shape of every tensor; their places are computed. To the metadata comes `format: pt`,
   /// without which some readers refuse a file. Throws ValueError for a doubled name, text that is not UTF-8
-  /// or a header above 100 MB; FileError when `path` cannot be written.
+  /// or a header beyond the reader's limits; FileError when `path` cannot be written.
   SafetensorsWriter(const std::string& path, std::vector<SafetensorsEntry> entries,
                     SafetensorsMetadata metadata = {})
       : entries_(detail::lay_out_safetensors(std::move(entries), path)),
@@ -127,6 +127,12 @@ class SafetensorsWriter {
           "write safetensors",
           text("a header of at most ", detail::safetensors_header_limit, " bytes for '", path, "'"),
           text(header.size() - 8));
+    }
+    try {
+      (void)detail::parse_safetensors_header(std::string_view(header).substr(8), data_bytes(), path);
+    } catch (const FileError& error) {
+      raise<ValueError>("write safetensors", text("a header that can be read again for '", path, "'"),
+                        error.what());
     }
     return header;
   }

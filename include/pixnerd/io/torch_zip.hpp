@@ -25,9 +25,12 @@ class ZipFile {
  public:
   /// Throws FileError, naming the file, when it is missing or no zip file, when its directory makes no sense (see
   /// ZipDirectory), or when the name of an entry leads elsewhere. torch.save packs nothing; what other programs packed is
-  /// read up to 4 MB, so that a small file cannot ask for much memory.
-  explicit ZipFile(const std::string& path) : path_(path) {
-    ZipDirectory(InputFile(path), "torch checkpoint", 4 << 20);
+  /// read up to 4 MB, so that a small file cannot ask for much memory. Another reader gives its own name for messages and
+  /// its own limit.
+  explicit ZipFile(const std::string& path, std::string_view where = "torch checkpoint",
+                   std::uint64_t most_unpacked = 4 << 20)
+      : path_(path), where_(where) {
+    ZipDirectory(InputFile(path), where, most_unpacked);
     int error = 0;
     archive_.reset(zip_open(path.c_str(), ZIP_RDONLY, &error));
     if (!archive_) {
@@ -62,18 +65,31 @@ class ZipFile {
   /// Whether an entry must be unpacked from its beginning on whatever is read of it.
   bool is_packed(std::string_view name) const { return stat(name).comp_method != ZIP_CM_STORE; }
 
+  /// Bytes that an entry takes in the file.
+  std::uint64_t packed_size(std::string_view name) const { return stat(name).comp_size; }
+
+  /// Fills `out` with the first bytes of an entry, whose checksum is not compared. Throws FileError, naming the entry,
+  /// when it is shorter or damaged there.
+  void read_unchecked(std::string_view name, std::span<std::uint8_t> out) const {
+    const std::lock_guard lock(mutex_);
+    const auto file = open(name);
+    for (std::size_t done = 0; done < out.size();) done += read_some(*file, name, out.subspan(done));
+  }
+
   /// Fills `out` with the bytes of an entry from `begin` on. The first time, the whole entry is read and its checksum
   /// compared. Throws FileError, naming the entry, when the entry is shorter or damaged.
   void read(std::string_view name, std::uint64_t begin, std::span<std::uint8_t> out) const {
-    const std::uint64_t size = stat(name).size;
+    const zip_stat_t facts = stat(name);
+    const std::uint64_t size = facts.size;
     const std::lock_guard lock(mutex_);
     const zip_uint64_t index = index_of(name);
-    const std::unique_ptr<zip_file_t, Close> file(zip_fopen_index(archive_.get(), index, 0));
-    if (!file) refuse(text("a readable entry ", quoted_name(name)), zip_strerror(archive_.get()));
+    const auto file = open(name);
     const bool is_known = checked_.contains(index);
-    // What is packed can only be read in order.
-    if (!(is_known && zip_fseek(file.get(), static_cast<zip_int64_t>(begin), SEEK_SET) == 0)) {
+    // What is packed can only be read in order; even trying to seek there ends all reading.
+    if (!is_known || facts.comp_method != ZIP_CM_STORE) {
       skip(*file, name, begin);
+    } else if (zip_fseek(file.get(), static_cast<zip_int64_t>(begin), SEEK_SET) != 0) {
+      refuse(text("byte ", begin, " of entry ", quoted_name(name)), zip_file_strerror(file.get()));
     }
     for (std::size_t done = 0; done < out.size();) done += read_some(*file, name, out.subspan(done));
     if (is_known) return;
@@ -99,14 +115,14 @@ class ZipFile {
   };
 
   [[noreturn]] void refuse(std::string_view expected, std::string_view got) const {
-    raise<FileError>("torch checkpoint", text(expected, " in '", path_, "'"), got);
+    raise<FileError>(where_, text(expected, " in '", path_, "'"), got);
   }
 
   zip_stat_t stat(std::string_view name) const {
     const std::lock_guard lock(mutex_);
     zip_stat_t facts;
     zip_stat_init(&facts);
-    constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD;
+    constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
     if (zip_stat_index(archive_.get(), index_of(name), 0, &facts) != 0 || (facts.valid & needed) != needed) {
       refuse(text("the size of entry ", quoted_name(name)), zip_strerror(archive_.get()));
     }
@@ -117,6 +133,12 @@ class ZipFile {
     const auto found = entries_.find(name);
     if (found == entries_.end()) refuse(text("an entry ", quoted_name(name)), "none");
     return found->second;
+  }
+
+  std::unique_ptr<zip_file_t, Close> open(std::string_view name) const {
+    std::unique_ptr<zip_file_t, Close> file(zip_fopen_index(archive_.get(), index_of(name), 0));
+    if (!file) refuse(text("a readable entry ", quoted_name(name)), zip_strerror(archive_.get()));
+    return file;
   }
 
   std::size_t read_some(zip_file_t& file, std::string_view name, std::span<std::uint8_t> out) const {
@@ -134,6 +156,7 @@ class ZipFile {
   }
 
   std::string path_;
+  std::string where_;
   std::unique_ptr<zip_t, Close> archive_;
   std::map<std::string, zip_uint64_t, std::less<>> entries_;
   mutable std::mutex mutex_;  // libzip's archives are not for several threads

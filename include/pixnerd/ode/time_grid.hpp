@@ -38,6 +38,21 @@ class TimeGrid {
     check_increasing();
   }
 
+  /// The part of the grid from `start` on: for a point that is noised only so far, see flow_sample().
+  /// Throws ValueError unless the grid's first time <= start < its last.
+  TimeGrid from(double start) const {
+    if (!(start >= times_.front() && start < times_.back())) {
+      raise<ValueError>("time grid",
+                        text("a start of at least ", times_.front(), " and below ", times_.back()),
+                        text(start));
+    }
+    std::vector<double> rest{start};
+    for (const double t : times_) {
+      if (t > start) rest.push_back(t);
+    }
+    return TimeGrid(std::move(rest));
+  }
+
   int steps() const { return static_cast<int>(times_.size()) - 1; }
 
   /// The time at which step i starts; time(steps()) is the end.

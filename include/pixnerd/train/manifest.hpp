@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include <pixnerd/io/file.hpp>
+#include <pixnerd/io/json_file.hpp>
 
 namespace pixnerd {
 
@@ -47,7 +47,8 @@ inline void write_manifest(const std::string& folder, const std::vector<std::str
 inline std::string manifest_problem(const std::string& folder) {
   try {
     const auto bytes = read_file(folder + "/manifest.json", 1 << 20);
-    const auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
+    const auto parsed = parse_json(bytes);
+    const auto json = parsed ? *parsed : nlohmann::json();
     if (!json.is_object() || !json.contains("files") || !json["files"].is_object() || json["files"].empty()) {
       return "its manifest.json lists no files";
     }

@@ -3,7 +3,9 @@
 /// of it is a function of the seed, the step and the number of each sample.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -14,8 +16,9 @@
 
 namespace pixnerd {
 
-/// What a source of data returns: images (B, C, H, W) in [-1, 1], B labels, and B numbers of the samples in
-/// the endless sequence that the source serves.
+/// What a source of data returns: images (B, C, H, W) in [-1, 1], a label for each, and B numbers of the samples
+/// in the endless sequence that the source serves. A label is a class, or as many numbers as
+/// NoisingOptions::label_shape has elements, those of words, say.
 template <class B>
 concept DataBatch = requires(const B& batch) {
   { batch.images } -> std::convertible_to<Tensor<float>>;
@@ -26,15 +29,16 @@ concept DataBatch = requires(const B& batch) {
 /// How data are drawn for flow matching.
 struct NoisingOptions {
   TimeSampling times;
-  double label_dropout = 0.1;    ///< probability in [0, 1] that a label becomes the null class
-  std::int64_t null_class = -1;  ///< K; needed unless label_dropout is 0
+  double label_dropout = 0.1;            ///< probability in [0, 1] that a label becomes the null label
+  std::vector<std::int64_t> null_label;  ///< K of K classes, say; needed unless label_dropout is 0
+  Shape label_shape;                     ///< of one label: () for a class, (n, G) for words
 };
 
 /// A micro-batch as an objective sees it.
 template <class T, class Device>
 struct TrainingBatch {
   Tensor<T, Device> images;                      ///< (B, C, H, W) in [-1, 1]
-  Tensor<std::int64_t, Device> labels;           ///< (B)
+  Tensor<std::int64_t, Device> labels;           ///< (B), or (B, ...) with the axes of a label
   Tensor<T, Device> noise;                       ///< (B, C, H, W), standard normal
   Tensor<double, Device> times;                  ///< (B), in [0, 1]
   std::vector<std::uint32_t> samples;            ///< B numbers, for random numbers of the objective's own
@@ -53,15 +57,20 @@ namespace detail {
 inline void check_data_batch(const Shape& images, std::size_t labels, std::size_t sample_ids,
                              const NoisingOptions& options) {
   const std::int64_t batch = images.rank() == 4 ? images[0] : -1;
-  if (static_cast<std::int64_t>(labels) != batch || sample_ids != labels) {
-    raise<ShapeError>("training batch", "images (B, C, H, W), B labels and B sample numbers",
-                      text("images ", images, ", ", labels, " labels and ", sample_ids, " numbers"));
+  const std::int64_t each = options.label_shape.count();
+  if (static_cast<std::int64_t>(labels) != batch * each || static_cast<std::int64_t>(sample_ids) != batch) {
+    raise<ShapeError>(
+        "training batch",
+        text("images (B, C, H, W), B labels", each == 1 ? "" : text(" of ", each, " numbers"),
+             " and B sample numbers"),
+        text("images ", images, ", ", labels, " numbers of labels and ", sample_ids, " of samples"));
   }
   if (!(options.label_dropout >= 0 && options.label_dropout <= 1)) {
     raise<ValueError>("training batch", "a label dropout in [0, 1]", text(options.label_dropout));
   }
-  if (options.label_dropout > 0 && options.null_class < 0) {
-    raise<ValueError>("training batch", "a null class, for labels are dropped", text(options.null_class));
+  if (options.label_dropout > 0 && static_cast<std::int64_t>(options.null_label.size()) != each) {
+    raise<ValueError>("training batch", text("a null label of ", each, " numbers, for labels are dropped"),
+                      text(options.null_label.size()));
   }
 }
 
@@ -88,9 +97,12 @@ void draw_training_batch(TrainingBatch<T, Device>& out, BatchUploads<Device>& up
   const Tensor<float>& images = data.images;
   detail::check_data_batch(images.shape(), data.labels.size(), data.sample_ids.size(), options);
   const Shape batch{images.size(0)};
-  if (!out.images.defined() || !(out.images.shape() == images.shape())) {
+  Shape labels_shape = batch;
+  for (const std::int64_t size : options.label_shape) labels_shape.push_back(size);
+  if (!out.images.defined() || !(out.images.shape() == images.shape()) ||
+      !(out.labels.shape() == labels_shape)) {
     out = {Tensor<T, Device>(images.shape()),
-           Tensor<std::int64_t, Device>(batch),
+           Tensor<std::int64_t, Device>(labels_shape),
            Tensor<T, Device>(images.shape()),
            Tensor<double, Device>(batch),
            {},
@@ -100,9 +112,11 @@ void draw_training_batch(TrainingBatch<T, Device>& out, BatchUploads<Device>& up
   out.samples.clear();
   for (const auto id : data.sample_ids) out.samples.push_back(static_cast<std::uint32_t>(id));
   std::vector<std::int64_t> labels(data.labels);
-  for (std::size_t i = 0; i < labels.size(); ++i) {
+  const std::size_t each = options.null_label.size();
+  for (std::size_t i = 0; i < out.samples.size(); ++i) {
     const RandomKey key{seed, RandomPurpose::label_dropout, out.samples[i], step};
-    if (random_uniform(key) < options.label_dropout) labels[i] = options.null_class;
+    if (random_uniform(key) < options.label_dropout)
+      std::copy_n(options.null_label.begin(), each, labels.begin() + static_cast<std::ptrdiff_t>(i * each));
   }
   const auto times = sample_times(options.times, seed, out.samples, step);
   detail::upload_numbers(uploads.images, out.images, images.data());

@@ -1,0 +1,175 @@
+/// \file
+/// Images with a text each: a folder of NAME.png and NAME.txt, or a list of both in JSON lines.
+#pragma once
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <pixnerd/core/error.hpp>
+#include <pixnerd/data/dataset.hpp>
+#include <pixnerd/data/resize.hpp>
+#include <pixnerd/io/file.hpp>
+#include <pixnerd/io/read_image.hpp>
+
+namespace pixnerd {
+
+/// Images and what they show, center-cropped. One of
+///
+/// - a folder: every *.png, *.jpg and *.jpeg (in either case), and beside it a text of the same name that ends
+///   in .txt, one caption a line; in the order of the names. Names that start with a dot are ignored;
+/// - a file *.jsonl, an object a line: {"image": "PATH", "text": "CAPTION"}, or {"image": "PATH", "text":
+///   ["CAPTION", ...]}. Paths are relative to the file's folder. Other members are ignored.
+///
+/// All images are of one class, "image".
+class CaptionedImages {
+ public:
+  /// Largest text of one image, and largest list, in bytes.
+  static constexpr std::uint64_t max_text_bytes = 1 << 20, max_list_bytes = std::uint64_t{1} << 30;
+
+  /// Throws FileError when `path` is missing, when an image has no text, when a text is empty or too long, when
+  /// a line of the list is something else, and when there are no images.
+  explicit CaptionedImages(const std::string& path) {
+    std::error_code unknown;
+    if (std::filesystem::is_directory(path, unknown)) {
+      read_folder(path);
+    } else {
+      read_list(path);
+    }
+    if (files_.empty()) {
+      raise<FileError>("captioned images", text("PNG or JPEG files, with a text each, in '", path, "'"),
+                       "none");
+    }
+  }
+
+  std::int64_t size() const { return static_cast<std::int64_t>(files_.size()); }
+  std::int64_t class_count() const { return 1; }
+  std::string class_name(std::int64_t label) const {
+    detail::checked_index("captioned images", "classes", label, 1);
+    return "image";
+  }
+  std::int64_t label(std::int64_t index) const {
+    file(index);
+    return 0;
+  }
+  const std::string& path(std::int64_t index) const { return file(index).path; }
+  const std::vector<std::string>& captions(std::int64_t index) const { return file(index).captions; }
+
+  Example read(std::int64_t index, int size) const {
+    return {center_crop(read_image(file(index).path), size), 0};
+  }
+
+ private:
+  struct File {
+    std::string path;
+    std::vector<std::string> captions;
+  };
+
+  const File& file(std::int64_t index) const {
+    return files_[detail::checked_index("captioned images", "images", index, files_.size())];
+  }
+
+  void read_folder(const std::string& folder) {
+    namespace fs = std::filesystem;
+    std::vector<fs::path> images;
+    std::error_code error;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+      std::string extension = it->path().extension().string();
+      for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      const bool is_image = extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+      if (is_image && !it->path().filename().string().starts_with('.')) images.push_back(it->path());
+    }
+    if (error) {
+      raise<FileError>("captioned images", text("a readable folder '", folder, "'"), error.message());
+    }
+    std::sort(images.begin(), images.end());
+    for (const auto& image : images) {
+      const std::string path = fs::path(image).replace_extension(".txt").string();
+      const auto bytes = read_file(path, max_text_bytes);
+      std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      File added{image.string(), {}};
+      while (!rest.empty()) {
+        const auto end = std::min(rest.find('\n'), rest.size());
+        std::string_view line = rest.substr(0, end);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (!is_blank(line)) added.captions.emplace_back(line);
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+      }
+      if (added.captions.empty()) {
+        raise<FileError>("captioned images", text("a caption in '", path, "'"), "no text");
+      }
+      files_.push_back(std::move(added));
+    }
+  }
+
+  void read_list(const std::string& path) {
+    const auto bytes = read_file(path, max_list_bytes);
+    std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const std::string folder = detail::parent_folder(path);
+    for (std::int64_t number = 1; !rest.empty(); ++number) {
+      const auto end = std::min(rest.find('\n'), rest.size());
+      const std::string_view line = rest.substr(0, end);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      if (!is_blank(line))
+        files_.push_back(list_entry(line, folder, text("line ", number, " of '", path, "'")));
+    }
+  }
+
+  static File list_entry(std::string_view line, const std::string& folder, const std::string& where) {
+    const auto refuse = [&](const std::string& got) {
+      raise<FileError>("captioned images", text("{\"image\": \"PATH\", \"text\": \"CAPTION\"} in ", where),
+                       got);
+    };
+    // A line nests two levels; deeper ones are refused before a tree is built of them.
+    const auto shallow = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) -> bool {
+      if (depth > max_depth) throw DepthError{};
+      return true;
+    };
+    nlohmann::json object;
+    try {
+      if (line.size() > max_text_bytes) refuse(text(line.size(), " bytes in one line"));
+      object = nlohmann::json::parse(line, shallow);
+    } catch (const DepthError&) {
+      refuse(text("more than ", max_depth, " levels of brackets"));
+    } catch (const nlohmann::json::exception& error) {
+      refuse(text("no JSON: ", error.what()));
+    }
+    if (!object.is_object()) refuse(object.type_name());
+    for (const char* name : {"image", "text"}) {
+      if (!object.contains(name)) refuse(text("no member '", name, "'"));
+    }
+    const auto& image = object["image"];
+    const auto& caption = object["text"];
+    if (!image.is_string()) refuse(text("an image that is ", image.type_name()));
+    const auto& name = image.get_ref<const std::string&>();
+    if (name.empty() || name.find('\0') != name.npos) refuse("an image without a path");
+    File out{(std::filesystem::path(folder) / name).string(), {}};
+    const auto add = [&](const nlohmann::json& one) {
+      if (!one.is_string()) refuse(text("a text that is ", one.type_name()));
+      if (is_blank(one.get_ref<const std::string&>())) refuse("an empty text");
+      out.captions.push_back(one.get<std::string>());
+    };
+    if (caption.is_array()) {
+      for (const auto& one : caption) add(one);
+      if (out.captions.empty()) refuse("no text");
+    } else {
+      add(caption);
+    }
+    return out;
+  }
+
+  static bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r\n") == line.npos; }
+
+  static constexpr int max_depth = 64;
+  struct DepthError {};
+
+  std::vector<File> files_;
+};
+
+}  // namespace pixnerd
