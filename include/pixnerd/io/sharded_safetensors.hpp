@@ -39,6 +39,7 @@ class ShardedSafetensors : public TensorFile {
       }
       add(name, shard->second);
     }
+    header_.index_names();
   }
 
   std::size_t shards() const { return shards_.size(); }
@@ -46,9 +47,9 @@ class ShardedSafetensors : public TensorFile {
  protected:
   void read_part(const SafetensorsEntry& entry, std::uint64_t begin,
                  std::span<std::uint8_t> out) const override {
-    const auto found = header_.index.find(entry.name);
-    if (found == header_.index.end()) refuse("an entry of this file", detail::quoted_name(entry.name));
-    const auto& file = shards_[shard_of_[found->second]];
+    const auto* found = header_.find(entry.name);
+    if (found == nullptr) refuse("an entry of this file", detail::quoted_name(entry.name));
+    const auto& file = shards_[shard_of_[static_cast<std::size_t>(found - entries().data())]];
     file.read_part(file.entry(entry.name), begin, out);
   }
 
@@ -85,7 +86,6 @@ class ShardedSafetensors : public TensorFile {
                   "' among them"),
              "none of that name there");
     }
-    header_.index.emplace(name, header_.entries.size());
     header_.entries.push_back(file.entry(name));
     shard_of_.push_back(shard);
   }
