@@ -334,6 +334,10 @@ std::optional<Command> parse_command_line(int count, const char* const* argument
     const std::string& data = train_command.settings.data;
     if (train_command.given.contains("groups") && !data.empty() && data != "emoji")
       return refuse("--groups is for --data emoji only");
+    for (const char* name : {"words", "word-rows", "word-parts", "text-depth"}) {
+      if (train_command.given.contains(name) && !train_command.settings.text && !train_command.resume)
+        return refuse(text("--", name, " is for --text only"));
+    }
     return train_command;
   }
   if (sample->parsed()) return sample_command;

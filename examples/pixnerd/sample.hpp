@@ -240,6 +240,7 @@ inline std::string settings_text(const SampleCommand& command, const DrawOptions
   if (options.init) edits += text(", init ", command.init, ", strength ", options.strength);
   if (options.mask) edits += text(", mask ", command.mask);
   if (!options.second.empty()) edits += text(", ", options.blend, " of ", start_of(command.blend_with));
+  if (command.last_step) edits += text(", last-step ", *command.last_step);
   return text("solver ", options.solver, ", steps ", command.steps, ", guidance ", guidance.scale, interval,
               ", shift ", shift, ", ", seed, edits);
 }
@@ -265,17 +266,20 @@ inline void print_cuts(const TrainedModel& trained, const Labels& labels, std::s
 }
 
 /// What a picture says about itself, see `pixnerd info`.
-inline PngText picture_texts(const TrainedModel& trained, const Labels& labels, std::size_t choices,
+inline PngText picture_texts(const SampleCommand& command, const TrainedModel& trained,
+                             const DrawOptions& options, const Labels& labels, std::size_t choices,
                              const std::string& settings, const std::string& precision) {
   PngText out{{"Software", text("pixnerd ", version)}, {"pixnerd", settings}, {"model", trained.path}};
   if (trained.step > 0) out.emplace_back("step", text(trained.step));
   out.emplace_back("precision", precision);
+  out.emplace_back("size", text(options.height, "x", options.width));
   out.emplace_back("count", text(labels.count()));
   // Each once, in the order of the images.
   std::string names;
   const std::size_t shown = choices > 0 ? std::min(choices, labels.names.size()) : labels.names.size();
   for (std::size_t i = 0; i < shown; ++i) names += text(i == 0 ? "" : "\n", labels.names[i]);
   out.emplace_back(trained.text ? "prompt" : "classes", names);
+  if (!command.blend_with.empty()) out.emplace_back("blend-with", command.blend_with);
   for (auto& [key, value] : out) value = repair_utf8(value);
   return out;
 }
@@ -334,16 +338,17 @@ int sample_command(const SampleCommand& command) {
   progress.end_line();
 
   const std::string settings = detail::settings_text(command, options, command.shift.value_or(trained.shift));
+  const auto texts = detail::picture_texts(command, trained, options, labels, choices, settings, precision);
   write_png(
       command.out,
       picture_of(std::move(drawing.images), static_cast<int>(layout.columns), static_cast<int>(layout.zoom)),
-      detail::picture_texts(trained, labels, choices, settings, precision));
+      texts);
   if (!command.trajectory.empty())
-    write_png(command.trajectory, detail::trajectory_picture(drawing.trajectories));
+    write_png(command.trajectory, detail::trajectory_picture(drawing.trajectories), texts);
 
   const std::string step = trained.step > 0 ? text(" (step ", trained.step, ")") : "";
   std::printf("model    %s%s\n", trained.path.c_str(), step.c_str());
-  if (command.size.empty() && trained.step == 0)
+  if (command.size.empty() && trained.size_is_guessed)
     std::printf("size     that of the published model of these sizes; --size takes another\n");
   std::printf("device   %s, precision %s\n", command.where.description.c_str(), precision.c_str());
   std::printf("drawn    %lld images of %lld x %lld in %s s, %s\n", static_cast<long long>(command.count),

@@ -78,6 +78,7 @@ struct TrainedModel {
   std::string path;                  ///< the file it comes from, and where in it
   std::vector<std::string> classes;  ///< their names; empty when unknown
   std::int64_t size = 0;             ///< side of the images that it was trained on; 0 when unknown
+  bool size_is_guessed = false;      ///< from that of a published model of the same sizes
   std::int64_t step = 0;             ///< 0 when unknown
   double shift = 1;                  ///< of the noise levels that it was trained on
 
@@ -99,9 +100,11 @@ inline void add_sizes(TrainedModel& model, const RunConfiguration* run) {
   } else {
     model.class_config = config_of(*model.file, model.prefix);
     model.size = published_size(model.class_config);
+    model.size_is_guessed = model.size > 0;
   }
   if (run == nullptr) return;
   model.size = settings.size;
+  model.size_is_guessed = false;
   model.shift = settings.shift;
   if (model.text) return;
   if (static_cast<std::int64_t>(run->classes.size()) != model.class_config.classes) {
