@@ -59,7 +59,7 @@ struct SampleCommand {
   std::string init;                        ///< an image to start from
   std::optional<double> strength;          ///< of what is changed in it; none: 0.6, or 1 with a mask
   std::string mask;                        ///< an image, white where it is drawn anew
-  std::string blend_with;                  ///< a class or a prompt
+  std::optional<std::string> blend_with;   ///< a class or a prompt
   std::optional<double> blend;             ///< share of that; none: 0.5
   std::string out = "samples.png";
   std::int64_t columns = 0;  ///< 0: chosen

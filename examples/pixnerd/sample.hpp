@@ -190,7 +190,7 @@ inline Labels choose_labels(const SampleCommand& command, const TrainedModel& tr
       raise<ValueError>("--blend", "a share from 0 to 1", text(*command.blend));
     options.blend = *command.blend;
   }
-  const bool blends = !command.blend_with.empty() || command.blend;
+  const bool blends = command.blend_with.has_value();
   Labels labels;
   if (trained.text) {
     if (!command.classes.empty()) {
@@ -205,9 +205,9 @@ inline Labels choose_labels(const SampleCommand& command, const TrainedModel& tr
     }
     const auto prompts = read_prompts(command);
     choices = prompts.size();
-    if (blends) check_prompt(command.blend_with, "--blend-with");
+    if (blends) check_prompt(*command.blend_with, "--blend-with");
     labels = prompt_labels(format, prompts, command.count);
-    if (blends) options.second = prompt_labels(format, {command.blend_with}, command.count).numbers;
+    if (blends) options.second = prompt_labels(format, {*command.blend_with}, command.count).numbers;
   } else {
     if (prompted) {
       raise<ValueError>(
@@ -220,7 +220,7 @@ inline Labels choose_labels(const SampleCommand& command, const TrainedModel& tr
     labels.numbers = choose_classes(command.classes, trained.classes, classes, command.count);
     for (const auto label : labels.numbers) labels.names.push_back(class_text(trained.classes, label));
     if (blends) {
-      const auto second = parse_class(command.blend_with, trained.classes, classes, "--blend-with");
+      const auto second = parse_class(*command.blend_with, trained.classes, classes, "--blend-with");
       options.second.assign(labels.numbers.size(), second);
     }
   }
@@ -239,7 +239,8 @@ inline std::string settings_text(const SampleCommand& command, const DrawOptions
     edits += text(", decoder scale ", options.scale.height, " ", options.scale.width);
   if (options.init) edits += text(", init ", command.init, ", strength ", options.strength);
   if (options.mask) edits += text(", mask ", command.mask);
-  if (!options.second.empty()) edits += text(", ", options.blend, " of ", start_of(command.blend_with));
+  if (!options.second.empty())
+    edits += text(", blend ", options.blend, " with \"", start_of(*command.blend_with), "\"");
   if (command.last_step) edits += text(", last-step ", *command.last_step);
   return text("solver ", options.solver, ", steps ", command.steps, ", guidance ", guidance.scale, interval,
               ", shift ", shift, ", ", seed, edits);
@@ -279,7 +280,7 @@ inline PngText picture_texts(const SampleCommand& command, const TrainedModel& t
   const std::size_t shown = choices > 0 ? std::min(choices, labels.names.size()) : labels.names.size();
   for (std::size_t i = 0; i < shown; ++i) names += text(i == 0 ? "" : "\n", labels.names[i]);
   out.emplace_back(trained.text ? "prompt" : "classes", names);
-  if (!command.blend_with.empty()) out.emplace_back("blend-with", command.blend_with);
+  if (command.blend_with) out.emplace_back("blend-with", *command.blend_with);
   for (auto& [key, value] : out) value = repair_utf8(value);
   return out;
 }

@@ -38,7 +38,7 @@ const Image& picture() {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(png_text)
+BOOST_AUTO_TEST_SUITE(texts_of_png)
 
 BOOST_AUTO_TEST_CASE(written_texts_read_back) {
   const PngText texts{{"Title", "two\nlines"}, {"Author", "Zo\xc3\xab"}, {"empty", ""}, {"Title", "again"}};
