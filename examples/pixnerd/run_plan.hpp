@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,7 @@ struct RunPlan {
   RunConfiguration configuration;  ///< its number of steps is 0 while it must be measured
   OpenedData data;
   std::int64_t parameters = 0;
+  std::optional<RunLock> lock{};  ///< of a run that goes on: what it goes on from must not change meanwhile
 };
 
 namespace detail {
@@ -33,6 +35,13 @@ inline bool is_free(const std::string& folder) {
   const auto status = std::filesystem::status(folder, error);
   if (status.type() == std::filesystem::file_type::not_found) return true;
   return std::filesystem::is_directory(status) && std::filesystem::is_empty(folder, error) && !error;
+}
+
+/// Throws FileError unless a new run may have a folder.
+inline void check_free(const std::string& folder) {
+  if (is_free(folder)) return;
+  raise<FileError>("train", text("a new folder '", folder, "'"),
+                   "one that is in use (--resume goes on with its run, --run names another)");
 }
 
 /// The settings of the run that is resumed. Throws ValueError when the command line contradicts them; only
@@ -94,6 +103,7 @@ RunPlan plan_run(const TrainCommand& command) {
     folder = "runs/" + data_name(settings.data);
   }
   std::string checkpoint;
+  std::optional<RunLock> lock;
   RunConfiguration before;
   if (command.resume) {
     if (command.minutes > 0) {
@@ -104,6 +114,7 @@ RunPlan plan_run(const TrainCommand& command) {
       raise<ValueError>("resume", "--run with the folder of a run",
                         text("'", folder, "', which is that of a checkpoint"));
     }
+    if (command.replay == 0 && std::filesystem::is_directory(folder)) lock.emplace(folder);
     std::vector<std::string> damaged;
     checkpoint = command.replay > 0 ? detail::checkpoint_before(folder, command.replay, damaged)
                                     : find_checkpoint(folder, damaged);
@@ -117,10 +128,7 @@ RunPlan plan_run(const TrainCommand& command) {
     if (command.replay > 0 && !command.given.contains("steps")) {
       raise<ValueError>("replay", "--steps N as in the run, or --resume", "neither");
     }
-    if (command.replay == 0 && !detail::is_free(folder)) {
-      raise<FileError>("train", text("a new folder '", folder, "'"),
-                       "one that is in use (--resume goes on with its run, --run names another)");
-    }
+    if (command.replay == 0) detail::check_free(folder);
     const bool is_given = command.given.contains("steps");
     TrainSettings checked = settings;
     if (!is_given) checked.steps = 1;
@@ -139,7 +147,8 @@ RunPlan plan_run(const TrainCommand& command) {
   const std::int64_t parameters = with_kind(settings.text, [&](auto kind) {
     return check_fits_into_memory<decltype(kind)>(settings, data.images.class_count(), command.where);
   });
-  return {std::move(folder), std::move(checkpoint), std::move(configuration), std::move(data), parameters};
+  return {std::move(folder), std::move(checkpoint), std::move(configuration),
+          std::move(data),   parameters,            std::move(lock)};
 }
 
 }  // namespace pixnerd::program

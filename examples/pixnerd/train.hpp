@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,7 +52,12 @@ std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan, con
 
 /// Says how a step that went wrong can be looked at.
 inline void print_replay(const std::string& folder, std::int64_t step) {
-  const auto newest = newest_checkpoint(folder);
+  NewestCheckpoint newest;
+  try {
+    newest = newest_checkpoint(folder);
+  } catch (const FileError&) {
+    // What went wrong first must not be hidden by what went wrong next.
+  }
   if (newest.path.empty()) {
     std::printf(
         "stopped    before step %lld, without a checkpoint; to look at the step, add --replay %lld to this "
@@ -66,11 +70,6 @@ inline void print_replay(const std::string& folder, std::int64_t step) {
         static_cast<long long>(step), newest.path.c_str(), folder.c_str(), static_cast<long long>(step));
   }
   std::fflush(stdout);
-}
-
-inline void remove_folder(const std::string& folder) {
-  std::error_code ignored;
-  std::filesystem::remove_all(folder, ignored);
 }
 
 inline void print_plan(const RunPlan& plan, const DeviceChoice& where) {
@@ -118,8 +117,27 @@ class TrainingRun {
         can_save_in_background(training_.config(), settings_, plan.parameters, command.where.on_gpu);
   }
 
-  /// Returns false when it was interrupted. Throws what training and writing throw.
+  /// Returns false when it was interrupted. Throws what training and writing throw; a new run that fails before its
+  /// first step is done leaves nothing behind.
   bool run(const InterruptGuard& interrupt) {
+    if (!plan_.checkpoint.empty()) return run_in_folder(interrupt);
+    // Measuring took a while: another process may have come first.
+    const RunLock lock(plan_.folder);
+    detail::check_free(plan_.folder);
+    try {
+      return run_in_folder(interrupt);
+    } catch (...) {
+      if (step() == 0) (void)pixnerd::detail::remove_tree(plan_.folder);
+      throw;
+    }
+  }
+
+  std::int64_t step() const { return training_.state.step; }
+
+ private:
+  std::string in_folder(const std::string& name) const { return plan_.folder + "/" + name; }
+
+  bool run_in_folder(const InterruptGuard& interrupt) {
     open_run_folder(plan_.folder);
     MetricsWriter metrics(in_folder("metrics.csv"), training_.state.step);
     Progress progress;
@@ -175,11 +193,6 @@ class TrainingRun {
     return draw_samples(in_folder("samples.png"), picture_at_end, interrupt);
   }
 
-  std::int64_t step() const { return training_.state.step; }
-
- private:
-  std::string in_folder(const std::string& name) const { return plan_.folder + "/" + name; }
-
   bool draw_samples(const std::string& path, const SamplesPicture& picture, const InterruptGuard& interrupt) {
     return write_samples<Device>(path, training_.averaged(), training_.labels(), plan_.data.images, settings_,
                                  picture, interrupt);
@@ -198,8 +211,7 @@ class TrainingRun {
   Training<Kind, Device, Precision> training_;
 };
 
-/// Trains as planned. A new run that fails before its first step is done leaves nothing behind.
-/// Returns the exit status: not 0 when it was interrupted before there was anything to go on with.
+/// Trains as planned. Returns the exit status: not 0 when it was interrupted before there was anything to go on with.
 template <class Kind, class Device, class Precision>
 int train_as_planned(TrainCommand command, RunPlan plan, const Stopwatch& elapsed) {
   const InterruptGuard interrupt;
@@ -226,10 +238,6 @@ int train_as_planned(TrainCommand command, RunPlan plan, const Stopwatch& elapse
   } catch (const NonFiniteError&) {
     // The error itself is told by who catches it.
     detail::print_replay(plan.folder, run.step() + 1);
-    if (plan.checkpoint.empty() && run.step() == 0) detail::remove_folder(plan.folder);
-    throw;
-  } catch (...) {
-    if (plan.checkpoint.empty() && run.step() == 0) detail::remove_folder(plan.folder);
     throw;
   }
   if (!finished) {

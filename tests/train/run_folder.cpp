@@ -1,5 +1,8 @@
 #include <pixnerd/train/run_folder.hpp>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "files.hpp"
 
 namespace pixnerd {
@@ -87,6 +90,31 @@ BOOST_AUTO_TEST_CASE(leftovers_are_swept_and_nothing_else) {
   BOOST_TEST(!std::filesystem::exists(run + "/.tmp-step-6-123"));
   BOOST_TEST(std::filesystem::exists(run + "/metrics.csv"));
   BOOST_TEST(content_of(run + "/step-5") == "first");
+}
+
+BOOST_AUTO_TEST_CASE(one_process_at_a_time) {
+  const test::Folder folder;
+  const std::string run = folder / "deep/run";
+  {
+    const RunLock lock(run);
+    test::check_throws<FileError>([&] { const RunLock second(run); }, {"no other process", run});
+    const RunLock other(folder / "another");
+    put(run, 1, "first");
+    // A process that ends gives it back without being asked.
+    const pid_t child = ::fork();
+    if (child == 0) {
+      new RunLock(folder / "left");
+      ::_exit(0);
+    }
+    BOOST_TEST(::waitpid(child, nullptr, 0) == child);
+    const RunLock left(folder / "left");
+  }
+  RunLock again(run);
+  const RunLock moved(std::move(again));
+  test::check_throws<FileError>([&] { const RunLock second(run); }, {"no other process", run});
+  BOOST_TEST(content_of(run + "/step-1") == "first");
+  write_file_atomic(folder / "file", std::string_view("x"));
+  test::check_throws<FileError>([&] { const RunLock bad(folder / "file"); }, {"writable folder"});
 }
 
 BOOST_AUTO_TEST_CASE(a_failing_write_leaves_nothing) {

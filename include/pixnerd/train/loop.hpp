@@ -65,6 +65,7 @@ inline CheckpointScore score_of(const TrainOptions& options, const TrainState& s
 ///     ParameterStore<Full<float>, Cpu> store(model);
 ///     store.start_average();
 ///     TrainState state{.seed = 1, .configuration = ...};
+///     const RunLock lock(run);
 ///     if (const auto newest = newest_checkpoint(run); !newest.path.empty()) {
 ///       state = load_checkpoint(newest.path, store);
 ///     }

@@ -58,7 +58,7 @@ inline void remove_old_checkpoints(const std::string& run, std::int64_t keep, st
     const std::string leftover = text(run, "/", detail::temporary_prefix, step, "-old");
     std::error_code ignored;
     std::filesystem::rename(path, leftover, ignored);
-    std::filesystem::remove_all(leftover, ignored);
+    (void)detail::remove_tree(leftover);
     whole.erase(step);
   }
 }

@@ -2,6 +2,8 @@
 /// The folder of a training run: its checkpoints `step-N`, written all or nothing.
 #pragma once
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -92,8 +94,8 @@ inline NewestCheckpoint newest_checkpoint(const std::string& run,
   return out;
 }
 
-/// Makes a folder ready for a run: creates it where it is missing, removes what an interrupted save left.
-/// One process at a time may train in a folder. Throws FileError when that is not possible.
+/// Makes a folder ready for a run: creates it where it is missing, removes what an interrupted save left. What another
+/// process saves at this moment looks like that, too: see RunLock. Throws FileError when that is not possible.
 inline void open_run_folder(const std::string& run) {
   std::error_code error;
   std::filesystem::create_directories(run, error);
@@ -107,6 +109,31 @@ inline void open_run_folder(const std::string& run) {
   if (number == 0 && ::access(run.c_str(), W_OK | X_OK) != 0) number = errno;
   if (number != 0) raise<FileError>("run folder", text("a writable folder '", run, "'"), errno_text(number));
 }
+
+/// Keeps the folder of a run for this process as long as it lives; the system ends it with the process, however that
+/// ends. Two processes that train in one folder would take each other's unfinished checkpoints for leftovers: whoever
+/// saves there holds a lock before anything is read that the run goes on from.
+///
+///     const RunLock lock(run);
+///     const auto newest = newest_checkpoint(run);
+class RunLock {
+ public:
+  /// Creates the folder where it is missing. Throws FileError when another RunLock, of any process, has it, or the
+  /// folder cannot be opened. On a file system without locks there is no protection, and no error.
+  explicit RunLock(const std::string& run) {
+    std::error_code error;
+    std::filesystem::create_directories(run, error);
+    if (!error) folder_ = detail::open_file(run, O_RDONLY | O_DIRECTORY);
+    const int number = error ? error.value() : folder_.get() < 0 ? errno : 0;
+    if (number != 0) raise<FileError>("run folder", text("a writable folder '", run, "'"), errno_text(number));
+    if (::flock(folder_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      raise<FileError>("run folder", text("no other process that trains in '", run, "'"), "one");
+    }
+  }
+
+ private:
+  detail::FileDescriptor folder_;
+};
 
 /// Writes the checkpoint `step-N` of a run: `write_files(folder)` puts the files into a temporary folder and
 /// returns their names; a manifest joins them, everything is made durable, and only then does the folder get
