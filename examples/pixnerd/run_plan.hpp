@@ -147,8 +147,8 @@ RunPlan plan_run(const TrainCommand& command) {
   const std::int64_t parameters = with_kind(settings.text, [&](auto kind) {
     return check_fits_into_memory<decltype(kind)>(settings, data.images.class_count(), command.where);
   });
-  return {std::move(folder), std::move(checkpoint), std::move(configuration),
-          std::move(data),   parameters,            std::move(lock)};
+  return {std::move(folder), std::move(checkpoint), std::move(configuration), std::move(data),
+          parameters,        std::move(lock)};
 }
 
 }  // namespace pixnerd::program
