@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
   }
   try {
     std::vector<std::string> damaged;
-    const auto trained = program::model_of_run<Cpu, Full<float>>(argv[1], true, damaged);
+    const auto trained = program::model_of_run(argv[1], true, damaged);
     const Emoji data;
     if (trained.classes.size() != static_cast<std::size_t>(data.class_count())) {
       raise<ValueError>("bench_emoji_classes", text("a run on the ", data.class_count(), " classes of emoji"),
@@ -38,7 +38,9 @@ int main(int argc, char** argv) {
     program::DrawOptions options;
     options.height = options.width = trained.size;
     options.seed = 1;
-    const auto drawing = program::draw(trained.model, labels, options);
+    const auto model = program::load_model<program::ClassKind, Cpu, Full<float>>(
+        *trained.file, trained.prefix, trained.class_config);
+    const auto drawing = program::draw<Cpu>(model, trained.labels(), labels, options);
     std::size_t hits = 0;
     for (std::size_t s = 0; s < labels.size(); ++s) {
       std::int64_t nearest = -1, least = std::numeric_limits<std::int64_t>::max();
