@@ -22,8 +22,19 @@ namespace pixnerd::program {
 
 namespace detail {
 
+/// Text from a file, without the characters that would make a terminal do something.
+inline std::string printable(std::string words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const auto c = static_cast<unsigned char>(words[i]);
+    const bool follows_c2 = i > 0 && static_cast<unsigned char>(words[i - 1]) == 0xc2;
+    if (c < ' ' || c == 0x7f) words[i] = '?';
+    if (follows_c2 && c < 0xa0) words[i - 1] = words[i] = '?';  // U+0080 to U+009F
+  }
+  return words;
+}
+
 inline void print_fact(const std::string& name, const std::string& value) {
-  std::printf("%-16s %s\n", name.c_str(), value.c_str());
+  std::printf("%-16s %s\n", name.c_str(), printable(value).c_str());
 }
 
 /// "1.5 GiB".
@@ -116,8 +127,8 @@ inline void print_tensors(const TensorFile& file) {
   print_fact("tensors", text(file.entries().size(), " with ", elements, " elements, ",
                              bytes_text(static_cast<double>(bytes)), ", in ", file.path()));
   for (const auto& entry : file.entries()) {
-    std::printf("  %-52s %-5s %s\n", entry.name.c_str(), std::string(type_name(entry.type)).c_str(),
-                entry.shape.string().c_str());
+    std::printf("  %-52s %-5s %s\n", printable(entry.name).c_str(),
+                std::string(type_name(entry.type)).c_str(), entry.shape.string().c_str());
   }
 }
 
@@ -142,6 +153,7 @@ inline void print_run(const std::string& run) {
   print_model(config, parameters_of(config));
   print_fact("settings", "");
   TrainSettings::visit(configuration.settings, SettingPrinter{});
+  SavingOptions::visit(configuration.saving, SettingPrinter{});
   print_fact("classes", text(configuration.classes.size()));
   for (std::size_t i = 0; i < configuration.classes.size(); ++i) {
     print_fact(text("  ", i), configuration.classes[i]);

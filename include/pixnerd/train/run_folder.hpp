@@ -125,7 +125,8 @@ class RunLock {
     std::filesystem::create_directories(run, error);
     if (!error) folder_ = detail::open_file(run, O_RDONLY | O_DIRECTORY);
     const int number = error ? error.value() : folder_.get() < 0 ? errno : 0;
-    if (number != 0) raise<FileError>("run folder", text("a writable folder '", run, "'"), errno_text(number));
+    if (number != 0)
+      raise<FileError>("run folder", text("a writable folder '", run, "'"), errno_text(number));
     if (::flock(folder_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
       raise<FileError>("run folder", text("no other process that trains in '", run, "'"), "one");
     }
