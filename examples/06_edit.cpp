@@ -2,6 +2,7 @@
 // the same velocity field then varies a given point, and completes one of which only a coordinate is known.
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <numbers>
 #include <vector>
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <pixnerd/core/error.hpp>
@@ -26,14 +27,14 @@ inline std::string some_names(const std::vector<std::string>& names, const std::
 }
 
 inline std::int64_t parse_class(const std::string& word, const std::vector<std::string>& names,
-                                std::int64_t count) {
+                                std::int64_t count, std::string_view option = "--classes") {
   const auto named = std::find(names.begin(), names.end(), word);
   if (named != names.end()) return named - names.begin();
   std::int64_t number = -1;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
   if (error == std::errc() && end == word.data() + word.size() && number >= 0 && number < count)
     return number;
-  raise<ValueError>("--classes",
+  raise<ValueError>(option,
                     text("numbers from 0 to ", count - 1,
                          names.empty() ? "" : text(" or names such as ", some_names(names, word))),
                     word);

@@ -123,6 +123,9 @@ CLI::App* add_train(CLI::App& app, TrainCommand& command) {
       "  pixnerd train --data emoji --groups 'Animals & Nature' --steps 2000 --run runs/animals\n"
       "  pixnerd train --data photos --size 64 --width 384 --depth 12 --minutes 600\n"
       "                                                           photos/cat/1.jpg, photos/dog/2.png ...\n"
+      "  pixnerd train --data emoji --text --no-flip --minutes 60 --run runs/text\n"
+      "                                                           from their names: sample --prompt 'red "
+      "heart'\n"
       "  pixnerd train --resume --run runs/emoji                  go on with runs/emoji");
   return train;
 }
@@ -139,8 +142,18 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
   what.add("--classes", command.classes, "NAME,...", "names or numbers; default: all classes in turn")
       ->delimiter(',')
       ->take_all();
-  what.add("--count", command.count, "N", "images")->check(CLI::Range(1, 100'000));
+  what.add("--prompt", command.prompts, "TEXT",
+           "for models that were trained with --text; may be given several times")
+      ->take_all()
+      ->allow_extra_args(false);
+  what.add("--prompts", command.prompt_file, "FILE", "more of them, one a line");
+  what.add("--count", command.count, "N", "images; classes and prompts take turns")
+      ->check(CLI::Range(1, 100'000));
   what.add("--size", command.size, "HxW", "N or HxW, pixels, multiples of the patch; default: as trained");
+  what.add_flag(
+      "--scale-decoder", command.scale_decoder,
+      "for text-to-image models: reach a --size that is a multiple of the trained one with as many tokens, "
+      "each decoded as a larger patch, not with more of them");
   auto* seed =
       what.add("--seed", command.seed, "N", "of the noise; image i depends on it and i, not on the count")
           ->check(CLI::Range(std::int64_t{0}, most_seed));
@@ -150,6 +163,19 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
       ->check(CLI::Range(std::int64_t{0}, most_seed))
       ->excludes(seed);
 
+  OptionGroup edit{sample, "Editing"};
+  auto* init = edit.add("--init", command.init, "FILE", "an image to start from, cropped to the size")
+                   ->excludes(what.app->get_option("--torch-seed"));
+  edit.add("--strength", command.strength, "X",
+           "how much of it is given up, from 0 to 1 (all of it); default: 0.6, or 1 with --mask")
+      ->needs(init);
+  edit.add("--mask", command.mask, "FILE",
+           "white where that image is drawn anew, black where it stays; of its size, or of the size drawn")
+      ->needs(init);
+  auto* with =
+      edit.add("--blend-with", command.blend_with, "NAME", "another class, or another prompt, to mix in");
+  edit.add("--blend", command.blend, "X", "its share, from 0 to 1; default: 0.5")->needs(with);
+
   OptionGroup how{sample, "How"};
   how.add("--steps", command.steps, "N", "of the solver: more are slower and more exact")
       ->check(CLI::Range(1, 100'000));
@@ -157,7 +183,8 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
           "euler, heun (two evaluations a step), heun-reuse, adams2, adams3, adams4, or sde (with noise in "
           "every step)")
       ->check(CLI::IsMember({"euler", "heun", "heun-reuse", "adams2", "adams3", "adams4", "sde"}));
-  how.add("--guidance", command.guidance, "X", "how strongly the class is enforced; 1 is not at all");
+  how.add("--guidance", command.guidance, "X",
+          "how strongly the class or prompt is enforced; 1 is not at all");
   how.add("--interval", command.interval, "LOW HIGH",
           "times, from 0 (noise) to 1 (image), between which it is; default: 0.1 1; not for heun and "
           "heun-reuse, where it is at all times")
@@ -183,6 +210,10 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
       "  pixnerd sample --run runs/emoji                              16 images of classes spread over all\n"
       "  pixnerd sample --run runs/emoji --classes cat-face,3 --count 8\n"
       "  pixnerd sample --run runs/emoji --size 64x96 --solver adams2 --steps 25 --trajectory way.png\n"
+      "  pixnerd sample --run runs/text --prompt 'a red heart' --prompt 'cat face' --guidance 4 --count 8\n"
+      "  pixnerd sample --run runs/text --prompt 'a red heart' --size 64 --scale-decoder\n"
+      "  pixnerd sample --run runs/emoji --classes cat-face --init cat.png --strength 0.5\n"
+      "  pixnerd sample --run runs/emoji --classes cat-face --blend-with face-smiling --blend 0.3\n"
       "  pixnerd sample --weights epoch.ckpt --classes 207 --torch-seed 42 --guidance 3.5 --steps 100\n"
       "  pixnerd info --run runs/emoji                                lists the classes");
   return sample;
@@ -237,8 +268,9 @@ CLI::App* add_convert(CLI::App& app, ConvertCommand& command) {
 void add_info(CLI::App& app, InfoCommand& command) {
   CLI::App* info = app.add_subcommand("info", "Tell about this program, a run or a file");
   auto* run = info->add_option("--run", command.run, "folder of a run")->type_name("DIR");
-  auto* file =
-      info->add_option("file", command.file, "a safetensors file or a PyTorch checkpoint")->type_name("FILE");
+  auto* file = info->add_option("file", command.file,
+                                "a safetensors file, a PyTorch checkpoint or a PNG that was drawn")
+                   ->type_name("FILE");
   file->excludes(run);
   info->add_flag("--check", command.check, "reads the whole file; fails where it finds NaN or infinity")
       ->type_name("")
@@ -248,7 +280,8 @@ void add_info(CLI::App& app, InfoCommand& command) {
       "  pixnerd info                      version, devices, instruction set, processors, memory\n"
       "  pixnerd info --run runs/emoji     settings, steps done, classes, tensors\n"
       "  pixnerd info --check epoch.ckpt   sizes of the models in it, tensors, whether all numbers are "
-      "finite");
+      "finite\n"
+      "  pixnerd info samples.png          prompts, seed, model and settings of a picture");
 }
 
 }  // namespace
@@ -306,6 +339,10 @@ std::optional<Command> parse_command_line(int count, const char* const* argument
     const std::string& data = train_command.settings.data;
     if (train_command.given.contains("groups") && !data.empty() && data != "emoji")
       return refuse("--groups is for --data emoji only");
+    for (const char* name : {"words", "word-rows", "word-parts", "text-depth"}) {
+      if (train_command.given.contains(name) && !train_command.settings.text && !train_command.resume)
+        return refuse(text("--", name, " is for --text only"));
+    }
     return train_command;
   }
   if (sample->parsed()) return sample_command;

@@ -41,6 +41,8 @@ struct SampleCommand {
   std::string weights;  ///< … or a file
   bool ema = true;
   std::vector<std::string> classes;  ///< names or numbers; empty: all of them
+  std::vector<std::string> prompts;  ///< texts, in turn
+  std::string prompt_file;           ///< more of them, one a line
   std::int64_t count = 16;
   std::int64_t steps = 50;
   std::string solver = "euler";
@@ -51,6 +53,12 @@ struct SampleCommand {
   std::int64_t seed = 0;
   std::optional<std::int64_t> torch_seed;  ///< instead: of PyTorch's noise
   std::string size;                        ///< "64" or "48x64", height first; empty: as trained
+  bool scale_decoder = false;              ///< reaches the size with the tokens of the trained one
+  std::string init;                        ///< an image to start from
+  std::optional<double> strength;          ///< of what is changed in it; none: 0.6, or 1 with a mask
+  std::string mask;                        ///< an image, white where it is drawn anew
+  std::optional<std::string> blend_with;   ///< a class or a prompt
+  std::optional<double> blend;             ///< share of that; none: 0.5
   std::string out = "samples.png";
   std::int64_t columns = 0;  ///< 0: chosen
   std::int64_t zoom = 0;     ///< 0: chosen

@@ -58,6 +58,20 @@ inline void check_converted_path(const ConvertCommand& command) {
   }
 }
 
+/// Metadata for what comes from a run's checkpoint: how the run was configured, so that `sample --weights` knows sizes, names
+/// of classes and how texts are read. Nothing for other files. Throws FileError or ValueError when state.json is damaged.
+inline SafetensorsMetadata configuration_beside(const std::string& file) {
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  std::error_code unknown;
+  for (const char* name : {"manifest.json", "state.json"}) {
+    if (!std::filesystem::exists(folder / name, unknown)) return {};
+  }
+  const std::string state = (folder / "state.json").string();
+  const auto configuration = read_train_state(state).configuration;
+  configuration_from_json(configuration, state);
+  return {{configuration_key, configuration.dump()}};
+}
+
 }  // namespace detail
 
 /// Converts a file, saying how far it is, and then what it wrote. Ctrl-C leaves nothing behind.
@@ -65,6 +79,7 @@ inline int convert(const ConvertCommand& command) {
   detail::check_converted_path(command);
   const auto file = open_tensor_file(command.in);
   const auto chosen = detail::choose_prefix(*file, command);
+  const auto configuration = detail::configuration_beside(command.in);
   const InterruptGuard interrupt;
   Progress progress;
   const Stopwatch watch;
@@ -78,7 +93,7 @@ inline int convert(const ConvertCommand& command) {
         }
         return !interrupt.requested();
       },
-      detail::stored_precision(command.precision));
+      detail::stored_precision(command.precision), configuration);
   progress.end_line();
   if (interrupt.requested() && !done.committed) return interrupt.exit_status();
 

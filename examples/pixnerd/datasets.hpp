@@ -4,14 +4,18 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include <pixnerd/data/captioned_images.hpp>
 #include <pixnerd/data/dataset.hpp>
 #include <pixnerd/data/emoji.hpp>
 #include <pixnerd/data/fashion_mnist.hpp>
 #include <pixnerd/data/image_folder.hpp>
+#include <pixnerd/io/utf8.hpp>
 
 #include "settings.hpp"
 
@@ -37,6 +41,30 @@ inline std::vector<std::string> split_at_commas(std::string_view list) {
   return pieces;
 }
 
+/// Whether images lie in the folder itself, with texts beside them, and not in a folder for each class.
+inline bool holds_images(const std::string& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::string extension = it->path().extension().string();
+    for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    if (extension == ".png" || extension == ".jpg" || extension == ".jpeg") return true;
+  }
+  return false;
+}
+
+/// Images with texts. Throws what CaptionedImages throws, and ValueError for a text that is not UTF-8.
+inline OpenedData open_captioned(const TrainSettings& settings) {
+  if (settings.corrupt == "skip") {
+    raise<ValueError>("--corrupt", "fatal, for images with a text each are never left out", "skip");
+  }
+  CaptionedImages images(settings.data);
+  for (std::int64_t i = 0; i < images.size(); ++i) {
+    for (const auto& caption : images.captions(i))
+      check_utf8(caption, text("caption of '", images.path(i), "'"));
+  }
+  return {std::move(images), {}};
+}
+
 }  // namespace detail
 
 /// Opens what `--data` names. Throws FileError when it is missing or damaged, ValueError for an unknown
@@ -52,6 +80,8 @@ inline OpenedData open_data(const TrainSettings& settings) {
     return {Emoji(options), {}};
   }
   if (settings.data == "fashion-mnist") return {FashionMnist(), {}};
+  if (settings.text && (settings.data.ends_with(".jsonl") || detail::holds_images(settings.data)))
+    return detail::open_captioned(settings);
   // Below this an image holds nothing to learn, and is likely to be a mistake.
   const int least_side = static_cast<int>(std::min<std::int64_t>(8, settings.size));
   ImageFolder folder(settings.data, settings.corrupt == "skip" ? CorruptFiles::skip : CorruptFiles::fatal,

@@ -13,9 +13,11 @@
 #include <vector>
 
 #include <pixnerd/data/pixels.hpp>
+#include <pixnerd/flow/blended_field.hpp>
+#include <pixnerd/flow/flow_matching.hpp>
 #include <pixnerd/flow/guidance.hpp>
+#include <pixnerd/flow/inpainting.hpp>
 #include <pixnerd/flow/replayed_model.hpp>
-#include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/ode/adams.hpp>
 #include <pixnerd/ode/euler.hpp>
 #include <pixnerd/ode/heun.hpp>
@@ -23,6 +25,7 @@
 #include <pixnerd/ode/sde_euler.hpp>
 #include <pixnerd/ops/random_fill.hpp>
 
+#include "model_kind.hpp"
 #include "torch_noise.hpp"
 
 namespace pixnerd::program {
@@ -35,6 +38,12 @@ struct DrawOptions {
   std::string solver = "euler";
   TimeGrid grid{50};
   Guidance guidance{2.5, 0.1, 1, GuidedChannels::all};
+  DecoderScale scale = {};                          ///< of text-to-image models
+  std::vector<std::int64_t> second = {};            ///< labels to blend with; empty: none
+  double blend = 0.5;                               ///< share of those
+  std::optional<Tensor<float>> init = {};           ///< (1, 3, H, W), what images are made from
+  double strength = 1;                              ///< how much of `init` is given up, in (0, 1]
+  std::optional<Tensor<float>> mask = {};           ///< as `init`, 1 where it is drawn anew
   std::int64_t trajectories = 0;                    ///< of the first images
   std::function<bool(double share)> progress = {};  ///< called with the share that is done; false stops
 };
@@ -43,6 +52,7 @@ struct DrawOptions {
 struct Drawing {
   std::vector<Image> images;
   std::vector<std::vector<Image>> trajectories;  ///< of an image: noise, the point after each step
+  double seconds = 0;                            ///< that it took
 };
 
 namespace detail {
@@ -62,9 +72,22 @@ inline AnyStepper make_stepper(const std::string& name, std::uint64_t seed,
   raise<ValueError>("--solver", "euler, heun, heun-reuse, adams2, adams3, adams4 or sde", name);
 }
 
+/// Whether a solver guides at all times, whatever the interval.
+inline bool heeds_no_interval(const std::string& solver) {
+  return solver.starts_with("heun");
+}
+
 template <class Device>
 Tensor<float> on_host(const Tensor<float, Device>& x) {
   return Tensor<float>::from_host(x.shape(), x.to_host());
+}
+
+/// Tokens of an image.
+template <class Config>
+std::int64_t patches_of(const Config& config, const DrawOptions& options) {
+  const double patch = static_cast<double>(config.patch);
+  return std::llround(static_cast<double>(options.height) / (patch * options.scale.height)) *
+         std::llround(static_cast<double>(options.width) / (patch * options.scale.width));
 }
 
 /// How many images are drawn at once: enough to keep the processor busy, few enough for its memory.
@@ -72,16 +95,66 @@ inline std::int64_t images_at_once(std::int64_t patches) {
   return std::clamp<std::int64_t>(1024 / std::max<std::int64_t>(1, patches), 1, 64);
 }
 
+/// A velocity field of whatever model: the solvers are compiled for this one alone.
+template <class Device>
+using AnyField = std::function<Tensor<float, Device>(const Tensor<float, Device>&, double)>;
+
+/// What a model does when it is told `numbers`, a batch of labels, guided.
+template <class Device, class Replayed>
+AnyField<Device> guided_field(const Replayed& model, const LabelFormat& format,
+                              const std::vector<std::int64_t>& numbers, const DrawOptions& options) {
+  const std::int64_t batch = static_cast<std::int64_t>(numbers.size()) / format.count();
+  Shape shape{batch};
+  for (const std::int64_t size : format.shape) shape.push_back(size);
+  std::vector<std::int64_t> nothing;
+  for (std::int64_t i = 0; i < batch; ++i)
+    nothing.insert(nothing.end(), format.null_label.begin(), format.null_label.end());
+  const GuidedField field(model, Tensor<std::int64_t, Device>::from_host(shape, numbers),
+                          Tensor<std::int64_t, Device>::from_host(shape, nothing), options.guidance);
+  if (heeds_no_interval(options.solver)) return field.without_interval();
+  return field;
+}
+
+/// The image once for each of a batch.
+template <class Device>
+Tensor<float, Device> repeated(const Tensor<float>& image, const Shape& shape) {
+  const auto one = Tensor<float, Device>::from_host(image.shape(), image.to_host());
+  Tensor<float, Device> out(shape);
+  for (std::int64_t i = 0; i < shape[0]; ++i) copy_into(out.rows(i, i + 1), one);
+  return out;
+}
+
+/// Follows a field from noise to images, or from a noised image on, or where a mask is.
+template <class Device>
+Solution<float, Device> follow(const AnyField<Device>& field, const Tensor<float, Device>& noise,
+                               const DrawOptions& options, const std::vector<std::uint32_t>& samples,
+                               const IntegrateOptions& how) {
+  const double start = 1 - options.strength;
+  const TimeGrid grid = start > 0 ? options.grid.from(start) : options.grid;
+  auto x = noise;
+  AnyField<Device> edited = field;
+  if (options.init) {
+    const auto known = repeated<Device>(*options.init, noise.shape());
+    const std::vector<double> times(samples.size(), start);
+    if (start > 0) x = flow_sample(LinearPath{}, known, noise, times).x;
+    if (options.mask) edited = InpaintingField(field, known, repeated<Device>(*options.mask, noise.shape()));
+  }
+  return std::visit([&](const auto& stepper) { return integrate(stepper, edited, x, grid, how); },
+                    make_stepper(options.solver, options.seed, samples));
+}
+
 }  // namespace detail
 
 /// Bytes that drawing `count` images surely takes beside the model: of each patch its token with queries,
 /// keys, values and the MLP's rows, the field's weights, 2 F F*r, and the features of its pixels before and
 /// after a field block; all of it twice where guidance shows the model each image with its class and without.
-inline double memory_to_draw(const PixnerdC2iConfig& config, const DrawOptions& options, std::int64_t count) {
-  const std::int64_t patches = options.height / config.patch * (options.width / config.patch);
+template <class Config>
+double memory_to_draw(const Config& config, const DrawOptions& options, std::int64_t count) {
+  const std::int64_t patches = detail::patches_of(config, options);
   const auto images = static_cast<double>(std::min(count, detail::images_at_once(patches)));
   const auto features = static_cast<double>(config.field_features);
-  const auto pixels = static_cast<double>(config.patch * config.patch);
+  const double pixels =
+      static_cast<double>(config.patch * config.patch) * options.scale.height * options.scale.width;
   const double token = 6 * static_cast<double>(config.width);
   const double field =
       config.field_depth == 0
@@ -91,32 +164,37 @@ inline double memory_to_draw(const PixnerdC2iConfig& config, const DrawOptions& 
   return sizeof(float) * sides * images * static_cast<double>(patches) * std::max(token, field);
 }
 
-/// Draws an image of each class in `labels`. Image i depends on the seed, i and its class, not on the others.
+/// Draws an image for each label of `numbers`. Image i depends on the seed, i and its label, not on the others.
 /// Throws NonFiniteError when pixels come out as NaN or infinity.
-template <class Device, class Precision>
-Drawing draw(const PixnerdC2i<Device, Precision>& model, const std::vector<std::int64_t>& labels,
+template <class Device, class Model>
+Drawing draw(const Model& model, const LabelFormat& format, const std::vector<std::int64_t>& numbers,
              const DrawOptions& options) {
-  const auto count = static_cast<std::int64_t>(labels.size());
-  const std::int64_t patches = options.height / model.config().patch * (options.width / model.config().patch);
-  const std::int64_t most = detail::images_at_once(patches);
-
-  const ReplayedModel<PixnerdC2i<Device, Precision>, Tensor<std::int64_t, Device>> replayed(model);
+  const auto& config = model_config(model);
+  const std::int64_t count = static_cast<std::int64_t>(numbers.size()) / format.count();
+  const std::int64_t most = detail::images_at_once(detail::patches_of(config, options));
+  const auto& scaled = decoded_at(model, options.scale);
+  const ReplayedModel<Model, Tensor<std::int64_t, Device>> replayed(scaled);
   std::optional<TorchNoise> torch_noise;
-  if (options.torch_seed) {
-    torch_noise.emplace(*options.torch_seed, count, model.config().channels * options.height * options.width);
-  }
+  if (options.torch_seed)
+    torch_noise.emplace(*options.torch_seed, count, config.channels * options.height * options.width);
   Drawing drawing;
   std::int64_t batch = 0;
   for (std::int64_t first = 0; first < count; first += batch) {
     const bool record = first < options.trajectories;
     batch = std::min({most, count - first, record ? options.trajectories - first : count});
-    const std::vector<std::int64_t> here(labels.begin() + first, labels.begin() + first + batch);
-    const auto condition = Tensor<std::int64_t, Device>::from_host({batch}, here);
-    const auto null_condition = Tensor<std::int64_t, Device>::full({batch}, model.config().classes);
-    const GuidedField field(replayed, condition, null_condition, options.guidance);
-    std::vector<std::uint32_t> samples(here.size());
+    const auto field_of = [&](const std::vector<std::int64_t>& all) {
+      const auto from = all.begin() + first * format.count();
+      return detail::guided_field<Device>(
+          replayed, format, std::vector<std::int64_t>(from, from + batch * format.count()), options);
+    };
+    detail::AnyField<Device> field = field_of(numbers);
+    if (!options.second.empty()) {
+      field = [one = field, other = field_of(options.second), share = options.blend](
+                  const auto& x, double t) { return BlendedField(one, other, share)(x, t); };
+    }
+    std::vector<std::uint32_t> samples(static_cast<std::size_t>(batch));
     std::iota(samples.begin(), samples.end(), static_cast<std::uint32_t>(first));
-    const Shape shape{batch, model.config().channels, options.height, options.width};
+    const Shape shape{batch, config.channels, options.height, options.width};
     const auto noise = torch_noise ? Tensor<float, Device>::from_host(shape, torch_noise->next(batch))
                                    : Tensor<float, Device>(shape);
     if (!torch_noise) fill_normal_per_sample(noise, options.seed, RandomPurpose::sampling_noise, samples, 0);
@@ -125,9 +203,7 @@ Drawing draw(const PixnerdC2i<Device, Precision>& model, const std::vector<std::
           const double done = static_cast<double>(first) + static_cast<double>(batch) * step / steps;
           return !options.progress || options.progress(done / static_cast<double>(count));
         }};
-    const auto solution =
-        std::visit([&](const auto& stepper) { return integrate(stepper, field, noise, options.grid, how); },
-                   detail::make_stepper(options.solver, options.seed, samples));
+    const auto solution = detail::follow(field, noise, options, samples, how);
     if (!solution.completed) return {};
     const auto pixels = detail::on_host(solution.x);
     for (std::int64_t i = 0; i < pixels.count(); ++i) {

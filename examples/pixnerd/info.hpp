@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <string>
 
@@ -11,27 +12,19 @@
 #include <pixnerd/core/version.hpp>
 #include <pixnerd/io/finite.hpp>
 #include <pixnerd/io/open_tensor_file.hpp>
+#include <pixnerd/io/png_text.hpp>
+#include <pixnerd/io/utf8.hpp>
 #include <pixnerd/ops/cpu_product.hpp>
 #include <pixnerd/train/retention.hpp>
 
 #include "commands.hpp"
 #include "device_choice.hpp"
+#include "progress.hpp"
 #include "trained_model.hpp"
 
 namespace pixnerd::program {
 
 namespace detail {
-
-/// Text from a file, without the characters that would make a terminal do something.
-inline std::string printable(std::string words) {
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const auto c = static_cast<unsigned char>(words[i]);
-    const bool follows_c2 = i > 0 && static_cast<unsigned char>(words[i - 1]) == 0xc2;
-    if (c < ' ' || c == 0x7f) words[i] = '?';
-    if (follows_c2 && c < 0xa0) words[i - 1] = words[i] = '?';  // U+0080 to U+009F
-  }
-  return words;
-}
 
 inline void print_fact(const std::string& name, const std::string& value) {
   std::printf("%-16s %s\n", name.c_str(), printable(value).c_str());
@@ -99,8 +92,9 @@ inline void print_program() {
   print_cuda(cuda_support());
 }
 
-inline void print_model(const PixnerdC2iConfig& config, std::int64_t parameters) {
-  print_fact("model", text("class-conditional PixNerd, ", parameters, " parameters"));
+/// Sizes that both kinds of models have.
+template <class Config>
+void print_sizes(const Config& config) {
   print_fact("  patch", text(config.patch));
   print_fact("  channels", text(config.channels));
   print_fact("  width", text(config.width));
@@ -109,12 +103,54 @@ inline void print_model(const PixnerdC2iConfig& config, std::int64_t parameters)
   print_fact("  field-depth", text(config.field_depth));
   print_fact("  field-features", text(config.field_features));
   print_fact("  field-ratio", text(config.field_ratio));
-  print_fact("  classes", text(config.classes));
 }
 
-inline std::int64_t parameters_of(const PixnerdC2iConfig& config) {
-  auto shapes = Initializer::shapes_only();
-  return parameter_count(PixnerdC2i<Cpu>(config, shapes));
+/// Throws FileError when what a file holds under a prefix is no model.
+inline void print_model(const TensorFile& file, const std::string& prefix) {
+  if (!holds_text_model(file, prefix)) {
+    const PixnerdC2iConfig config = config_of(file, prefix);
+    print_fact("model", text("class-conditional PixNerd, ", parameters_of<ClassKind>(config), " parameters"));
+    print_sizes(config);
+    print_fact("  classes", text(config.classes));
+    return;
+  }
+  const PixnerdT2iConfig config = infer_pixnerd_t2i_config(file, prefix);
+  std::int64_t parameters = 0, rows = 0;
+  if (holds_words(file, prefix)) {
+    const TextModelConfig whole = text_config_of(file, prefix, /*word_parts=*/1);
+    parameters = parameters_of<TextKind>(whole);
+    rows = whole.word_ids.rows;
+  } else {
+    auto shapes = Initializer::shapes_only();
+    parameters = parameter_count(PixnerdT2i<Cpu>(config, shapes));
+  }
+  print_fact("model", text("text-to-image PixNerd, ", parameters, " parameters"));
+  print_sizes(config);
+  print_fact("  text-depth", text(config.text_depth));
+  print_fact("  text-width", text(config.text_width));
+  print_fact("  text-tokens", text(config.text_tokens));
+  print_fact("  text from", rows > 0 ? text("words learned with it, in ", rows, " rows") : "a text encoder");
+}
+
+/// Text for a terminal: nothing in it moves the cursor, new lines aside.
+inline std::string printable(const std::string& value) {
+  std::string out;
+  for (const char c : repair_utf8(value)) {
+    if (c == '\n') {
+      out += "\n                 ";
+    } else {
+      out += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
+    }
+  }
+  return out;
+}
+
+inline bool is_png(const std::string& path) {
+  const InputFile file(path);
+  std::array<std::uint8_t, png_signature.size()> first{};
+  if (file.size() < first.size()) return false;
+  file.read_at(0, first);
+  return first == png_signature;
 }
 
 inline void print_tensors(const TensorFile& file) {
@@ -139,7 +175,6 @@ inline void print_run(const std::string& run) {
   const auto configuration = configuration_from_json(state.configuration, folder + "/state.json");
   const BestCheckpoint best = folder == run ? BestCheckpoint{} : best_checkpoint(run);
   const SafetensorsFile weights(folder + "/model.safetensors");
-  const PixnerdC2iConfig config = config_of(weights, "");
   for (const auto& problem : damaged) print_fact("damaged", problem);
   print_fact("checkpoint", folder);
   print_fact("step",
@@ -150,13 +185,14 @@ inline void print_run(const std::string& run) {
     print_fact("best",
                text(checkpoint_path(run, best.step), ", ", best.score.measure, " ", best.score.value));
   }
-  print_model(config, parameters_of(config));
+  print_model(weights, "");
   print_fact("settings", "");
   TrainSettings::visit(configuration.settings, SettingPrinter{});
   SavingOptions::visit(configuration.saving, SettingPrinter{});
-  print_fact("classes", text(configuration.classes.size()));
-  for (std::size_t i = 0; i < configuration.classes.size(); ++i) {
-    print_fact(text("  ", i), configuration.classes[i]);
+  if (!configuration.settings.text) {
+    print_fact("classes", text(configuration.classes.size()));
+    for (std::size_t i = 0; i < configuration.classes.size(); ++i)
+      print_fact(text("  ", i), configuration.classes[i]);
   }
   print_tensors(weights);
 }
@@ -171,13 +207,26 @@ inline void check_tensors(const TensorFile& file) {
   print_fact("checked", "every tensor can be read, all numbers are finite");
 }
 
+/// What a PNG says beside its pixels, `pixnerd sample` having written it or somebody else.
+inline void print_image(const std::string& path) {
+  const auto bytes = read_file(path, max_image_file_bytes);
+  const Image image = decode_png(bytes, path);
+  print_fact("image", text(image.width, " x ", image.height, " pixels (width x height), ", path));
+  const PngText texts = png_texts(bytes, path);
+  for (const auto& [key, value] : texts) print_fact(key, printable(value));
+  if (texts.empty()) print_fact("texts", "none");
+}
+
 inline void print_file(const std::string& path, bool check) {
+  if (is_png(path)) {
+    print_image(path);
+    return;
+  }
   const auto file = open_tensor_file(path);
   for (const auto& prefix : model_prefixes(*file)) {
     if (!prefix.empty()) print_fact("prefix", prefix);
     try {
-      const PixnerdC2iConfig config = config_of(*file, prefix);
-      print_model(config, parameters_of(config));
+      print_model(*file, prefix);
     } catch (const Error& error) {
       print_fact("model", text("unknown: ", error.what()));
     }

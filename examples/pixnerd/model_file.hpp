@@ -10,7 +10,10 @@
 #include <vector>
 
 #include <pixnerd/io/parameters.hpp>
+#include <pixnerd/io/t2i_file.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
+
+#include "model_kind.hpp"
 
 namespace pixnerd::program {
 
@@ -90,14 +93,54 @@ void check_finite_parameters(const Model& model, const std::string& path) {
   });
 }
 
-/// The model whose parameters a file holds under `prefix`. Throws FileError for anything but all parameters
+/// Whether a file holds a text-to-image model under `prefix`.
+inline bool holds_text_model(const TensorFile& file, const std::string& prefix) {
+  return holds_pixnerd_t2i(file, prefix);
+}
+
+namespace detail {
+
+/// The name of the table of words that a text-to-image model was trained with.
+inline std::string word_table(const std::string& prefix) {
+  return text(prefix, prefix.empty() ? "" : ".", "conditioner.table.weight");
+}
+
+}  // namespace detail
+
+/// Whether a text-to-image model learned its words, and needs no text encoder.
+inline bool holds_words(const TensorFile& file, const std::string& prefix) {
+  return file.contains(detail::word_table(prefix));
+}
+
+/// The sizes of a text-to-image model with the features of its words; the shapes do not tell a word's number of parts.
+/// Throws FileError for other models, those that take the features of a text encoder among them.
+inline TextModelConfig text_config_of(const TensorFile& file, const std::string& prefix,
+                                      std::int64_t word_parts) {
+  TextModelConfig config;
+  static_cast<PixnerdT2iConfig&>(config) = infer_pixnerd_t2i_config(file, prefix);
+  const std::string table = detail::word_table(prefix);
+  if (!holds_words(file, prefix)) {
+    raise<FileError>("load model",
+                     text("a text-to-image model that learned its words in '", file.path(), "'"),
+                     text("no tensor \"", table, "\": one that needs the features of a text encoder"));
+  }
+  const Shape rows = file.entry(table).shape;  // (K, text width)
+  if (rows.rank() != 2 || rows[0] < 2 || rows[1] != config.text_width) {
+    raise<FileError>("load model",
+                     text("vectors (K, ", config.text_width, ") of words in '", file.path(), "'"),
+                     text("\"", table, "\" ", rows));
+  }
+  config.word_ids = {.rows = rows[0], .words = config.text_tokens, .features = word_parts};
+  config.word_ids.check();
+  return config;
+}
+
+/// The model of these sizes, whose parameters a file holds under `prefix`. Throws FileError for anything but all parameters
 /// of one model, NonFiniteError for NaN and infinity among them.
-template <class Device, class Precision = Full<float>>
-PixnerdC2i<Device, Precision> load_model(const TensorFile& file, const std::string& prefix = "") {
-  const PixnerdC2iConfig config = config_of(file, prefix);
+template <class Kind, class Device, class Precision>
+auto load_model(const TensorFile& file, const std::string& prefix, const typename Kind::Config& config) {
   // Sizes that the file cannot fill must not be allocated.
-  auto shapes = Initializer::shapes_only();
-  const std::int64_t wanted = parameter_count(PixnerdC2i<Cpu>(config, shapes));
+  const std::int64_t wanted = parameters_of<Kind>(config);
   std::int64_t held = 0;
   for (const auto& entry : file.entries()) held += entry.shape.count();
   if (wanted > held) {
@@ -106,10 +149,16 @@ PixnerdC2i<Device, Precision> load_model(const TensorFile& file, const std::stri
                      text(held));
   }
   auto init = Initializer::unset();
-  PixnerdC2i<Device, Precision> model(config, init);
+  auto model = Kind::template make<Device, Precision>(config, init);
   fill_parameters(file, model, prefix);
   check_finite_parameters(model, file.path());
   return model;
+}
+
+/// The class-conditional model that a file holds under `prefix`.
+template <class Device, class Precision>
+PixnerdC2i<Device, Precision> load_model(const TensorFile& file, const std::string& prefix = "") {
+  return load_model<ClassKind, Device, Precision>(file, prefix, config_of(file, prefix));
 }
 
 /// Side of the images that the published models of these sizes were trained on, which their parameters do not tell; 0 for

@@ -2,6 +2,7 @@
 /// `pixnerd train --replay N`: what happened in one step, found by taking it once more.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -31,9 +32,10 @@ double largest_of(const Tensor<T, Device>& tensor) {
 }
 
 /// Prints the samples of a batch with what the model makes of them, and the tokens behind its blocks.
-template <class Device, class Precision>
-void print_batch(const Training<Device, Precision>& training, const TrainOptions& options, const Batch& data,
-                 const AnyDataset& images, const SampleOrder& order, std::int64_t step, std::int64_t number) {
+template <class Kind, class Device, class Precision>
+void print_batch(const Training<Kind, Device, Precision>& training, const TrainOptions& options,
+                 const Batch& data, const AnyDataset& images, const SampleOrder& order, std::int64_t step,
+                 std::int64_t number) {
   const auto seed = training.state.seed;
   const auto batch =
       draw_training_batch<float, Device>(data, options.noising, seed, static_cast<std::uint32_t>(step));
@@ -45,10 +47,10 @@ void print_batch(const Training<Device, Precision>& training, const TrainOptions
   const auto predicted = velocity.to_host(), wanted = sample.velocity.to_host();
   const auto labels = batch.labels.to_host();
   const auto times = batch.times.to_host();
-  std::printf("batch %lld\n%12s %8s %-8s %8s %12s %12s  class\n", static_cast<long long>(number), "sample",
-              "image", "", "time", "loss", "largest x");
-  const std::size_t each = predicted.size() / labels.size();
-  for (std::size_t i = 0; i < labels.size(); ++i) {
+  std::printf("batch %lld\n%12s %8s %-8s %8s %12s %12s  %s\n", static_cast<long long>(number), "sample",
+              "image", "", "time", "loss", "largest x", training.labels().words ? "text" : "class");
+  const std::size_t each = predicted.size() / times.size(), numbers = labels.size() / times.size();
+  for (std::size_t i = 0; i < times.size(); ++i) {
     double loss = 0;
     for (std::size_t k = i * each; k < (i + 1) * each; ++k) {
       const double d = static_cast<double>(predicted[k]) - static_cast<double>(wanted[k]);
@@ -56,11 +58,15 @@ void print_batch(const Training<Device, Precision>& training, const TrainOptions
     }
     const auto row = static_cast<std::int64_t>(i);
     const Sample place = order[data.sample_ids[i]];
-    const bool dropped = labels[i] != data.labels[i];
+    const auto first = static_cast<std::ptrdiff_t>(i * numbers);
+    const bool dropped =
+        !std::equal(labels.begin() + first, labels.begin() + first + static_cast<std::ptrdiff_t>(numbers),
+                    data.labels.begin() + first);
+    const std::string told =
+        data.captions.empty() ? images.class_name(images.label(place.index)) : data.captions[i];
     std::printf("%12lld %8u %-8s %8.4f %12.5g %12.5g  %s%s\n", static_cast<long long>(data.sample_ids[i]),
                 place.index, place.flip ? "mirrored" : "", times[i], loss / static_cast<double>(each),
-                largest_of(sample.x.rows(row, row + 1)), images.class_name(data.labels[i]).c_str(),
-                dropped ? " (not shown)" : "");
+                largest_of(sample.x.rows(row, row + 1)), told.c_str(), dropped ? " (not shown)" : "");
   }
   std::string line = "largest tokens behind the blocks:";
   for (const double largest : tokens) line += " " + number_text(largest, 4);
@@ -81,11 +87,11 @@ void print_gradients(const Store& store) {
 
 /// Trains up to a step and takes that, too, with a look at all that goes into it. Writes no file. Returns the exit
 /// status of the program. Throws NonFiniteError when a step before goes wrong.
-template <class Device, class Precision>
+template <class Kind, class Device, class Precision>
 int replay_step(std::int64_t step, const RunPlan& plan) {
   const InterruptGuard interrupt;
   const TrainSettings& settings = plan.configuration.settings;
-  Training<Device, Precision> training(settings, plan.data.images.class_count());
+  Training<Kind, Device, Precision> training(settings, plan.data.images.class_count());
   if (!plan.checkpoint.empty()) training.resume(plan.checkpoint);
   const auto start = training.state.step;
   std::printf("replay     step %lld of %lld, from %s\n", static_cast<long long>(step),
@@ -107,7 +113,7 @@ int replay_step(std::int64_t step, const RunPlan& plan) {
   const SampleOrder order(plan.data.images.size(), static_cast<std::uint64_t>(settings.seed), settings.flip);
   std::vector<Batch> batches;
   for (std::int64_t i = 0; i < settings.accumulate; ++i) {
-    batches.push_back(loader.next());
+    batches.push_back(training.next_batch(loader));
     detail::print_batch(training, options, batches.back(), plan.data.images, order, step, i + 1);
   }
   std::string outcome;

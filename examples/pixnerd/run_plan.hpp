@@ -158,8 +158,9 @@ RunPlan plan_run(const TrainCommand& command) {
     detail::check_same_data(configuration, before);
     configuration.saving = detail::resumed_saving(command, before.saving);
   }
-  const std::int64_t parameters =
-      check_fits_into_memory(model_config(settings, data.images.class_count()), settings, command.where);
+  const std::int64_t parameters = with_kind(settings.text, [&](auto kind) {
+    return check_fits_into_memory<decltype(kind)>(settings, data.images.class_count(), command.where);
+  });
   return {std::move(folder), std::move(checkpoint), std::move(configuration), std::move(data),
           parameters,        std::move(lock)};
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <concepts>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -17,8 +18,10 @@
 #include "class_choice.hpp"
 #include "commands.hpp"
 #include "drawing.hpp"
+#include "editing.hpp"
 #include "precision_choice.hpp"
 #include "progress.hpp"
+#include "prompts.hpp"
 #include "trained_model.hpp"
 
 namespace pixnerd::program {
@@ -49,12 +52,12 @@ struct Layout {
   std::int64_t columns, zoom;
 
   /// Throws ValueError when the picture would be larger than those that are read.
-  Layout(const SampleCommand& command, const DrawOptions& options)
+  Layout(const SampleCommand& command, const DrawOptions& options, std::size_t choices)
       : columns(command.columns),
         zoom(command.zoom > 0 ? command.zoom : zoom_of(options.height, options.width)) {
-    const auto classes = static_cast<std::int64_t>(command.classes.size());
+    const auto chosen = static_cast<std::int64_t>(choices);
     const auto side = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(command.count))));
-    if (columns == 0) columns = classes > 1 && classes <= 16 ? classes : side;
+    if (columns == 0) columns = chosen > 1 && chosen <= 16 ? chosen : side;
     columns = std::min(columns, command.count);
     const std::int64_t rows = (command.count + columns - 1) / columns;
     const std::int64_t height = rows * (options.height * zoom + 2),
@@ -70,8 +73,9 @@ struct Layout {
 };
 
 /// Throws ValueError when drawing surely takes more than the memory of the device.
-inline void check_drawing_fits(const PixnerdC2iConfig& config, const DrawOptions& options, std::int64_t count,
-                               const DeviceChoice& where) {
+template <class Config>
+void check_drawing_fits(const Config& config, const DrawOptions& options, std::int64_t count,
+                        const DeviceChoice& where) {
   const double needed = memory_to_draw(config, options, count);
   if (needed > where.memory) {
     raise<ValueError>(
@@ -99,11 +103,6 @@ inline void check_picture_paths(const SampleCommand& command) {
     raise<ValueError>("--trajectory", "another file than --out", text("'", command.trajectory, "'"));
 }
 
-/// Whether a solver guides at all times, whatever the interval.
-inline bool heeds_no_interval(const std::string& solver) {
-  return solver.starts_with("heun");
-}
-
 /// Rows of images, one for each trajectory: noise on the left, the image on the right.
 inline Image trajectory_picture(const std::vector<std::vector<Image>>& trajectories) {
   std::vector<Image> shown;
@@ -117,25 +116,43 @@ inline Image trajectory_picture(const std::vector<std::vector<Image>>& trajector
 }
 
 /// The model that the command names.
-template <class Device, class Precision>
-TrainedModel<Device, Precision> find_model(const SampleCommand& command) {
+inline TrainedModel find_model(const SampleCommand& command) {
   if (command.run.empty() == command.weights.empty()) {
     raise<ValueError>("sample", "--run DIR or --weights FILE", "neither");
   }
-  if (command.run.empty()) return model_of_file<Device, Precision>(command.weights, command.ema);
+  if (command.run.empty()) return model_of_file(command.weights, command.ema);
   std::vector<std::string> damaged;
-  auto trained = model_of_run<Device, Precision>(command.run, command.ema, damaged);
+  auto trained = model_of_run(command.run, command.ema, damaged);
   for (const auto& problem : damaged)
     std::fprintf(stderr, "passed over a damaged checkpoint: %s\n", problem.c_str());
   return trained;
 }
 
+/// By how much patches are decoded larger than in training: 1 unless --scale-decoder was given.
+/// Throws ValueError where that does not go.
+inline DecoderScale decoder_scale(const SampleCommand& command, const TrainedModel& trained,
+                                  const DrawOptions& options) {
+  if (!command.scale_decoder) return {};
+  if (!trained.text) {
+    raise<ValueError>("--scale-decoder", text("a text-to-image model in '", trained.path, "'"),
+                      "a class-conditional one");
+  }
+  if (trained.size == 0) {
+    raise<ValueError>("--scale-decoder", "a model whose run tells the size that it was trained on",
+                      text("'", trained.path, "'"));
+  }
+  if (options.height % trained.size != 0 || options.width % trained.size != 0) {
+    raise<ValueError>("--scale-decoder", text("--size with multiples of the trained one, ", trained.size),
+                      text(options.height, "x", options.width));
+  }
+  return {static_cast<double>(options.height / trained.size),
+          static_cast<double>(options.width / trained.size)};
+}
+
 /// How to draw with a model. Throws ValueError for what it cannot draw.
-template <class Device, class Precision>
-DrawOptions draw_options(const SampleCommand& command, const TrainedModel<Device, Precision>& trained) {
-  const PixnerdC2iConfig& config = trained.model.config();
-  if (config.channels != 3)
-    raise<FileError>("sample", "a model of images with 3 channels", text(config.channels));
+inline DrawOptions draw_options(const SampleCommand& command, const TrainedModel& trained) {
+  if (trained.channels() != 3)
+    raise<FileError>("sample", "a model of images with 3 channels", text(trained.channels()));
   DrawOptions options;
   options.guidance.scale = command.guidance;
   if (!command.interval.empty()) {
@@ -151,7 +168,8 @@ DrawOptions draw_options(const SampleCommand& command, const TrainedModel<Device
   options.guidance.check();
   const std::string size = !command.size.empty() ? command.size : trained.size > 0 ? text(trained.size) : "";
   if (size.empty()) raise<ValueError>("sample", "--size, which a file of weights does not tell", "none");
-  std::tie(options.height, options.width) = parse_size(size, config.patch);
+  std::tie(options.height, options.width) = parse_size(size, trained.patch());
+  options.scale = decoder_scale(command, trained, options);
   options.seed = static_cast<std::uint64_t>(command.seed);
   if (command.torch_seed) options.torch_seed = static_cast<std::uint64_t>(*command.torch_seed);
   options.solver = command.solver;
@@ -161,6 +179,54 @@ DrawOptions draw_options(const SampleCommand& command, const TrainedModel<Device
   return options;
 }
 
+/// The labels of all images, and of what is blended in, in `options`. Throws ValueError for what the model does not know:
+/// prompts and classes are each for one kind of models.
+inline Labels choose_labels(const SampleCommand& command, const TrainedModel& trained, DrawOptions& options,
+                            std::size_t& choices) {
+  const LabelFormat format = trained.labels();
+  const bool prompted = !command.prompts.empty() || !command.prompt_file.empty();
+  if (command.blend) {
+    if (!(*command.blend >= 0 && *command.blend <= 1))
+      raise<ValueError>("--blend", "a share from 0 to 1", text(*command.blend));
+    options.blend = *command.blend;
+  }
+  const bool blends = command.blend_with.has_value();
+  Labels labels;
+  if (trained.text) {
+    if (!command.classes.empty()) {
+      raise<ValueError>("--classes",
+                        text("--prompt TEXT, for the model in '", trained.path, "' was trained with texts"),
+                        "--classes");
+    }
+    if (!prompted) {
+      raise<ValueError>("sample",
+                        text("--prompt TEXT, for the model in '", trained.path, "' was trained with texts"),
+                        "none");
+    }
+    const auto prompts = read_prompts(command);
+    choices = prompts.size();
+    if (blends) check_prompt(*command.blend_with, "--blend-with");
+    labels = prompt_labels(format, prompts, command.count);
+    if (blends) options.second = prompt_labels(format, {*command.blend_with}, command.count).numbers;
+  } else {
+    if (prompted) {
+      raise<ValueError>(
+          "--prompt",
+          text("--classes NAME,..., for the model in '", trained.path, "' was trained with classes"),
+          "--prompt");
+    }
+    choices = command.classes.size();
+    const std::int64_t classes = trained.class_config.classes;
+    labels.numbers = choose_classes(command.classes, trained.classes, classes, command.count);
+    for (const auto label : labels.numbers) labels.names.push_back(class_text(trained.classes, label));
+    if (blends) {
+      const auto second = parse_class(*command.blend_with, trained.classes, classes, "--blend-with");
+      options.second.assign(labels.numbers.size(), second);
+    }
+  }
+  return labels;
+}
+
 inline std::string settings_text(const SampleCommand& command, const DrawOptions& options, double shift) {
   const Guidance& guidance = options.guidance;
   const std::string interval = heeds_no_interval(options.solver)
@@ -168,36 +234,94 @@ inline std::string settings_text(const SampleCommand& command, const DrawOptions
                                    : text(", interval ", guidance.lower, " ", guidance.upper);
   const std::string seed =
       command.torch_seed ? text("torch-seed ", *command.torch_seed) : text("seed ", command.seed);
+  std::string edits;
+  if (options.scale.height != 1 || options.scale.width != 1)
+    edits += text(", decoder scale ", options.scale.height, " ", options.scale.width);
+  if (options.init) edits += text(", init ", command.init, ", strength ", options.strength);
+  if (options.mask) edits += text(", mask ", command.mask);
+  if (!options.second.empty())
+    edits += text(", blend ", options.blend, " with \"", start_of(*command.blend_with), "\"");
+  if (command.last_step) edits += text(", last-step ", *command.last_step);
   return text("solver ", options.solver, ", steps ", command.steps, ", guidance ", guidance.scale, interval,
-              ", shift ", shift, ", ", seed);
+              ", shift ", shift, ", ", seed, edits);
 }
 
-/// The classes of the images, row by row.
-inline void print_rows(const std::vector<std::int64_t>& labels, const std::vector<std::string>& names,
-                       std::int64_t columns) {
+/// What the images show, row by row.
+inline void print_rows(const Labels& labels, std::int64_t columns) {
   std::string row;
-  const auto count = static_cast<std::int64_t>(labels.size());
-  for (std::int64_t i = 0; i < count; ++i) {
-    row += text(row.empty() ? "" : ", ", class_text(names, labels[static_cast<std::size_t>(i)]));
-    if ((i + 1) % columns != 0 && i + 1 != count) continue;
-    std::printf("row %-4lld %s\n", static_cast<long long>(i / columns + 1), row.c_str());
+  for (std::int64_t i = 0; i < labels.count(); ++i) {
+    row += text(row.empty() ? "" : ", ", start_of(labels.names[static_cast<std::size_t>(i)]));
+    if ((i + 1) % columns != 0 && i + 1 != labels.count()) continue;
+    std::printf("row %-4lld %s\n", static_cast<long long>(i / columns + 1), printable(row).c_str());
     row.clear();
   }
+}
+
+/// Says which prompts are longer than what the model reads.
+inline void print_cuts(const TrainedModel& trained, const Labels& labels, std::size_t choices) {
+  if (!trained.text) return;
+  for (std::size_t i = 0; i < std::min(choices, labels.names.size()); ++i) {
+    const std::string cut = cut_text(labels.names[i], trained.text_config.word_ids);
+    if (!cut.empty()) std::printf("note     %s\n", cut.c_str());
+  }
+}
+
+/// What a picture says about itself, see `pixnerd info`.
+inline PngText picture_texts(const SampleCommand& command, const TrainedModel& trained,
+                             const DrawOptions& options, const Labels& labels, std::size_t choices,
+                             const std::string& settings, const std::string& precision) {
+  PngText out{{"Software", text("pixnerd ", version)}, {"pixnerd", settings}, {"model", trained.path}};
+  if (trained.step > 0) out.emplace_back("step", text(trained.step));
+  out.emplace_back("precision", precision);
+  out.emplace_back("size", text(options.height, "x", options.width));
+  out.emplace_back("count", text(labels.count()));
+  // Each once, in the order of the images.
+  std::string names;
+  const std::size_t shown = choices > 0 ? std::min(choices, labels.names.size()) : labels.names.size();
+  for (std::size_t i = 0; i < shown; ++i) names += text(i == 0 ? "" : "\n", labels.names[i]);
+  out.emplace_back(trained.text ? "prompt" : "classes", names);
+  if (command.blend_with) out.emplace_back("blend-with", *command.blend_with);
+  for (auto& [key, value] : out) value = repair_utf8(value);
+  return out;
+}
+
+/// Draws with a model of a kind, once all is decided. Nothing when what the options say stopped it.
+template <class Kind, class Device>
+Drawing draw_with(const TrainedModel& trained, const std::string& precision, const Labels& labels,
+                  const DrawOptions& options) {
+  return with_precision(precision, [&](auto policy) {
+    const auto& config = [&]() -> const auto& {
+      if constexpr (std::same_as<Kind, TextKind>) {
+        return trained.text_config;
+      } else {
+        return trained.class_config;
+      }
+    }
+    ();
+    const auto model = load_model<Kind, Device, decltype(policy)>(*trained.file, trained.prefix, config);
+    const Stopwatch watch;
+    Drawing drawing = draw<Device>(model, trained.labels(), labels.numbers, options);
+    drawing.seconds = watch.seconds();
+    return drawing;
+  });
 }
 
 }  // namespace detail
 
 /// Draws what the command asks for and says where it is. Everything that can be wrong is found before the work
 /// begins.
-template <class Device, class Precision>
-int sample(const SampleCommand& command) {
-  const auto trained = detail::find_model<Device, Precision>(command);
+template <class Device>
+int sample_command(const SampleCommand& command) {
+  const TrainedModel trained = detail::find_model(command);
   DrawOptions options = detail::draw_options(command, trained);
-  const auto labels =
-      choose_classes(command.classes, trained.classes, trained.model.config().classes, command.count);
-  const detail::Layout layout(command, options);
-  detail::check_drawing_fits(trained.model.config(), options, command.count, command.where);
+  std::size_t choices = 0;
+  const Labels labels = detail::choose_labels(command, trained, options, choices);
+  add_editing(command, options);
+  const detail::Layout layout(command, options, choices);
+  trained.text ? detail::check_drawing_fits(trained.text_config, options, command.count, command.where)
+               : detail::check_drawing_fits(trained.class_config, options, command.count, command.where);
   detail::check_picture_paths(command);
+  const std::string precision = precision_of<Device>(command.precision);
 
   Progress progress;
   const Stopwatch watch;
@@ -209,37 +333,33 @@ int sample(const SampleCommand& command) {
     }
     return true;
   };
-  Drawing drawing = draw(trained.model, labels, options);
-  const double seconds = watch.seconds();
+  Drawing drawing = with_kind(trained.text, [&](auto kind) {
+    return detail::draw_with<decltype(kind), Device>(trained, precision, labels, options);
+  });
   progress.end_line();
 
   const std::string settings = detail::settings_text(command, options, command.shift.value_or(trained.shift));
+  const auto texts = detail::picture_texts(command, trained, options, labels, choices, settings, precision);
   write_png(
       command.out,
       picture_of(std::move(drawing.images), static_cast<int>(layout.columns), static_cast<int>(layout.zoom)),
-      {{"Software", text("pixnerd ", version)}, {"pixnerd", settings}});
+      texts);
   if (!command.trajectory.empty())
-    write_png(command.trajectory, detail::trajectory_picture(drawing.trajectories));
+    write_png(command.trajectory, detail::trajectory_picture(drawing.trajectories), texts);
 
   const std::string step = trained.step > 0 ? text(" (step ", trained.step, ")") : "";
   std::printf("model    %s%s\n", trained.path.c_str(), step.c_str());
-  if (command.size.empty() && trained.step == 0)
+  if (command.size.empty() && trained.size_is_guessed)
     std::printf("size     that of the published model of these sizes; --size takes another\n");
-  std::printf("device   %s, precision %s\n", command.where.description.c_str(),
-              precision_of<Device>(command.precision).c_str());
+  std::printf("device   %s, precision %s\n", command.where.description.c_str(), precision.c_str());
   std::printf("drawn    %lld images of %lld x %lld in %s s, %s\n", static_cast<long long>(command.count),
               static_cast<long long>(options.height), static_cast<long long>(options.width),
-              number_text(seconds, 2).c_str(), settings.c_str());
-  detail::print_rows(labels, trained.classes, layout.columns);
+              number_text(drawing.seconds, 2).c_str(), settings.c_str());
+  detail::print_cuts(trained, labels, choices);
+  detail::print_rows(labels, layout.columns);
   std::printf("picture  %s\n", command.out.c_str());
   if (!command.trajectory.empty()) std::printf("ways     %s\n", command.trajectory.c_str());
   return 0;
-}
-
-template <class Device>
-int sample_command(const SampleCommand& command) {
-  return with_precision(precision_of<Device>(command.precision),
-                        [&](auto precision) { return sample<Device, decltype(precision)>(command); });
 }
 
 }  // namespace pixnerd::program

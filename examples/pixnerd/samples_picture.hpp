@@ -8,9 +8,9 @@
 
 #include <pixnerd/io/png.hpp>
 
-#include "class_choice.hpp"
 #include "drawing.hpp"
 #include "interrupt.hpp"
+#include "labels.hpp"
 #include "settings.hpp"
 
 namespace pixnerd::program {
@@ -28,17 +28,17 @@ struct SamplesPicture {
 inline constexpr SamplesPicture picture_between{16, 4, 25};  ///< while the training goes on
 inline constexpr SamplesPicture picture_at_end{32, 8, 50};
 
-/// Draws samples of classes spread over all. Returns false, and writes nothing, when interrupted.
-template <class Device, class Precision>
-bool write_samples(const std::string& path, const PixnerdC2i<Device, Precision>& model,
-                   const TrainSettings& settings, const SamplesPicture& picture,
+/// Draws samples of classes, or captions, spread over all of the data's. Returns false, and writes nothing, when interrupted.
+template <class Device, class Model>
+bool write_samples(const std::string& path, const Model& model, const LabelFormat& format,
+                   const AnyDataset& images, const TrainSettings& settings, const SamplesPicture& picture,
                    const InterruptGuard& interrupt) {
   DrawOptions options;
   options.height = options.width = settings.size;
   options.seed = static_cast<std::uint64_t>(settings.seed);
   options.grid = TimeGrid(picture.steps, settings.shift);
   options.progress = [&](double) { return !interrupt.requested(); };
-  auto drawing = draw(model, choose_classes({}, {}, model.config().classes, picture.count), options);
+  auto drawing = draw<Device>(model, format, spread_labels(format, images, picture.count).numbers, options);
   if (drawing.images.empty()) return false;
   write_png(path,
             picture_of(std::move(drawing.images), picture.columns, zoom_of(settings.size, settings.size)));

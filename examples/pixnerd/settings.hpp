@@ -36,6 +36,12 @@ struct TrainSettings {
   std::int64_t field_features = 32;
   std::int64_t field_ratio = 2;
 
+  bool text = false;
+  std::int64_t words = 16;
+  std::int64_t word_rows = 4096;
+  std::int64_t word_parts = 12;
+  std::int64_t text_depth = 2;
+
   std::int64_t steps = 0;
   std::int64_t batch = 32;
   std::int64_t accumulate = 1;
@@ -56,8 +62,10 @@ struct TrainSettings {
   /// texts.
   static void visit(auto& self, auto&& visitor) {
     visitor.section("Data");
-    visitor("data", self.data,
-            "emoji, fashion-mnist, or a folder with a folder of PNG or JPEG images per class");
+    visitor(
+        "data", self.data,
+        "emoji, fashion-mnist, or a folder with a folder of PNG or JPEG images per class; with --text also a "
+        "folder of NAME.png and NAME.txt, or LIST.jsonl");
     visitor("groups", self.groups, "of emoji, separated by commas, or all");
     visitor("corrupt", self.corrupt, "at an image that cannot be read: fatal stops, skip leaves it out",
             "fatal", "skip");
@@ -73,6 +81,15 @@ struct TrainSettings {
     visitor("field-depth", self.field_depth, "neural-field blocks that turn tokens into pixels", 0, 1000);
     visitor("field-features", self.field_features, "numbers a pixel has in the field", 1, 4096);
     visitor("field-ratio", self.field_ratio, "width of a field block's MLP, in field features", 1, 64);
+
+    visitor.section("Text");
+    visitor("text", self.text,
+            "learn to draw from texts, the images' captions or else the names of their classes");
+    visitor("words", self.words, "words of a text that are read", 1, 1024);
+    visitor("word-rows", self.word_rows, "learned vectors that words and their parts share", 2, 10'000'000);
+    visitor("word-parts", self.word_parts,
+            "vectors of a word: one for the whole, the others for three letters each", 1, 256);
+    visitor("text-depth", self.text_depth, "transformer blocks for the text alone", 0, 1000);
 
     visitor.section("Training");
     visitor("steps", self.steps, "training steps; default: as many as fit into the minutes", 1,
@@ -91,7 +108,7 @@ struct TrainSettings {
         0, 1'000'000'000);
     visitor("ema", self.ema,
             "decay of the averaged weights; less in the first steps, (1 + step) / (10 + step)", 0, 1);
-    visitor("dropout", self.dropout, "share of images shown without their class, for guidance", 0, 1);
+    visitor("dropout", self.dropout, "share of images shown without their class or text, for guidance", 0, 1);
     visitor("time", self.time, "distribution of the noise levels", "lognormal", "uniform");
     visitor("shift", self.shift, "moves noise levels toward noise where above 1", 1e-3, 1000);
     visitor("seed", self.seed, "of everything random", 0, most_seed);

@@ -37,18 +37,18 @@ struct SettingReader {
   template <class T, class... Rest>
   void operator()(const char* name, T& value, const Rest&...) {
     const auto found = in.find(name);
-    if constexpr (std::is_same_v<T, double>) {
-      // Older runs skipped nothing.
-      if (found == in.end() && std::string_view(name) == "skip-outliers") {
-        value = 0;
-        return;
+    if (found == in.end()) {
+      if constexpr (std::is_same_v<T, std::string>) {
+        // Runs that are older than the choice were all in float32.
+        if (std::string_view(name) == "precision") {
+          value = "full";
+          return;
+        }
       }
-    }
-    if constexpr (std::is_same_v<T, std::string>) {
-      // Runs that are older than the choice were all in float32.
-      if (found == in.end() && std::string_view(name) == "precision") {
-        value = "full";
-        return;
+      // Older runs skipped nothing and knew no text: the defaults.
+      for (const std::string_view newer :
+           {"skip-outliers", "text", "words", "word-rows", "word-parts", "text-depth"}) {
+        if (name == newer) return;
       }
     }
     if (found == in.end()) refuse_setting(where, name, "among the settings", "none");

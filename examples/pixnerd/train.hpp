@@ -25,7 +25,7 @@ namespace detail {
 
 /// How many steps fit into the minutes of the command, pictures included, found by doing 20 with a model that
 /// is thrown away; 0 when interrupted. `elapsed` runs since the program began.
-template <class Device, class Precision>
+template <class Kind, class Device, class Precision>
 std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan, const Stopwatch& elapsed,
                            const InterruptGuard& interrupt) {
   constexpr std::int64_t measured = 20, warm = 3;
@@ -33,7 +33,7 @@ std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan, con
   settings.steps = measured;
   const auto batch = static_cast<double>(settings.batch * settings.accumulate);
   double seconds = 0;
-  Training<Device, Precision> training(settings, plan.data.images.class_count());
+  Training<Kind, Device, Precision> training(settings, plan.data.images.class_count());
   const bool finished = training.run(plan.data.images, [&](const StepReport& report) {
     if (report.step > warm) seconds += batch / report.samples_per_second;
     return !interrupt.requested();
@@ -82,9 +82,10 @@ inline void print_plan(const RunPlan& plan, const DeviceChoice& where) {
   const auto fact = [](const char* name, const std::string& value) {
     std::printf("%-10s %s\n", name, value.c_str());
   };
-  fact("data",
-       text(settings.data, ", ", plan.configuration.images, " images of ", plan.configuration.classes.size(),
-            " classes, as ", settings.size, " x ", settings.size, " pixels"));
+  const std::string told = settings.text ? " images with texts"
+                                         : text(" images of ", plan.configuration.classes.size(), " classes");
+  fact("data", text(settings.data, ", ", plan.configuration.images, told, ", as ", settings.size, " x ",
+                    settings.size, " pixels"));
   fact("model", text(plan.parameters, " parameters"));
   fact("device", text(where.description, ", precision ", settings.precision, ", threads ", thread_count(),
                       ", ", instruction_set_text()));
@@ -96,7 +97,7 @@ inline void print_plan(const RunPlan& plan, const DeviceChoice& where) {
 }  // namespace detail
 
 /// Takes the steps of a run and writes what it leaves behind: metrics.csv, checkpoints, pictures.
-template <class Device, class Precision>
+template <class Kind, class Device, class Precision>
 class TrainingRun {
  public:
   /// Throws FileError when the checkpoint that the plan starts from, or the metrics beside it, cannot be
@@ -112,7 +113,7 @@ class TrainingRun {
     training_.options().checkpoint_every = plan.configuration.saving.checkpoint_every;
     training_.options().keep = plan.configuration.saving.keep;
     training_.options().save_in_background =
-        can_save_in_background(training_.model().config(), settings_, plan.parameters, command.where.on_gpu);
+        can_save_in_background(training_.config(), settings_, plan.parameters, command.where.on_gpu);
   }
 
   /// Returns false when it was interrupted. Throws what training and writing throw; a new run that fails before its
@@ -188,31 +189,35 @@ class TrainingRun {
                   static_cast<long long>(training_.state.skipped));
     }
     std::fflush(stdout);
-    return write_samples(in_folder("samples.png"), training_.averaged(), settings_, picture_at_end,
-                         interrupt);
+    return draw_samples(in_folder("samples.png"), picture_at_end, interrupt);
+  }
+
+  bool draw_samples(const std::string& path, const SamplesPicture& picture, const InterruptGuard& interrupt) {
+    return write_samples<Device>(path, training_.averaged(), training_.labels(), plan_.data.images, settings_,
+                                 picture, interrupt);
   }
 
   void draw_between(std::int64_t step, const MetricsWriter& metrics, const InterruptGuard& interrupt) {
     char name[40];
     std::snprintf(name, sizeof name, "samples-%06lld.png", static_cast<long long>(step));
-    write_samples(in_folder(name), training_.averaged(), settings_, picture_between, interrupt);
+    draw_samples(in_folder(name), picture_between, interrupt);
     write_png(in_folder("loss.png"), draw_loss_curve(metrics.rows()));
   }
 
   const RunPlan& plan_;
   const SavingOptions& saving_;
   const TrainSettings& settings_;
-  Training<Device, Precision> training_;
+  Training<Kind, Device, Precision> training_;
 };
 
 /// Trains as planned. Returns the exit status: not 0 when it was interrupted before there was anything to go on with.
-template <class Device, class Precision>
+template <class Kind, class Device, class Precision>
 int train_as_planned(TrainCommand command, RunPlan plan, const Stopwatch& elapsed) {
   const InterruptGuard interrupt;
   TrainSettings& settings = plan.configuration.settings;
   if (settings.steps == 0) {
     if (command.minutes == 0) command.minutes = 5;
-    settings.steps = detail::measure_steps<Device, Precision>(command, plan, elapsed, interrupt);
+    settings.steps = detail::measure_steps<Kind, Device, Precision>(command, plan, elapsed, interrupt);
     if (settings.steps == 0) {
       std::printf("stopped    before the run began: nothing was saved\n");
       return interrupt.exit_status();
@@ -225,7 +230,7 @@ int train_as_planned(TrainCommand command, RunPlan plan, const Stopwatch& elapse
   }
   std::fflush(stdout);
 
-  TrainingRun<Device, Precision> run(command, plan);
+  TrainingRun<Kind, Device, Precision> run(command, plan);
   bool finished = false;
   try {
     finished = run.run(interrupt);
@@ -240,22 +245,29 @@ int train_as_planned(TrainCommand command, RunPlan plan, const Stopwatch& elapse
     return 0;
   }
   std::printf("samples    %s/samples.png\n", plan.folder.c_str());
-  std::printf("more       pixnerd sample --run %s\n", plan.folder.c_str());
+  std::string prompt;
+  if (settings.text) prompt = text(" --prompt \"", plan.data.images.captions(0).front(), "\"");
+  std::printf("more       pixnerd sample --run %s%s\n", plan.folder.c_str(), prompt.c_str());
   return 0;
+}
+
+/// Does what was asked for with a model of a kind.
+template <class Kind, class Device>
+int train_planned(const TrainCommand& command, RunPlan plan, const Stopwatch& elapsed) {
+  return with_precision(plan.configuration.settings.precision, [&](auto precision) {
+    using Precision = decltype(precision);
+    return command.replay > 0 ? replay_step<Kind, Device, Precision>(command.replay, plan)
+                              : train_as_planned<Kind, Device, Precision>(command, std::move(plan), elapsed);
+  });
 }
 
 template <class Device>
 int train_command(const TrainCommand& command) {
   const Stopwatch elapsed;
   RunPlan plan = plan_run<Device>(command);
-  if (command.replay > 0) {
-    return with_precision(plan.configuration.settings.precision, [&](auto precision) {
-      return replay_step<Device, decltype(precision)>(command.replay, plan);
-    });
-  }
-  detail::print_plan(plan, command.where);
-  return with_precision(plan.configuration.settings.precision, [&](auto precision) {
-    return train_as_planned<Device, decltype(precision)>(command, std::move(plan), elapsed);
+  if (command.replay == 0) detail::print_plan(plan, command.where);
+  return with_kind(plan.configuration.settings.text, [&](auto kind) {
+    return train_planned<decltype(kind), Device>(command, std::move(plan), elapsed);
   });
 }
 

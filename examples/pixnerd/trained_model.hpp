@@ -5,14 +5,17 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <pixnerd/io/json_file.hpp>
 #include <pixnerd/io/open_tensor_file.hpp>
 #include <pixnerd/train/run_folder.hpp>
 #include <pixnerd/train/train_state.hpp>
 
+#include "labels.hpp"
 #include "model_file.hpp"
 #include "settings_json.hpp"
 
@@ -25,6 +28,9 @@ struct RunConfiguration {
   std::int64_t images = 0;           ///< in the data set
   SavingOptions saving{};
 };
+
+/// Under which key the metadata of a safetensors file hold it: `pixnerd convert` writes that.
+inline constexpr const char* configuration_key = "pixnerd.configuration";
 
 inline nlohmann::json configuration_to_json(const RunConfiguration& run) {
   return {{"settings", settings_to_json(run.settings)},
@@ -67,45 +73,75 @@ inline std::string find_checkpoint(const std::string& run, std::vector<std::stri
   return newest.path;
 }
 
-/// A model and what is known about it.
-template <class Device, class Precision>
+/// A model in a file, not read yet, and what is known about it.
 struct TrainedModel {
-  PixnerdC2i<Device, Precision> model;
+  std::unique_ptr<TensorFile> file;
+  std::string prefix;  ///< of its parameters there
+  bool text = false;   ///< whether it is a text-to-image model
+  TextModelConfig text_config;
+  PixnerdC2iConfig class_config;
   std::string path;                  ///< the file it comes from, and where in it
   std::vector<std::string> classes;  ///< their names; empty when unknown
   std::int64_t size = 0;             ///< side of the images that it was trained on; 0 when unknown
+  bool size_is_guessed = false;      ///< from that of a published model of the same sizes
   std::int64_t step = 0;             ///< 0 when unknown
   double shift = 1;                  ///< of the noise levels that it was trained on
+
+  std::int64_t patch() const { return text ? text_config.patch : class_config.patch; }
+  std::int64_t channels() const { return text ? text_config.channels : class_config.channels; }
+  LabelFormat labels() const {
+    return text ? TextKind::labels(text_config) : ClassKind::labels(class_config);
+  }
 };
 
+namespace detail {
+
+/// Fills in what the parameters tell and, where it is known, how the run that they come from was configured.
+inline void add_sizes(TrainedModel& model, const RunConfiguration* run) {
+  model.text = holds_text_model(*model.file, model.prefix);
+  const TrainSettings settings = run != nullptr ? run->settings : TrainSettings{};
+  if (model.text) {
+    model.text_config = text_config_of(*model.file, model.prefix, settings.word_parts);
+  } else {
+    model.class_config = config_of(*model.file, model.prefix);
+    model.size = published_size(model.class_config);
+    model.size_is_guessed = model.size > 0;
+  }
+  if (run == nullptr) return;
+  model.size = settings.size;
+  model.size_is_guessed = false;
+  model.shift = settings.shift;
+  if (model.text) return;
+  if (static_cast<std::int64_t>(run->classes.size()) != model.class_config.classes) {
+    raise<FileError>("checkpoint",
+                     text("names of the ", model.class_config.classes, " classes of the model in '",
+                          model.file->path(), "'"),
+                     text(run->classes.size()));
+  }
+  model.classes = run->classes;
+}
+
+}  // namespace detail
+
 /// The model of a run. Throws FileError when the checkpoint does not hold what was asked for.
-template <class Device, class Precision>
-TrainedModel<Device, Precision> model_of_run(const std::string& run, bool average,
-                                             std::vector<std::string>& damaged) {
+inline TrainedModel model_of_run(const std::string& run, bool average, std::vector<std::string>& damaged) {
   const std::string folder = find_checkpoint(run, damaged);
   const TrainState state = read_train_state(folder + "/state.json");
   const auto configuration = configuration_from_json(state.configuration, folder + "/state.json");
-  const std::string path = folder + (average ? "/ema.safetensors" : "/model.safetensors");
-  auto model = load_model<Device, Precision>(SafetensorsFile(path));
-  if (static_cast<std::int64_t>(configuration.classes.size()) != model.config().classes) {
-    raise<FileError>("checkpoint",
-                     text("names of the ", model.config().classes, " classes of the model in '", folder, "'"),
-                     text(configuration.classes.size()));
-  }
-  return {std::move(model),
-          path,
-          configuration.classes,
-          configuration.settings.size,
-          state.step,
-          configuration.settings.shift};
+  TrainedModel model;
+  model.path = folder + (average ? "/ema.safetensors" : "/model.safetensors");
+  model.file = std::make_unique<SafetensorsFile>(model.path);
+  model.step = state.step;
+  detail::add_sizes(model, &configuration);
+  return model;
 }
 
 /// The model of a file. Where it holds several, `average` prefers those whose prefix speaks of an average
 /// ("ema_denoiser"). Throws FileError when it holds none.
-template <class Device, class Precision>
-TrainedModel<Device, Precision> model_of_file(const std::string& path, bool average) {
-  const auto file = open_tensor_file(path);
-  const auto prefixes = model_prefixes(*file);
+inline TrainedModel model_of_file(const std::string& path, bool average) {
+  TrainedModel model;
+  model.file = open_tensor_file(path);
+  const auto prefixes = model_prefixes(*model.file);
   if (prefixes.empty()) {
     raise<FileError>("load model", text("a class-conditional PixNerd in '", path, "'"),
                      "no tensor \"s_embedder.proj.weight\", bare or below param, denoiser or ema");
@@ -114,9 +150,16 @@ TrainedModel<Device, Precision> model_of_file(const std::string& path, bool aver
   auto chosen = std::find_if(prefixes.begin(), prefixes.end(),
                              [&](const std::string& prefix) { return is_average(prefix) == average; });
   if (chosen == prefixes.end()) chosen = prefixes.begin();
-  auto model = load_model<Device, Precision>(*file, *chosen);
-  const std::int64_t size = published_size(model.config());
-  return {std::move(model), chosen->empty() ? path : text(path, ", ", *chosen), {}, size};
+  model.prefix = *chosen;
+  model.path = chosen->empty() ? path : text(path, ", ", *chosen);
+  const auto& metadata = model.file->metadata();
+  if (const auto stored = metadata.find(configuration_key); stored != metadata.end()) {
+    const auto run = configuration_from_json(parse_json(stored->second, path, "load model"), path);
+    detail::add_sizes(model, &run);
+  } else {
+    detail::add_sizes(model, nullptr);
+  }
+  return model;
 }
 
 }  // namespace pixnerd::program

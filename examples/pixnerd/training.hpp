@@ -14,31 +14,20 @@
 
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/data/loader.hpp>
-#include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/optim/adamw.hpp>
 #include <pixnerd/train/evaluation.hpp>
 #include <pixnerd/train/loop.hpp>
 
 #include "commands.hpp"
+#include "labels.hpp"
+#include "model_kind.hpp"
 
 namespace pixnerd::program {
 
-inline PixnerdC2iConfig model_config(const TrainSettings& settings, std::int64_t classes) {
-  return {.channels = 3,
-          .patch = settings.patch,
-          .width = settings.width,
-          .heads = settings.heads,
-          .depth = settings.depth,
-          .field_depth = settings.field_depth,
-          .field_features = settings.field_features,
-          .field_ratio = settings.field_ratio,
-          .classes = classes};
-}
-
 /// What training surely takes of the device's memory, bytes: parameters, gradients, moments and averages, and of
 /// each image some pixels and the tokens that backward needs.
-inline double bytes_for_training(const PixnerdC2iConfig& config, const TrainSettings& settings,
-                                 std::int64_t parameters) {
+template <class Config>
+double bytes_for_training(const Config& config, const TrainSettings& settings, std::int64_t parameters) {
   const auto pixels = static_cast<double>(settings.size * settings.size);
   const double tokens = pixels / static_cast<double>(config.patch * config.patch);
   const double image = 6 * 3 * pixels + 10 * tokens * static_cast<double>(config.width * config.depth);
@@ -49,10 +38,11 @@ inline double bytes_for_training(const PixnerdC2iConfig& config, const TrainSett
 
 /// Number of parameters. Throws ValueError when what training surely takes is more than the memory of the
 /// device.
-inline std::int64_t check_fits_into_memory(const PixnerdC2iConfig& config, const TrainSettings& settings,
-                                           const DeviceChoice& where) {
-  auto shapes = Initializer::shapes_only();
-  const std::int64_t parameters = parameter_count(PixnerdC2i<Cpu>(config, shapes));
+template <class Kind>
+std::int64_t check_fits_into_memory(const TrainSettings& settings, std::int64_t classes,
+                                    const DeviceChoice& where) {
+  const auto config = Kind::config(settings, classes);
+  const std::int64_t parameters = parameters_of<Kind>(config);
   const double needed = bytes_for_training(config, settings, parameters);
   if (needed > where.memory) {
     raise<ValueError>(
@@ -66,15 +56,16 @@ inline std::int64_t check_fits_into_memory(const PixnerdC2iConfig& config, const
 }
 
 /// Whether there is room on the host for the copy of the parameters that is saved while training goes on.
-inline bool can_save_in_background(const PixnerdC2iConfig& config, const TrainSettings& settings,
-                                   std::int64_t parameters, bool on_gpu) {
+template <class Config>
+bool can_save_in_background(const Config& config, const TrainSettings& settings, std::int64_t parameters,
+                            bool on_gpu) {
   const double host =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   const double training = on_gpu ? 0 : bytes_for_training(config, settings, parameters);
   return training + 4.0 * sizeof(float) * static_cast<double>(parameters) <= host;
 }
 
-inline TrainOptions train_options(const TrainSettings& settings, std::int64_t classes) {
+inline TrainOptions train_options(const TrainSettings& settings, const LabelFormat& labels) {
   TrainOptions out;
   out.steps = settings.steps;
   out.accumulation = settings.accumulate;
@@ -88,7 +79,8 @@ inline TrainOptions train_options(const TrainSettings& settings, std::int64_t cl
       settings.time == "uniform" ? TimeDistribution::uniform : TimeDistribution::log_normal;
   out.noising.times.shift = settings.shift;
   out.noising.label_dropout = settings.dropout;
-  out.noising.null_label = {classes};
+  out.noising.null_label = labels.null_label;
+  out.noising.label_shape = labels.shape;
   return out;
 }
 
@@ -107,8 +99,9 @@ struct AdamWithEarlyAverage {
 };
 
 /// The images by which checkpoints are compared: up to 64 of the data set, the same ones in each run with its seed, never
-/// mirrored.
-inline std::vector<Batch> evaluation_batches(const AnyDataset& images, const TrainSettings& settings) {
+/// mirrored. Their texts are the first ones.
+inline std::vector<Batch> evaluation_batches(const AnyDataset& images, const LabelFormat& labels,
+                                             const TrainSettings& settings) {
   constexpr std::int64_t most = 64;
   const std::int64_t count = std::min(most, images.size());
   const SampleOrder order(images.size(), static_cast<std::uint64_t>(settings.seed), /*flip=*/false);
@@ -126,22 +119,26 @@ inline std::vector<Batch> evaluation_batches(const AnyDataset& images, const Tra
                  batch.images.data() + i % settings.batch * (3 * settings.size * settings.size));
     batch.labels.push_back(images.label(index));
     batch.sample_ids.push_back(i);
+    if (labels.words) batch.captions.push_back(images.captions(index).front());
   }
+  for (Batch& batch : out) label_batch(labels, batch);
   return out;
 }
 
 /// A model that is being trained.
-template <class Device, class Precision>
+template <class Kind, class Device, class Precision>
 class Training {
  public:
-  using Model = PixnerdC2i<Device, Precision>;
+  using Model = typename Kind::template Model<Device, Precision>;
 
   Training(const TrainSettings& settings, std::int64_t classes)
       : settings_(settings),
         init_(static_cast<std::uint64_t>(settings.seed)),
-        model_(model_config(settings, classes), init_),
+        config_(Kind::config(settings, classes)),
+        labels_(Kind::labels(config_)),
+        model_(Kind::template make<Device, Precision>(config_, init_)),
         store_(model_),
-        options_(train_options(settings, classes)) {
+        options_(train_options(settings, labels_)) {
     store_.start_average();
     state.seed = static_cast<std::uint64_t>(settings.seed);
   }
@@ -155,6 +152,8 @@ class Training {
   /// Goes back to a checkpoint. Throws FileError when it is damaged or one of another model.
   void resume(const std::string& checkpoint) { state = load_checkpoint(checkpoint, store_); }
 
+  const typename Kind::Config& config() const { return config_; }
+  const LabelFormat& labels() const { return labels_; }
   const Model& model() const { return model_; }
   ParameterStore<Precision, Device>& store() { return store_; }
   AdamWithEarlyAverage optimizer() const { return {{.weight_decay = settings_.weight_decay}}; }
@@ -169,9 +168,17 @@ class Training {
     loading.batch_size = static_cast<int>(settings_.batch);
     loading.seed = static_cast<std::uint64_t>(settings_.seed);
     loading.flip = settings_.flip;
+    loading.captions = labels_.words.has_value();
     loading.start = state.samples;
     loading.workers = std::min(2, thread_count());
     return loading;
+  }
+
+  /// The next images with what the model is told about them.
+  Batch next_batch(Loader& loader) const {
+    Batch batch = loader.next();
+    label_batch(labels_, batch);
+    return batch;
   }
 
   /// Trains on until all steps are done or on_step(report) returns false; see pixnerd::train(). Checkpoints are
@@ -180,15 +187,15 @@ class Training {
   bool run(const AnyDataset& images, OnStep on_step) {
     std::vector<Batch> fixed;
     options_.evaluate = [&] {
-      if (fixed.empty()) fixed = evaluation_batches(images, settings_);
+      if (fixed.empty()) fixed = evaluation_batches(images, labels_, settings_);
       const Model model = averaged();
       return evaluation_loss<float, Device>(fixed, options_.noising, state.seed,
                                             flow_matching_objective(model));
     };
     Loader loader(images, loading());
-    const auto next_batch = [&] { return loader.next(); };
+    const auto next = [&] { return next_batch(loader); };
     const bool finished =
-        train(store_, optimizer(), flow_matching_objective(model_), next_batch, options_, state, on_step);
+        train(store_, optimizer(), flow_matching_objective(model_), next, options_, state, on_step);
     options_.evaluate = {};
     return finished;
   }
@@ -196,6 +203,8 @@ class Training {
  private:
   TrainSettings settings_;
   Initializer init_;
+  typename Kind::Config config_;
+  LabelFormat labels_;
   Model model_;
   ParameterStore<Precision, Device> store_;
   TrainOptions options_;

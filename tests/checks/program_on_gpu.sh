@@ -34,4 +34,12 @@ for precision in full mixed; do
 done
 says "precision mixed" "$pixnerd" train "${small[@]}" --steps 1 --run auto
 says "cpu (as asked), precision mixed" "$pixnerd" train --resume --run mixed --steps 9 --device cpu
+says "images with texts" "$pixnerd" train "${small[@]}" --text --words 4 --word-rows 64 --word-parts 4 --text-depth 1 --steps 8 \
+  --checkpoint-every 4 --precision mixed --run text
+mkdir again && cp -r text/step-4 text/metrics.csv again
+says "trained" "$pixnerd" train --resume --run again
+cmp {again,text}/step-8/model.safetensors
+says "red heart" "$pixnerd" sample --run text --prompt "red heart" --prompt "a cat" --count 3 --steps 4 --size 32 --scale-decoder \
+  --blend-with "a dog" --out text.png
+says "strength 0.5" "$pixnerd" sample --run text --prompt "a cat" --count 2 --steps 4 --init text.png --mask text.png --strength 0.5
 echo "the program trains, resumes, draws and verifies on the GPU"

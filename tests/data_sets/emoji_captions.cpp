@@ -33,7 +33,21 @@ BOOST_AUTO_TEST_CASE(several_things_take_no_article) {
   check_captions("flag: Austria", "country-flag",
                  {"flag: Austria", "emoji of flag: Austria", "flag: Austria, country flag"});
   check_captions("glass", "drink", {"glass", "a glass", "emoji of a glass", "glass, drink"});
+  check_captions("octopus", "animal-marine",
+                 {"octopus", "an octopus", "emoji of an octopus", "octopus, animal marine"});
   check_captions("no entry", "warning", {"no entry", "emoji of no entry", "no entry, warning"});
+}
+
+BOOST_AUTO_TEST_CASE(articles_go_by_sound) {
+  for (const auto& [name, expected] : {std::pair{"unicorn", "a unicorn"},
+                                       {"umbrella", "an umbrella"},
+                                       {"euro banknote", "a euro banknote"},
+                                       {"ewe", "a ewe"},
+                                       {"one-thirty", "a one-thirty"},
+                                       {"onion", "an onion"},
+                                       {"hourglass done", "an hourglass done"},
+                                       {"horse", "a horse"}})
+    BOOST_TEST(detail::with_article(name) == expected);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

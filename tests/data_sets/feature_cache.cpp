@@ -86,7 +86,19 @@ BOOST_AUTO_TEST_CASE(keys_tell_encoders_apart) {
   BOOST_TEST(key == feature_encoder_key(tiny_encoder()));
   BOOST_TEST(key != feature_encoder_key(tiny_encoder(2)));
   BOOST_TEST(key != feature_encoder_key(Dinov2Encoder<Cpu>(tiny_encoder().model(), 8)));
-  BOOST_TEST(key.starts_with("DINOv2, width 8, depth 1, patches of 2 for 4, float32, weights "), key);
+  // The same weights in another computation.
+  Initializer init(1);
+  Dinov2Config config = tiny_encoder().model().config();
+  config.heads = 4;
+  BOOST_TEST(key != feature_encoder_key(Dinov2Encoder<Cpu>(Dinov2<Cpu>(config, init), 4)));
+  Initializer again(1);
+  config.heads = 2;
+  config.position_offset = 0;
+  BOOST_TEST(key != feature_encoder_key(Dinov2Encoder<Cpu>(Dinov2<Cpu>(config, again), 4)));
+  BOOST_TEST(
+      key.starts_with(
+          "DINOv2, width 8, depth 1, heads 2, patches of 2 for 4, position offset 0.1, float32, weights "),
+      key);
 }
 
 BOOST_AUTO_TEST_CASE(caches_of_something_else) {

@@ -5,6 +5,7 @@
 #include <pixnerd/flow/inpainting.hpp>
 #include <pixnerd/ode/adams.hpp>
 #include <pixnerd/ode/euler.hpp>
+#include <pixnerd/ode/heun.hpp>
 #include <pixnerd/ode/integrate.hpp>
 
 #include "files.hpp"
@@ -52,6 +53,33 @@ BOOST_AUTO_TEST_CASE(a_mask_of_ones_is_the_field_and_one_of_halves_blends) {
     const double expected = 0.5 * x.data()[i] + 0.5 * (known.data()[i] - x.data()[i]) / 0.25;
     BOOST_TEST(v.data()[i] == expected, boost::test_tools::tolerance(1e-12));
   }
+}
+
+// Heun's method guides always, also the first step, t = 0, which the default interval leaves out.
+BOOST_AUTO_TEST_CASE(an_interval_within_is_left_where_the_solver_heeds_none) {
+  const auto known = random_tensor<float>({2, 3}, 1), noise = random_tensor<float>({2, 3}, 2),
+             mask = Tensor<float>::full({2, 3}, 1.0f);
+  struct Model {
+    Tensor<float> forward(const Tensor<float>& x, const Tensor<float>&, const Tensor<float>& label,
+                          NoTap) const {
+      return add(Tensor<float>::zeros(x.shape()), label.reshape({x.size(0), 1}));
+    }
+  };
+  const Model model;
+  const GuidedField field(model, Tensor<float>::full({2}, 1.0f), Tensor<float>::zeros({2}), {.scale = 3});
+  const InpaintingField inpainting(field, known, mask);
+  const TimeGrid grid(2);
+  const auto x = integrate(Heun{}, inpainting, noise, grid).x;
+  for (std::int64_t i = 0; i < x.count(); ++i)
+    BOOST_TEST(std::abs(x.data()[i] - noise.data()[i] - 3) <
+               1e-6);  // v_null + 3 (v - v_null) = 3, all the way
+  BOOST_TEST((x.to_host() == integrate(Heun{}, field, noise, grid).x.to_host()));
+  // Other solvers see the interval, and a field without one is as it is.
+  BOOST_TEST(std::abs(integrate(Euler{}, inpainting, noise, grid).x.data()[0] - noise.data()[0] - 2) < 1e-6);
+  const auto plain = [](const Tensor<float>& at, double) { return at; };
+  const InpaintingField around(plain, known, mask);
+  BOOST_TEST((integrate(Heun{}, around, noise, grid).x.to_host() ==
+              integrate(Heun{}, plain, noise, grid).x.to_host()));
 }
 
 BOOST_AUTO_TEST_CASE(refuses_other_shapes_and_the_end_of_time) {

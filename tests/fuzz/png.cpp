@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <pixnerd/io/png.hpp>
+#include <pixnerd/io/png_text.hpp>
 
 #include "target.hpp"
 
@@ -31,6 +31,7 @@ void mend_checksums(std::vector<std::uint8_t>& bytes) {
 
 void decode(std::span<const std::uint8_t> bytes) {
   pixnerd::fuzz::run(bytes.size(), "fuzz.png", [&] { (void)pixnerd::decode_png(bytes, "fuzz.png"); });
+  pixnerd::fuzz::run(bytes.size(), "fuzz.png", [&] { (void)pixnerd::png_texts(bytes, "fuzz.png"); });
 }
 
 }  // namespace

@@ -161,6 +161,18 @@ BOOST_AUTO_TEST_CASE(damaged_shards) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(weights_that_are_no_numbers) {
+  const test::Folder folder;
+  auto model = some_model();
+  for_each_parameter(model, [](const std::string& name, const Tensor<float>& parameter) {
+    if (name == "norm.weight") parameter.data()[2] = std::numeric_limits<float>::quiet_NaN();
+  });
+  save_parameters(folder / "model.safetensors", model);
+  put(folder / "config.json", configuration());
+  check_throws<NonFiniteError>([&] { load_qwen3<Cpu>(folder.path); },
+                               {"finite numbers in", "nan in norm.weight"});
+}
+
 BOOST_AUTO_TEST_CASE(wrong_sizes) {
   const test::Folder folder;
   save_shards(folder);

@@ -13,12 +13,20 @@ namespace pixnerd {
 
 namespace detail {
 
+/// Whether a name is spoken with a vowel first; its letter tells, but for some of Unicode's names.
+inline bool begins_with_vowel(std::string_view name) {
+  for (const std::string_view spoken : {"uni", "eu", "ewe", "one"}) {  // unicorn, euro banknote, one o'clock
+    if (name.starts_with(spoken)) return false;
+  }
+  return name.starts_with("hour") ||
+         (!name.empty() && std::string_view("aeiouAEIOU").find(name.front()) != std::string_view::npos);
+}
+
 /// "a cat", "an owl"; names of several things and those with an article of their own stay as they are.
 inline std::string with_article(const std::string& name) {
-  const bool plural = name.ends_with('s') && !name.ends_with("ss");
+  const bool plural = name.ends_with('s') && !name.ends_with("ss") && !name.ends_with("us");  // octopus
   if (plural || name.find(':') != name.npos || name.find("no ") == 0) return name;
-  const bool vowel = std::string_view("aeiouAEIOU").find(name.front()) != std::string_view::npos;
-  return (vowel ? "an " : "a ") + name;
+  return (begins_with_vowel(name) ? "an " : "a ") + name;
 }
 
 /// "cat-face" as "cat face".

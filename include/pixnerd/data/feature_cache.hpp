@@ -60,7 +60,7 @@ inline Tensor<float> encoded_image(const AnyDataset& data, std::int64_t index, i
 
 }  // namespace detail
 
-/// What distinguishes an encoder from others: its kind, sizes, precision, and a checksum of its weights.
+/// What distinguishes an encoder from others: its kind, what its weights do not tell, precision, and a checksum of them.
 template <class Device, class Precision>
 std::string feature_encoder_key(const Dinov2Encoder<Device, Precision>& encoder) {
   std::uint32_t sum = 0;
@@ -70,8 +70,9 @@ std::string feature_encoder_key(const Dinov2Encoder<Device, Precision>& encoder)
     sum = detail::crc32_of(sum, values.data(), values.size() * sizeof(values[0]));
   });
   const auto& config = encoder.model().config();
-  return text("DINOv2, width ", config.width, ", depth ", config.depth, ", patches of ", config.patch,
-              " for ", encoder.patch(), ", ", element_name<typename Precision::compute>, ", weights ",
+  return text("DINOv2, width ", config.width, ", depth ", config.depth, ", heads ", config.heads,
+              ", patches of ", config.patch, " for ", encoder.patch(), ", position offset ",
+              config.position_offset, ", ", element_name<typename Precision::compute>, ", weights ",
               detail::hexadecimal(sum));
 }
 

@@ -88,14 +88,15 @@ inline std::string name_beginnings(const TensorFile& file) {
 /// Writes the tensors of a file whose names begin with `prefix` to a safetensors file, under the rest of their names;
 /// all of them under their own names where the prefix is empty. Takes memory for one tensor at a time; for less where the
 /// file is itself a safetensors file. progress(share) is called after each piece; false stops, and nothing is left behind.
-/// Metadata stays, and "source" names the file.
+/// Metadata stays, what is `added` comes to it, and "source" names the file.
 ///
 /// Throws FileError when the file cannot be read (see TensorFile), holds no such tensor or a number beyond the
 /// precision, or the new file cannot be written: it appears complete or not at all.
 inline ConvertedCheckpoint convert_checkpoint(const TensorFile& from, const std::string& to,
                                               const std::string& prefix = "",
                                               const std::function<bool(double share)>& progress = {},
-                                              StoredPrecision precision = StoredPrecision::keep) {
+                                              StoredPrecision precision = StoredPrecision::keep,
+                                              const SafetensorsMetadata& added = {}) {
   std::vector<SafetensorsEntry> entries;
   std::uint64_t all = 0;
   for (const auto& entry : from.entries()) {
@@ -114,6 +115,7 @@ inline ConvertedCheckpoint convert_checkpoint(const TensorFile& from, const std:
                          : text(from.entries().size(), " that begin with ", detail::name_beginnings(from)));
   }
   SafetensorsMetadata metadata = from.metadata();
+  for (const auto& [key, value] : added) metadata[key] = value;
   // Quoting makes UTF-8 of whatever a file is called.
   const std::string source = detail::quoted_name(from.path().substr(from.path().rfind('/') + 1));
   metadata["source"] = source.substr(1, source.size() - 2);

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include <pixnerd/io/parameters.hpp>
+#include <pixnerd/io/model_from_file.hpp>
 #include <pixnerd/models/dinov2.hpp>
 
 namespace pixnerd {
@@ -15,8 +15,8 @@ namespace pixnerd {
 /// The sizes of the DINOv2 whose parameters a file holds under `prefix`. `heads` cannot be told from tensors: 0 stands for
 /// heads of 64 features, which all published models have. Throws FileError when the file holds another model,
 /// a DINOv2 with registers or of the giant size among them.
-template <class File>
-Dinov2Config dinov2_config(const File& file, const std::string& prefix = "", std::int64_t heads = 0) {
+inline Dinov2Config dinov2_config(const TensorFile& file, const std::string& prefix = "",
+                                  std::int64_t heads = 0) {
   const std::string below = prefix.empty() ? "" : prefix + ".";
   const auto refuse = [&](std::string_view got) {
     raise<FileError>("load DINOv2", text("a DINOv2 without registers in '", file.path(), "'"), got);
@@ -56,33 +56,10 @@ Dinov2Config dinov2_config(const File& file, const std::string& prefix = "", std
 /// The DINOv2 whose parameters a file holds under `prefix`, with the published file's names; a .pth file is opened as a
 /// TorchCheckpoint or converted first. Throws FileError for anything but all parameters of one model, NonFiniteError for
 /// NaN and infinity among them.
-template <class Device, class Precision = Full<float>, class File>
-Dinov2<Device, Precision> load_dinov2(const File& file, const std::string& prefix = "",
+template <class Device, class Precision = Full<float>>
+Dinov2<Device, Precision> load_dinov2(const TensorFile& file, const std::string& prefix = "",
                                       std::int64_t heads = 0) {
-  const Dinov2Config config = dinov2_config(file, prefix, heads);
-  // Sizes that the file cannot fill must not be allocated.
-  auto shapes = Initializer::shapes_only();
-  const std::int64_t wanted = parameter_count(Dinov2<Cpu>(config, shapes));
-  std::int64_t held = 0;
-  for (const auto& entry : file.entries()) held += entry.shape.count();
-  if (wanted > held) {
-    raise<FileError>("load DINOv2",
-                     text("the ", wanted, " parameters of the whole model in '", file.path(), "'"),
-                     text(held));
-  }
-  Initializer init(0);
-  Dinov2<Device, Precision> model(config, init);
-  load_parameters(file, model, prefix);
-  for_each_parameter(model, [&](const std::string& name, const auto& parameter) {
-    for (const auto element : parameter.to_host()) {
-      const auto value = static_cast<float>(element);
-      if (!std::isfinite(value)) {
-        raise<NonFiniteError>("load DINOv2", text("finite numbers in '", file.path(), "'"),
-                              text(value, " in ", name));
-      }
-    }
-  });
-  return model;
+  return model_from_file<Dinov2<Device, Precision>>(file, dinov2_config(file, prefix, heads), prefix);
 }
 
 }  // namespace pixnerd

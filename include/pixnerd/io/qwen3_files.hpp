@@ -11,7 +11,7 @@
 #include <string_view>
 #include <system_error>
 
-#include <pixnerd/io/parameters.hpp>
+#include <pixnerd/io/model_from_file.hpp>
 #include <pixnerd/io/sharded_safetensors.hpp>
 #include <pixnerd/models/qwen3.hpp>
 
@@ -120,7 +120,8 @@ inline std::unique_ptr<TensorFile> open_qwen3_weights(const std::string& folder)
 
 /// The Qwen3 in a folder, its weights rounded to nearest where they are wider than Precision's. Weights of the language
 /// model's head are passed over. They are read one tensor at a time, and have no gradients. Throws FileError for anything
-/// but config.json and exactly the tensors that it calls for; nothing is allocated before that is known.
+/// but config.json and exactly the tensors that it calls for; nothing is allocated before that is known. Throws
+/// NonFiniteError for NaN and infinity among them.
 template <class Device, class Precision = Full<float>>
 Qwen3<Device, Precision> load_qwen3(const std::string& folder) {
   const std::string path = folder + "/config.json";
@@ -135,6 +136,7 @@ Qwen3<Device, Precision> load_qwen3(const std::string& folder) {
     parameter = Tensor<T, Device>(parameter.shape());
   });
   fill_parameters(*file, model, prefix);
+  detail::check_finite_model(model, file->path());
   return model;
 }
 

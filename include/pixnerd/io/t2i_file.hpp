@@ -7,21 +7,19 @@
 #include <string>
 #include <string_view>
 
-#include <pixnerd/io/parameters.hpp>
+#include <pixnerd/io/model_from_file.hpp>
 #include <pixnerd/models/pixnerd_t2i.hpp>
 
 namespace pixnerd {
 
 /// Whether what a file holds under `prefix` looks like a text-to-image PixNerd, not a class-conditional one.
-template <class File>
-bool holds_pixnerd_t2i(const File& file, const std::string& prefix = "") {
+inline bool holds_pixnerd_t2i(const TensorFile& file, const std::string& prefix = "") {
   return file.contains((prefix.empty() ? "" : prefix + ".") + "y_pos_embedding");
 }
 
-/// The sizes of the text-to-image model whose parameters a file holds under `prefix`. `File` has the members of
-/// SafetensorsFile. Throws FileError when the file holds another model.
-template <class File>
-PixnerdT2iConfig infer_pixnerd_t2i_config(const File& file, const std::string& prefix = "") {
+/// The sizes of the text-to-image model whose parameters a file holds under `prefix`. Throws FileError when the file holds
+/// another model.
+inline PixnerdT2iConfig infer_pixnerd_t2i_config(const TensorFile& file, const std::string& prefix = "") {
   const std::string below = prefix.empty() ? "" : prefix + ".";
   const auto refuse = [&](std::string_view got) {
     raise<FileError>("load model", text("a text-to-image PixNerd in '", file.path(), "'"), got);
@@ -81,32 +79,9 @@ PixnerdT2iConfig infer_pixnerd_t2i_config(const File& file, const std::string& p
 
 /// The text-to-image model whose parameters a file holds under `prefix`. Throws FileError for anything but all
 /// parameters of one model, NonFiniteError for NaN and infinity among them.
-template <class Device, class Precision = Full<float>, class File>
-PixnerdT2i<Device, Precision> load_pixnerd_t2i(const File& file, const std::string& prefix = "") {
-  const PixnerdT2iConfig config = infer_pixnerd_t2i_config(file, prefix);
-  // Sizes that the file cannot fill must not be allocated.
-  auto shapes = Initializer::shapes_only();
-  const std::int64_t wanted = parameter_count(PixnerdT2i<Cpu>(config, shapes));
-  std::int64_t held = 0;
-  for (const auto& entry : file.entries()) held += entry.shape.count();
-  if (wanted > held) {
-    raise<FileError>("load model",
-                     text("the ", wanted, " parameters of the whole model in '", file.path(), "'"),
-                     text(held));
-  }
-  Initializer init(0);
-  PixnerdT2i<Device, Precision> model(config, init);
-  load_parameters(file, model, prefix);
-  for_each_parameter(model, [&](const std::string& name, const auto& parameter) {
-    for (const auto element : parameter.to_host()) {
-      const auto value = static_cast<float>(element);
-      if (!std::isfinite(value)) {
-        raise<NonFiniteError>("load model", text("finite numbers in '", file.path(), "'"),
-                              text(value, " in ", name));
-      }
-    }
-  });
-  return model;
+template <class Device, class Precision = Full<float>>
+PixnerdT2i<Device, Precision> load_pixnerd_t2i(const TensorFile& file, const std::string& prefix = "") {
+  return model_from_file<PixnerdT2i<Device, Precision>>(file, infer_pixnerd_t2i_config(file, prefix), prefix);
 }
 
 }  // namespace pixnerd

@@ -59,7 +59,9 @@ class AddedTokenSearch {
     const Token* best = nullptr;
     auto begin = tokens_.begin(), end = tokens_.end();
     for (std::size_t i = 0; begin != end; ++i) {
-      if (begin->first.size() == i) best = &*begin++;  // tokens from begin to end agree in i bytes
+      if (begin->first.size() == i) best = &*begin;  // tokens from begin to end agree in i bytes
+      // Two may be the same, where normalizing made them so; the one of lower id is found.
+      while (begin != end && begin->first.size() == i) ++begin;
       if (i == characters.size()) break;
       const auto byte = static_cast<unsigned char>(characters[i]);
       begin = std::partition_point(

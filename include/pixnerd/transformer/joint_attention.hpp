@@ -1,5 +1,5 @@
 /// \file
-/// Attention of image tokens over themselves and over text, and the blocks of the text-to-image model.
+/// Attention of image tokens over themselves and over text.
 #pragma once
 
 #include <pixnerd/nn/linear.hpp>

@@ -9,6 +9,7 @@
 #include <pixnerd/ops/gated_residual.hpp>
 #include <pixnerd/ops/gelu.hpp>
 #include <pixnerd/ops/split.hpp>
+#include <pixnerd/transformer/head_width.hpp>
 
 namespace pixnerd {
 
@@ -24,10 +25,7 @@ struct PlainAttention {
 
   PlainAttention(std::int64_t width, std::int64_t heads_, Initializer& init)
       : qkv(width, 3 * width, init), proj(width, width, init), heads(heads_) {
-    if (heads < 1 || width % heads != 0) {
-      raise<ValueError>("PlainAttention", "a number of heads that divides the width",
-                        text(heads, " heads for width ", width));
-    }
+    head_width("PlainAttention", width, heads);
   }
 
   Tensor<T, Device> operator()(const Tensor<T, Device>& x) const {

@@ -1,0 +1,119 @@
+/// \file
+/// The two kinds of models that the program trains and draws with: told a class, or told a text. Everything else is written
+/// once, as templates over the kind.
+#pragma once
+
+#include <cstdint>
+
+#include <pixnerd/data/words.hpp>
+#include <pixnerd/models/conditioner.hpp>
+#include <pixnerd/models/pixnerd_c2i.hpp>
+#include <pixnerd/models/pixnerd_t2i.hpp>
+
+#include "labels.hpp"
+#include "settings.hpp"
+
+namespace pixnerd::program {
+
+/// Sizes of a text-to-image model with the features of words that it learned.
+struct TextModelConfig : PixnerdT2iConfig {
+  WordIdOptions word_ids;
+};
+
+/// Class-conditional models.
+struct ClassKind {
+  using Config = PixnerdC2iConfig;
+  template <class Device, class Precision>
+  using Model = PixnerdC2i<Device, Precision>;
+
+  static Config config(const TrainSettings& settings, std::int64_t classes) {
+    Config out = sizes<Config>(settings);
+    out.classes = classes;
+    return out;
+  }
+
+  template <class Device, class Precision>
+  static Model<Device, Precision> make(const Config& config, Initializer& init) {
+    return {config, init};
+  }
+
+  static LabelFormat labels(const Config& config) { return LabelFormat::of_classes(config.classes); }
+
+  /// The settings that both kinds have.
+  template <class AnyConfig>
+  static AnyConfig sizes(const TrainSettings& settings) {
+    AnyConfig out;
+    out.channels = 3;
+    out.patch = settings.patch;
+    out.width = settings.width;
+    out.heads = settings.heads;
+    out.depth = settings.depth;
+    out.field_depth = settings.field_depth;
+    out.field_features = settings.field_features;
+    out.field_ratio = settings.field_ratio;
+    return out;
+  }
+};
+
+/// Text-to-image models whose words are learned with them.
+struct TextKind {
+  using Config = TextModelConfig;
+  template <class Device, class Precision>
+  using Model = ConditionedModel<PixnerdT2i<Device, Precision>, WordFeatures<Device, Precision>>;
+
+  static Config config(const TrainSettings& settings, std::int64_t) {
+    Config out = ClassKind::sizes<Config>(settings);
+    out.text_depth = settings.text_depth;
+    out.text_width = settings.width;
+    out.text_tokens = settings.words;
+    out.word_ids = {.rows = settings.word_rows, .words = settings.words, .features = settings.word_parts};
+    return out;
+  }
+
+  template <class Device, class Precision>
+  static Model<Device, Precision> make(const Config& config, Initializer& init) {
+    PixnerdT2i<Device, Precision> model(config, init);
+    const WordIdOptions& ids = config.word_ids;
+    return {std::move(model),
+            WordFeatures<Device, Precision>(ids.rows, ids.words, ids.features, config.text_width, init)};
+  }
+
+  static LabelFormat labels(const Config& config) { return LabelFormat::of_words(config.word_ids); }
+};
+
+/// Sizes of a model.
+template <class Device, class Precision>
+const PixnerdC2iConfig& model_config(const PixnerdC2i<Device, Precision>& model) {
+  return model.config();
+}
+template <class Model, class AConditioner>
+const PixnerdT2iConfig& model_config(const ConditionedModel<Model, AConditioner>& model) {
+  return model.model().config();
+}
+
+/// The model for images of another resolution. Class-conditional models have only one: `scale` is 1 for them.
+template <class Device, class Precision>
+const PixnerdC2i<Device, Precision>& decoded_at(const PixnerdC2i<Device, Precision>& model,
+                                                const DecoderScale&) {
+  return model;
+}
+template <class Model, class AConditioner>
+ConditionedModel<Model, AConditioner> decoded_at(const ConditionedModel<Model, AConditioner>& model,
+                                                 const DecoderScale& scale) {
+  return model.decoded_at(scale);
+}
+
+/// Number of parameters of a model.
+template <class Kind>
+std::int64_t parameters_of(const typename Kind::Config& config) {
+  auto shapes = Initializer::shapes_only();
+  return parameter_count(Kind::template make<Cpu, Full<float>>(config, shapes));
+}
+
+/// Calls work(kind) with the kind of models that are told texts, or classes.
+template <class Work>
+auto with_kind(bool text, Work work) {
+  return text ? work(TextKind{}) : work(ClassKind{});
+}
+
+}  // namespace pixnerd::program

@@ -1,0 +1,87 @@
+/// \file
+/// Texts to draw: from the command line and from a file, checked before any work.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <pixnerd/data/words.hpp>
+#include <pixnerd/io/file.hpp>
+#include <pixnerd/io/utf8.hpp>
+
+#include "commands.hpp"
+#include "labels.hpp"
+
+namespace pixnerd::program {
+
+/// Largest file of prompts, bytes: all of it must fit beside the pixels of a PNG.
+inline constexpr std::uint64_t max_prompt_bytes = 1 << 19;
+
+namespace detail {
+
+/// Throws ValueError for a prompt that is not UTF-8, or says nothing.
+inline void check_prompt(const std::string& prompt, const std::string& where) {
+  check_utf8(prompt, where);
+  if (prompt.find('\0') != prompt.npos) raise<ValueError>(where, "text", "a byte of value 0");
+  if (split_words(prompt).empty()) raise<ValueError>(where, "a text with words", text("'", prompt, "'"));
+}
+
+/// The start of a text, for people.
+inline std::string start_of(const std::string& all, std::size_t most = 60) {
+  if (all.size() <= most) return all;
+  std::size_t end = 0;
+  while (end < most) {
+    const auto step = pixnerd::detail::utf8_step(all, end);
+    if (end + step.bytes > most) break;
+    end += step.bytes;
+  }
+  return all.substr(0, end) + "...";
+}
+
+}  // namespace detail
+
+/// The prompts of a command, those of its file last. Throws FileError when that cannot be read, ValueError for prompts that
+/// are empty or not UTF-8.
+inline std::vector<std::string> read_prompts(const SampleCommand& command) {
+  std::vector<std::string> prompts = command.prompts;
+  for (const auto& prompt : prompts) detail::check_prompt(prompt, "--prompt");
+  if (command.prompt_file.empty()) return prompts;
+  const auto bytes = read_file(command.prompt_file, max_prompt_bytes);
+  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  for (std::int64_t number = 1; !rest.empty(); ++number) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    std::string line(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (line.find_first_not_of(" \t\r") == line.npos) continue;
+    if (line.ends_with('\r')) line.pop_back();
+    detail::check_prompt(line, text("line ", number, " of '", command.prompt_file, "'"));
+    prompts.push_back(std::move(line));
+  }
+  if (prompts.empty())
+    raise<FileError>("--prompts", text("a prompt in '", command.prompt_file, "'"), "blank lines only");
+  return prompts;
+}
+
+/// A sentence where the model does not read all of a prompt's words, else nothing.
+inline std::string cut_text(const std::string& prompt, const WordIdOptions& words) {
+  const auto count = static_cast<std::int64_t>(split_words(prompt).size());
+  if (count <= words.words) return "";
+  return text("of the ", count, " words of \"", detail::start_of(prompt), "\" the first ", words.words,
+              " are read");
+}
+
+/// Labels of `count` images of the prompts in turn.
+inline Labels prompt_labels(const LabelFormat& format, const std::vector<std::string>& prompts,
+                            std::int64_t count) {
+  Labels out;
+  for (std::int64_t i = 0; i < count; ++i) {
+    out.names.push_back(prompts[static_cast<std::size_t>(i) % prompts.size()]);
+    append_words(format, out.names.back(), out.numbers);
+  }
+  return out;
+}
+
+}  // namespace pixnerd::program

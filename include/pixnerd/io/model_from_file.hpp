@@ -1,0 +1,55 @@
+/// \file
+/// A whole model from a file of its parameters.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include <pixnerd/io/parameters.hpp>
+#include <pixnerd/nn/initializer.hpp>
+
+namespace pixnerd {
+
+namespace detail {
+
+/// Throws NonFiniteError, naming the parameter, when one of the model's holds NaN or infinity.
+template <class Model>
+void check_finite_model(const Model& model, const std::string& path) {
+  for_each_parameter(model,
+                     [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>& parameter) {
+                       const auto check = [&](std::span<const T> elements) {
+                         for (const T element : elements) {
+                           const auto value = static_cast<wide_t<T>>(element);
+                           if (!std::isfinite(value)) {
+                             raise<NonFiniteError>("load model", text("finite numbers in '", path, "'"),
+                                                   text(value, " in ", name));
+                           }
+                         }
+                       };
+                       if constexpr (std::same_as<Device, Cpu>) {
+                         check({parameter.data(), static_cast<std::size_t>(parameter.count())});
+                       } else {
+                         check(parameter.to_host());
+                       }
+                     });
+}
+
+}  // namespace detail
+
+/// Model(config, init) with the parameters that a file holds under `prefix`, rounded to nearest where they are wider. They
+/// are read one tensor at a time, and no memory is taken for them before the file is known to hold all of them.
+/// Throws FileError, listing every name that is missing, unexpected or misshapen, NonFiniteError for NaN and infinity.
+template <class Model, class Config>
+Model model_from_file(const TensorFile& file, const Config& config, const std::string& prefix = "") {
+  auto shapes = Initializer::shapes_only();
+  detail::check_parameters(file, Model(config, shapes), prefix);
+  auto unset = Initializer::unset();
+  Model model(config, unset);
+  fill_parameters(file, model, prefix);
+  detail::check_finite_model(model, file.path());
+  return model;
+}
+
+}  // namespace pixnerd
