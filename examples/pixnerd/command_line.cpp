@@ -3,6 +3,7 @@
 #include "command_line.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <concepts>
 #include <cstdio>
 #include <memory>
@@ -93,10 +94,11 @@ CLI::App* add_train(CLI::App& app, TrainCommand& command) {
   const auto count = CLI::Range(0, most);
   run.add("--run", command.run, "DIR", "for all that the run writes; default: runs/ and the data's name");
   run.add_flag("--resume", command.resume, "go on with the run in that folder");
-  run.add("--checkpoint-every", command.checkpoint_every, "N", "steps; 0: only at the end")->check(count);
-  run.add("--keep", command.keep, "N", "checkpoints, the newest ones; the best one stays besides")
+  run.add("--checkpoint-every", command.saving.checkpoint_every, "N", "steps; 0: only at the end")
+      ->check(count);
+  run.add("--keep", command.saving.keep, "N", "checkpoints, the newest ones; the best one stays besides")
       ->check(CLI::Range(1, most));
-  run.add("--sample-every", command.sample_every, "N",
+  run.add("--sample-every", command.saving.sample_every, "N",
           "steps between pictures of samples; 0: only at the end")
       ->check(count);
   run.add(
@@ -109,7 +111,8 @@ CLI::App* add_train(CLI::App& app, TrainCommand& command) {
       "The run's folder then holds metrics.csv, loss.png, samples.png and checkpoints step-N. Ctrl-C "
       "finishes\n"
       "the step, saves a checkpoint and stops; --resume goes on from there and gives what an uninterrupted\n"
-      "run would have given. --resume with more --steps makes a finished run longer.\n\n"
+      "run would have given, with the options of the run where others are not given. --resume with more\n"
+      "--steps makes a finished run longer.\n\n"
       "Checkpoints are compared by the loss of the averaged weights on up to 64 fixed images; the best one "
       "is\n"
       "never removed (pixnerd info --run DIR names it). They are written while training goes on.\n\n"
@@ -330,7 +333,9 @@ std::optional<Command> parse_command_line(int count, const char* const* argument
   }
   if (train->parsed()) {
     if (train_command.settings.data.empty() && !train_command.resume) return refuse("--data is required");
+    if (std::isnan(train_command.minutes)) return refuse("--minutes: expected a number, got nan");
     TrainSettings::visit(train_command.settings, GivenSettings{*train, train_command.given});
+    SavingOptions::visit(train_command.saving, GivenSettings{*train, train_command.given});
     const std::string& data = train_command.settings.data;
     if (train_command.given.contains("groups") && !data.empty() && data != "emoji")
       return refuse("--groups is for --data emoji only");

@@ -27,14 +27,12 @@ struct DeviceChoice {
 
 struct TrainCommand {
   TrainSettings settings;
-  std::set<std::string> given;  ///< names of the settings on the command line
+  SavingOptions saving;
+  std::set<std::string> given;  ///< names of the settings and saving options on the command line
   double minutes = 0;           ///< how long to train where no steps are given
   std::string run;              ///< folder
   bool resume = false;
   std::int64_t replay = 0;  ///< a step to look at in place of training; 0: none
-  std::int64_t checkpoint_every = 500;
-  std::int64_t keep = 2;  ///< checkpoints, beside the best one
-  std::int64_t sample_every = 500;
   DeviceChoice where;
 };
 

@@ -19,6 +19,7 @@
 
 #include "commands.hpp"
 #include "device_choice.hpp"
+#include "progress.hpp"
 #include "trained_model.hpp"
 
 namespace pixnerd::program {
@@ -26,7 +27,7 @@ namespace pixnerd::program {
 namespace detail {
 
 inline void print_fact(const std::string& name, const std::string& value) {
-  std::printf("%-16s %s\n", name.c_str(), value.c_str());
+  std::printf("%-16s %s\n", name.c_str(), printable(value).c_str());
 }
 
 /// "1.5 GiB".
@@ -162,8 +163,8 @@ inline void print_tensors(const TensorFile& file) {
   print_fact("tensors", text(file.entries().size(), " with ", elements, " elements, ",
                              bytes_text(static_cast<double>(bytes)), ", in ", file.path()));
   for (const auto& entry : file.entries()) {
-    std::printf("  %-52s %-5s %s\n", entry.name.c_str(), std::string(type_name(entry.type)).c_str(),
-                entry.shape.string().c_str());
+    std::printf("  %-52s %-5s %s\n", printable(entry.name).c_str(),
+                std::string(type_name(entry.type)).c_str(), entry.shape.string().c_str());
   }
 }
 
@@ -187,6 +188,7 @@ inline void print_run(const std::string& run) {
   print_model(weights, "");
   print_fact("settings", "");
   TrainSettings::visit(configuration.settings, SettingPrinter{});
+  SavingOptions::visit(configuration.saving, SettingPrinter{});
   if (!configuration.settings.text) {
     print_fact("classes", text(configuration.classes.size()));
     for (std::size_t i = 0; i < configuration.classes.size(); ++i)

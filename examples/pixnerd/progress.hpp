@@ -41,6 +41,17 @@ inline std::string number_text(double value, int digits = 3) {
   return out;
 }
 
+/// Text from a file, without the characters that would make a terminal do something.
+inline std::string printable(std::string words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const auto c = static_cast<unsigned char>(words[i]);
+    const bool follows_c2 = i > 0 && static_cast<unsigned char>(words[i - 1]) == 0xc2;
+    if (c < ' ' || c == 0x7f) words[i] = '?';
+    if (follows_c2 && c < 0xa0) words[i - 1] = words[i] = '?';  // U+0080 to U+009F
+  }
+  return words;
+}
+
 /// Keeps one line of stderr up to date when it is a terminal; writes a line every few seconds when it is a
 /// file or a pipe.
 class Progress {

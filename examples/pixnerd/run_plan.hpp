@@ -50,7 +50,8 @@ inline TrainSettings resumed_settings(const TrainCommand& command, const TrainSe
                                       std::int64_t step, const std::string& folder) {
   const auto asked = settings_to_json(command.settings), before = settings_to_json(stored);
   for (const auto& name : command.given) {
-    if (name == "data" || name == "steps" || asked.at(name) == before.at(name)) continue;
+    if (name == "data" || name == "steps" || !asked.contains(name) || asked.at(name) == before.at(name))
+      continue;
     if (name == "precision" && command.settings.precision == "auto") continue;
     raise<ValueError>(
         "resume", text("--", name, " ", before.at(name).dump(), " as at the start of the run '", folder, "'"),
@@ -66,6 +67,16 @@ inline TrainSettings resumed_settings(const TrainCommand& command, const TrainSe
   }
   check_settings(settings);
   return settings;
+}
+
+/// Those of the run that is resumed, but for what the command line gives.
+inline SavingOptions resumed_saving(const TrainCommand& command, const SavingOptions& stored) {
+  auto given = saving_to_json(stored);
+  const auto asked = saving_to_json(command.saving);
+  for (const auto& name : command.given) {
+    if (asked.contains(name)) given[name] = asked[name];
+  }
+  return saving_from_json(given, "resume");
 }
 
 /// The newest checkpoint that a step can be replayed from. Throws FileError when there is none.
@@ -142,8 +153,11 @@ RunPlan plan_run(const TrainCommand& command) {
                       text(command.replay));
   }
   OpenedData data = open_data(settings);
-  RunConfiguration configuration{settings, class_names(data.images), data.images.size()};
-  if (command.resume) detail::check_same_data(configuration, before);
+  RunConfiguration configuration{settings, class_names(data.images), data.images.size(), command.saving};
+  if (command.resume) {
+    detail::check_same_data(configuration, before);
+    configuration.saving = detail::resumed_saving(command, before.saving);
+  }
   const std::int64_t parameters = with_kind(settings.text, [&](auto kind) {
     return check_fits_into_memory<decltype(kind)>(settings, data.images.class_count(), command.where);
   });

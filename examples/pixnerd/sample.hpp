@@ -252,7 +252,7 @@ inline void print_rows(const Labels& labels, std::int64_t columns) {
   for (std::int64_t i = 0; i < labels.count(); ++i) {
     row += text(row.empty() ? "" : ", ", start_of(labels.names[static_cast<std::size_t>(i)]));
     if ((i + 1) % columns != 0 && i + 1 != labels.count()) continue;
-    std::printf("row %-4lld %s\n", static_cast<long long>(i / columns + 1), row.c_str());
+    std::printf("row %-4lld %s\n", static_cast<long long>(i / columns + 1), printable(row).c_str());
     row.clear();
   }
 }

@@ -116,6 +116,23 @@ struct TrainSettings {
   }
 };
 
+/// What a run leaves behind and how often. Its outcome does not depend on these, so they may change when it goes on; where
+/// they are not given, they are as before: nobody should lose checkpoints by leaving out an option.
+struct SavingOptions {
+  std::int64_t checkpoint_every = 500;  ///< steps; 0: only at the end
+  std::int64_t keep = 2;                ///< checkpoints, beside the best one
+  std::int64_t sample_every = 500;      ///< steps; 0: only at the end
+
+  static constexpr std::int64_t most = 1'000'000'000;
+
+  /// Calls visitor(name, member, least).
+  static void visit(auto& self, auto&& visitor) {
+    visitor("checkpoint-every", self.checkpoint_every, 0);
+    visitor("keep", self.keep, 1);
+    visitor("sample-every", self.sample_every, 0);
+  }
+};
+
 namespace detail {
 
 /// Throws a ValueError about one setting. `where` is empty on the command line, else the file it comes from.

@@ -61,7 +61,35 @@ struct SettingReader {
   }
 };
 
+/// Takes what is there: older runs kept no saving options.
+struct SavingReader {
+  const nlohmann::json& in;
+  std::string_view where;
+
+  void operator()(const char* name, std::int64_t& value, std::int64_t least) {
+    const auto found = in.find(name);
+    if (found == in.end()) return;
+    if (!found->is_number_integer() || *found < least || *found > SavingOptions::most)
+      refuse_setting(where, name, text("from ", least, " to ", SavingOptions::most), shortened(*found));
+    value = found->get<std::int64_t>();
+  }
+};
+
 }  // namespace detail
+
+inline nlohmann::json saving_to_json(const SavingOptions& saving) {
+  nlohmann::json out = nlohmann::json::object();
+  SavingOptions::visit(saving, detail::SettingWriter{out});
+  return out;
+}
+
+/// What saving_to_json() wrote. Throws ValueError, naming the file `where`, for a value out of its range.
+inline SavingOptions saving_from_json(const nlohmann::json& in, std::string_view where) {
+  if (!in.is_object()) raise<ValueError>(where, "saving options", "something else");
+  SavingOptions saving;
+  SavingOptions::visit(saving, detail::SavingReader{in, where});
+  return saving;
+}
 
 inline nlohmann::json settings_to_json(const TrainSettings& settings) {
   nlohmann::json out = nlohmann::json::object();

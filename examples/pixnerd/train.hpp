@@ -42,9 +42,8 @@ std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan, con
   const double step = seconds / static_cast<double>(measured - warm);
   // Drawing only runs the model forward, which is about a third of a training step's work.
   const double image = step / batch / 3;
-  const double drawing = command.sample_every == 0
-                             ? 0
-                             : image * picture_between.work() / static_cast<double>(command.sample_every);
+  const std::int64_t every = plan.configuration.saving.sample_every;
+  const double drawing = every == 0 ? 0 : image * picture_between.work() / static_cast<double>(every);
   const double left = 60 * command.minutes - elapsed.seconds() - image * picture_at_end.work();
   // A little is kept back for checkpoints and for steps that take longer.
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(0.97 * left / (step + drawing)));
@@ -104,15 +103,15 @@ class TrainingRun {
   /// Throws FileError when the checkpoint that the plan starts from, or the metrics beside it, cannot be
   /// read.
   TrainingRun(const TrainCommand& command, const RunPlan& plan)
-      : command_(command),
-        plan_(plan),
+      : plan_(plan),
+        saving_(plan.configuration.saving),
         settings_(plan.configuration.settings),
         training_(settings_, plan.data.images.class_count()) {
     if (!plan.checkpoint.empty()) training_.resume(plan.checkpoint);
     training_.state.configuration = configuration_to_json(plan.configuration);
     training_.options().run = plan.folder;
-    training_.options().checkpoint_every = command.checkpoint_every;
-    training_.options().keep = command.keep;
+    training_.options().checkpoint_every = plan.configuration.saving.checkpoint_every;
+    training_.options().keep = plan.configuration.saving.keep;
     training_.options().save_in_background =
         can_save_in_background(training_.config(), settings_, plan.parameters, command.where.on_gpu);
   }
@@ -164,12 +163,12 @@ class TrainingRun {
                            duration_text(step_seconds * static_cast<double>(settings_.steps - report.step)),
                            " left"));
       }
-      const bool draws = command_.sample_every > 0 && report.step % command_.sample_every == 0;
+      const bool draws = saving_.sample_every > 0 && report.step % saving_.sample_every == 0;
       if (draws && report.step < settings_.steps) draw_between(report.step, metrics, interrupt);
       // Asked once, behind the drawing: a checkpoint must not be ahead of the metrics.
       const bool stops = interrupt.requested();
       const bool saves = stops || report.step == settings_.steps ||
-                         (command_.checkpoint_every > 0 && report.step % command_.checkpoint_every == 0);
+                         (saving_.checkpoint_every > 0 && report.step % saving_.checkpoint_every == 0);
       if (saves || since_flush.seconds() > 5) {
         metrics.flush();
         since_flush = {};
@@ -205,8 +204,8 @@ class TrainingRun {
     write_png(in_folder("loss.png"), draw_loss_curve(metrics.rows()));
   }
 
-  const TrainCommand& command_;
   const RunPlan& plan_;
+  const SavingOptions& saving_;
   const TrainSettings& settings_;
   Training<Kind, Device, Precision> training_;
 };

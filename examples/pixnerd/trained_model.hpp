@@ -26,13 +26,17 @@ struct RunConfiguration {
   TrainSettings settings;
   std::vector<std::string> classes;  ///< their names
   std::int64_t images = 0;           ///< in the data set
+  SavingOptions saving{};
 };
 
 /// Under which key the metadata of a safetensors file hold it: `pixnerd convert` writes that.
 inline constexpr const char* configuration_key = "pixnerd.configuration";
 
 inline nlohmann::json configuration_to_json(const RunConfiguration& run) {
-  return {{"settings", settings_to_json(run.settings)}, {"classes", run.classes}, {"images", run.images}};
+  return {{"settings", settings_to_json(run.settings)},
+          {"saving", saving_to_json(run.saving)},
+          {"classes", run.classes},
+          {"images", run.images}};
 }
 
 /// What configuration_to_json() wrote. Throws ValueError, naming the file `where`, when it is something else.
@@ -48,6 +52,7 @@ inline RunConfiguration configuration_from_json(const nlohmann::json& in, const 
     out.classes.push_back(name);
   }
   out.images = in["images"];
+  if (in.contains("saving")) out.saving = saving_from_json(in["saving"], where);
   return out;
 }
 

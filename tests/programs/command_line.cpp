@@ -43,6 +43,7 @@ BOOST_AUTO_TEST_CASE(values_out_of_range) {
   check_refused(train({"--size", "many"}), {"--size", "many"}, 2);
   check_refused(train({"--steps", "3", "--minutes", "1"}), {"--steps", "--minutes"}, 2);
   check_refused(train({"--minutes", "-1"}), {"--minutes", "-1"}, 2);
+  check_refused(train({"--minutes", "nan"}), {"--minutes", "nan"}, 2);
   check_refused(train({"--size", "0"}), {"--size", "from 1 to", "got 0"});
   check_refused(train({"--size", "36"}), {"--size", "multiple of the patch, 8", "got 36"});
   check_refused(train({"--width", "190"}), {"--heads", "divides the width, 190", "got 6"});

@@ -134,6 +134,17 @@ BOOST_AUTO_TEST_CASE(verify_and_info_take_checkpoints) {
   check_refused({"info", "--check"}, {"--check"}, 2);
 }
 
+BOOST_AUTO_TEST_CASE(info_tells_a_terminal_nothing) {
+  const Folder folder;
+  const std::vector<float> values(3, 1);
+  write_safetensors(folder / "red",
+                    {safetensors_view("\x1b[31m a\n b\xc2\x9b", Shape{3}, std::span<const float>(values))},
+                    {{"\x1b]0;title\a", "\x1b[2J\x7f\xc3\xa4"}});
+  const auto out = run_well({"info", folder / "red"}).out;
+  BOOST_TEST(contains(out, "?[31m a? b??"), out);
+  BOOST_TEST(contains(out, "?]0;title?: ?[2J?\xc3\xa4\n"), out);
+}
+
 BOOST_AUTO_TEST_CASE(files_that_are_refused) {
   const Folder folder;
   const std::string out = folder / "out.safetensors";

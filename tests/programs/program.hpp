@@ -42,8 +42,9 @@ struct Outcome {
 /// A running pixnerd whose output goes to files of a folder of its own.
 class Program {
  public:
-  /// `most_bytes`, where it is not 0, is the size that no file may pass, as on a disk that is full.
-  explicit Program(const Words& arguments, std::uint64_t most_bytes = 0) {
+  /// `most_bytes`, where it is not 0, is the size that no file may pass, as on a disk that is full. `output`, where it is
+  /// not negative, takes what would go to the files.
+  explicit Program(const Words& arguments, std::uint64_t most_bytes = 0, int output = -1) {
     std::vector<char*> argv{const_cast<char*>(PIXNERD_PROGRAM)};
     for (const auto& word : arguments) argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
@@ -57,6 +58,7 @@ class Program {
       redirect("/dev/null", O_RDONLY, 0);
       redirect(out.c_str(), O_WRONLY | O_CREAT, 1);
       redirect(err.c_str(), O_WRONLY | O_CREAT, 2);
+      if (output >= 0 && (::dup2(output, 1) < 0 || ::dup2(output, 2) < 0)) ::_exit(124);
       if (most_bytes > 0) {
         const rlimit limit{most_bytes, most_bytes};
         if (::setrlimit(RLIMIT_FSIZE, &limit) != 0 || ::signal(SIGXFSZ, SIG_IGN) == SIG_ERR) ::_exit(125);
@@ -73,6 +75,12 @@ class Program {
       ::kill(child_, SIGKILL);
       ::waitpid(child_, nullptr, 0);
     }
+  }
+
+  /// What it has said so far.
+  std::string out() const {
+    const std::string path = folder_ / "out";
+    return std::filesystem::exists(path) ? content(path) : "";
   }
 
   void send(int signal) const { ::kill(child_, signal); }

@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include <pixnerd/train/manifest.hpp>
+#include <pixnerd/train/run_folder.hpp>
 
 #include "program.hpp"
 
@@ -199,6 +200,65 @@ BOOST_AUTO_TEST_CASE(the_last_whole_checkpoint_is_kept) {
   run_well(resume + Words{"--steps", "30"});
   BOOST_TEST(manifest_problem(run + "/step-30") == "");
   BOOST_TEST(!fs::exists(run + "/step-20"));
+}
+
+BOOST_AUTO_TEST_CASE(saving_goes_on_as_it_was) {
+  const ImageData data;
+  const std::string run = data / "run";
+  const auto steps = [&] {
+    const auto found = checkpoint_steps(run);
+    return std::set<std::int64_t>(found.begin(), found.end());
+  };
+  run_well(
+      data.train(run, {"--steps", "12", "--checkpoint-every", "2", "--keep", "99", "--sample-every", "0"}));
+  run_well({"train", "--resume", "--run", run, "--steps", "18"});
+  BOOST_TEST((steps() == std::set<std::int64_t>{2, 4, 6, 8, 10, 12, 14, 16, 18}));
+  const auto info = run_well({"info", "--run", run}).out;
+  BOOST_TEST(info.find("  keep           99\n") != std::string::npos, info);
+  // What is given counts, and is remembered.
+  for (const Words& options : {Words{"--keep", "1", "--steps", "19"}, Words{"--steps", "20"}}) {
+    run_well(Words{"train", "--resume", "--run", run} + options);
+    BOOST_TEST(steps().size() <= 2u);  // with the best one
+  }
+  BOOST_TEST(!fs::exists(run + "/samples-000018.png"));
+}
+
+BOOST_AUTO_TEST_CASE(one_process_at_a_time) {
+  const ImageData data;
+  const std::string run = data / "run";
+  run_well(data.train(run, {"--steps", "4", "--checkpoint-every", "2", "--sample-every", "0"}));
+  const auto before = listing(data.path);
+  {
+    const RunLock lock(run);
+    check_refused({"train", "--resume", "--run", run, "--steps", "8"}, {"no other process", run});
+    run_well({"train", "--resume", "--run", run, "--replay", "3"});
+    BOOST_TEST((listing(data.path) == before));
+    const RunLock empty(data / "empty");
+    check_refused(data.train(data / "empty", {"--steps", "4"}), {"no other process", "empty"});
+    BOOST_TEST(fs::exists(data / "empty"));
+  }
+  // One that comes first while the other measures: its work stays.
+  Program late(data.train(data / "both", {"--accumulate", "50", "--minutes", "0.05"}));
+  late.wait_until([&] { return late.out().find("run ") != std::string::npos; });
+  run_well(data.train(data / "both", {"--steps", "1", "--sample-every", "0"}));
+  check_refusal(late.finish(), {"a new folder", "both", "in use"});
+  BOOST_TEST(manifest_problem(data / "both/step-1") == "");
+  BOOST_TEST(fs::exists(data / "both/samples.png"));
+}
+
+BOOST_AUTO_TEST_CASE(nobody_reads_the_log) {
+  const ImageData data;
+  const std::string run = data / "run";
+  int ends[2];
+  BOOST_REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  Program program(data.train(run, {"--steps", "500", "--sample-every", "0", "--skip-outliers", "1.01"}), 0,
+                  ends[1]);
+  ::close(ends[1]);
+  program.wait_until([&] { return fs::exists(run + "/metrics.csv"); });
+  ::close(ends[0]);
+  const auto outcome = program.finish();
+  BOOST_TEST(outcome.status == 0);
+  BOOST_TEST(manifest_problem(run + "/step-500") == "");
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_resumed) {

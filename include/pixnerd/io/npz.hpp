@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -12,7 +13,8 @@
 
 #include <pixnerd/io/npy_header.hpp>
 #include <pixnerd/io/safetensors_convert.hpp>
-#include <pixnerd/io/torch_zip.hpp>
+#include <pixnerd/io/strided.hpp>
+#include <pixnerd/io/zip_file.hpp>
 #include <pixnerd/tensor/tensor.hpp>
 
 namespace pixnerd {
@@ -169,25 +171,15 @@ class NpzFile {
   /// From column by column to row by row.
   static void transpose(const NpyEntry& entry, std::span<const std::uint8_t> columns,
                         std::span<std::uint8_t> rows) {
-    const std::uint64_t width = element_bytes(entry.type);
-    const int rank = entry.shape.rank();
-    std::uint64_t strides[Shape::max_rank] = {};
-    std::int64_t at[Shape::max_rank] = {};
-    std::uint64_t stride = width;
-    for (int axis = 0; axis < rank; ++axis) {
+    const auto rank = static_cast<std::size_t>(entry.shape.rank());
+    std::array<std::uint64_t, Shape::max_rank> strides{};
+    std::uint64_t stride = 1;
+    for (std::size_t axis = 0; axis < rank; ++axis) {
       strides[axis] = stride;
-      stride *= static_cast<std::uint64_t>(entry.shape[axis]);
+      stride *= static_cast<std::uint64_t>(entry.shape[static_cast<int>(axis)]);
     }
-    std::uint64_t from = 0;
-    for (std::uint64_t to = 0; to < rows.size(); to += width) {
-      std::copy_n(columns.data() + from, width, rows.data() + to);
-      for (int axis = rank - 1; axis >= 0; --axis) {
-        from += strides[axis];
-        if (++at[axis] < entry.shape[axis]) break;
-        from -= strides[axis] * static_cast<std::uint64_t>(at[axis]);
-        at[axis] = 0;
-      }
-    }
+    detail::gather_strided(entry.shape, std::span(strides).first(rank), element_bytes(entry.type),
+                           columns.data(), rows);
   }
 
   detail::ZipFile zip_;

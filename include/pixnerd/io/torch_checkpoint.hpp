@@ -3,13 +3,13 @@
 /// anything: tensors by name, on demand.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include <pixnerd/io/strided.hpp>
 #include <pixnerd/io/tensor_file.hpp>
 #include <pixnerd/io/torch_container.hpp>
 
@@ -50,7 +50,7 @@ class TorchCheckpoint : public TensorFile {
       } else {
         std::vector<std::uint8_t> seen(entry.extent() * width);
         container_->read(storage, entry.offset * width, seen);
-        gather(entry, width, seen, out);
+        detail::gather_strided(entry.shape, entry.strides, width, seen.data(), out);
       }
     } catch (const FileError& error) {
       raise<FileError>("torch checkpoint",
@@ -60,24 +60,6 @@ class TorchCheckpoint : public TensorFile {
   }
 
  private:
-  /// Brings elements that strides skip through into row-major order.
-  static void gather(const TorchEntry& entry, std::uint64_t width, std::span<const std::uint8_t> seen,
-                     std::span<std::uint8_t> out) {
-    const int rank = entry.shape.rank();
-    std::vector<std::int64_t> at(static_cast<std::size_t>(rank));
-    std::uint64_t from = 0;
-    for (std::uint64_t to = 0; to < out.size(); to += width) {
-      std::copy_n(seen.data() + from * width, width, out.data() + to);
-      for (int axis = rank - 1; axis >= 0; --axis) {
-        const auto i = static_cast<std::size_t>(axis);
-        from += entry.strides[i];
-        if (++at[i] < entry.shape[axis]) break;
-        from -= entry.strides[i] * static_cast<std::uint64_t>(at[i]);
-        at[i] = 0;
-      }
-    }
-  }
-
   std::unique_ptr<detail::TorchContainer> container_;
 };
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include <pixnerd/io/torch_tensors.hpp>
-#include <pixnerd/io/torch_zip.hpp>
+#include <pixnerd/io/zip_file.hpp>
 
 namespace pixnerd::detail {
 
@@ -57,9 +57,10 @@ class TorchContainer {
   TorchTensors tensors_;
 };
 
+/// The format since version 1.6: a zip file with `NAME/data.pkl`, and `NAME/data/KEY` for each storage.
 class TorchZip : public TorchContainer {
  public:
-  explicit TorchZip(const std::string& path) : zip_(path) {
+  explicit TorchZip(const std::string& path) : zip_(path, "torch checkpoint", most_unpacked) {
     constexpr std::string_view pickle_name = "/data.pkl";
     for (const auto& [name, index] : zip_.entries()) {
       if (!name.ends_with(pickle_name)) continue;
@@ -100,6 +101,9 @@ class TorchZip : public TorchContainer {
   }
 
  private:
+  /// torch.save packs nothing; what other programs packed may be small files.
+  static constexpr std::uint64_t most_unpacked = 4 << 20;
+
   std::string entry_of(const TorchStorage& storage) const { return text(root_, "/data/", storage.key); }
 
   std::string read_all(const std::string& name) const {

@@ -117,7 +117,7 @@ TrainState load_checkpoint(const std::string& path, const ParameterStore<Precisi
   for (auto& file : staged) {
     for (auto& [name, tensor] : file.tensors)
       tensor = Tensor<typename Precision::master, Device>(tensor.shape());
-    load_parameters(text(path, "/", file.name), file);
+    fill_parameters(SafetensorsFile(text(path, "/", file.name)), file);
   }
   for (std::size_t f = 0; f < files.size(); ++f) {
     for (std::size_t i = 0; i < files[f].tensors.size(); ++i) {

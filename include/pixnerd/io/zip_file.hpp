@@ -1,6 +1,5 @@
 /// \file
-/// The zip file that torch.save writes since version 1.6: `NAME/data.pkl`, and `NAME/data/KEY` for each storage. Read by
-/// libzip.
+/// Reading zip files from anywhere, entry by entry, by libzip: what torch.save and NumPy write.
 #pragma once
 
 #include <zip.h>
@@ -24,11 +23,9 @@ namespace pixnerd::detail {
 class ZipFile {
  public:
   /// Throws FileError, naming the file, when it is missing or no zip file, when its directory makes no sense (see
-  /// ZipDirectory), or when the name of an entry leads elsewhere. torch.save packs nothing; what other programs packed is
-  /// read up to 4 MB, so that a small file cannot ask for much memory. Another reader gives its own name for messages and
-  /// its own limit.
-  explicit ZipFile(const std::string& path, std::string_view where = "torch checkpoint",
-                   std::uint64_t most_unpacked = 4 << 20)
+  /// ZipDirectory), or when the name of an entry leads elsewhere. `where` is the reader, for messages; an entry that is
+  /// packed may unpack to `most_unpacked` bytes, so that a small file cannot ask for much memory.
+  ZipFile(const std::string& path, std::string_view where, std::uint64_t most_unpacked)
       : path_(path), where_(where) {
     ZipDirectory(InputFile(path), where, most_unpacked);
     int error = 0;
