@@ -19,7 +19,7 @@
 namespace pixnerd::program {
 
 /// What a file lets the library be compared on.
-enum class ReferenceKind { model, text_model, samplers, training, dinov2, interpolate };
+enum class ReferenceKind { model, text_model, samplers, training, dinov2, interpolate, qwen3 };
 
 /// An open reference file.
 class ReferenceFile {
@@ -37,6 +37,8 @@ class ReferenceFile {
       kind_ = ReferenceKind::training;
     } else if (config_.is_object() && config_.contains("interpolate_offset")) {
       kind_ = ReferenceKind::dinov2;
+    } else if (config_.is_object() && config_.contains("num_key_value_heads")) {
+      kind_ = ReferenceKind::qwen3;
     } else if (file_->contains("x") &&
                std::any_of(file_->entries().begin(), file_->entries().end(),
                            [](const auto& e) { return e.name.starts_with("bicubic."); })) {
@@ -51,7 +53,7 @@ class ReferenceFile {
                        text("one of the kinds c2i (config \"model\": \"pixnerd_c2i\"), t2i "
                             "(\"pixnerd_t2i\"), samplers (config "
                             "\"runs\"), training_repa (config \"feat_loss_weight\"), dinov2 (config "
-                            "\"interpolate_offset\") and "
+                            "\"interpolate_offset\"), qwen3 (config \"num_key_value_heads\") and "
                             "interpolate (\"x\" and \"bicubic.HxW\") in '",
                             path, "'"),
                        "another file");

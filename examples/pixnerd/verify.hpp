@@ -10,6 +10,7 @@
 #include "precision_choice.hpp"
 #include "verify_dinov2.hpp"
 #include "verify_model.hpp"
+#include "verify_qwen3.hpp"
 #include "verify_samplers.hpp"
 #include "verify_text_model.hpp"
 #include "verify_training.hpp"
@@ -32,6 +33,8 @@ Comparison verify_file(const std::string& path) {
       return verify_dinov2<Device, Precision>(reference);
     case ReferenceKind::interpolate:
       return verify_interpolate<Device, Precision>(reference);
+    case ReferenceKind::qwen3:
+      return verify_qwen3<Device, Precision>(reference);
     case ReferenceKind::model:
       break;
   }

@@ -69,6 +69,11 @@ BOOST_AUTO_TEST_CASE(bad_patterns) {
   refused("((((a{9999}){9999}){9999}){9999})", {"a regular expression"});
 }
 
+BOOST_AUTO_TEST_CASE(long_words_of_repeated_groups) {
+  const std::string word(300'000, 'a');
+  BOOST_TEST((split("(?:\\p{L}\\p{M}*)+", word + " b") == Pieces{word, " ", "b"}));
+}
+
 // Backtracking without end is an error, not a hang.
 BOOST_AUTO_TEST_CASE(patterns_that_take_forever) {
   test::check_throws<ValueError>([] { split("(a+)+$", std::string(64, 'a') + "b"); },

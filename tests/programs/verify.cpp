@@ -48,13 +48,14 @@ void check_failed(const std::string& file, const Words& words) {
 BOOST_AUTO_TEST_SUITE(verify)
 
 BOOST_AUTO_TEST_CASE(every_reference_file_passes) {
-  const auto outcome = run_well({"verify", reference("c2i_square"), reference("c2i_rect"),
-                                 reference("t2i_square"), reference("t2i_scaled"), reference("samplers"),
-                                 reference("training_repa"), reference("dinov2"), reference("interpolate")});
+  const auto outcome =
+      run_well({"verify", reference("c2i_square"), reference("c2i_rect"), reference("t2i_square"),
+                reference("t2i_scaled"), reference("samplers"), reference("training_repa"),
+                reference("dinov2"), reference("interpolate"), reference("qwen3")});
   std::size_t passed = 0;
   for (auto at = outcome.out.find("pass  "); at != std::string::npos; at = outcome.out.find("pass  ", at + 1))
     ++passed;
-  BOOST_TEST(passed == 8u, outcome.out);
+  BOOST_TEST(passed == 9u, outcome.out);
   BOOST_TEST(outcome.out.find("FAIL") == std::string::npos, outcome.out);
 }
 
@@ -70,6 +71,11 @@ BOOST_AUTO_TEST_CASE(wrong_results_fail) {
       {"c2i_square", "grad.blocks.1.mlp.w3.weight", 1 + 4e-4f, "grad.blocks.1.mlp.w3.weight"},
       {"c2i_rect", "grad_in.x", 1 + 4e-4f, "grad_in.x"},
       {"c2i_rect", "param.blocks.0.attn.q_norm.weight", 2, ""},
+      {"t2i_square", "out.v", 1 + 4e-5f, "out.v"},
+      {"t2i_scaled", "grad_in.y", 1 + 4e-4f, "grad_in.y"},
+      {"t2i_scaled", "grad.y_pos_embedding", 1 + 4e-4f, "grad.y_pos_embedding"},
+      {"qwen3", "out.hidden", 1 + 4e-5f, "out.hidden"},
+      {"qwen3", "param.layers.1.self_attn.k_norm.weight", 1.01f, "out.hidden"},
       {"samplers", "heun_exact1.x", 1 + 4e-5f, "heun_exact1.x"},
       {"samplers", "euler_sde_mean.v", 1 + 4e-5f, "euler_sde_mean.v"},
       {"samplers", "adams3.coeffs", 1 + 4e-4f, "adams3.coeffs"},

@@ -111,9 +111,13 @@ class SplitPattern {
     const PCRE2_SIZE* ends = pcre2_get_ovector_pointer_8(match.get());
     std::size_t done = 0;
     while (done < characters.size()) {
-      const int found =
-          pcre2_match_8(code_.get(), reinterpret_cast<PCRE2_SPTR8>(characters.data()), characters.size(),
-                        done, PCRE2_NO_UTF_CHECK, match.get(), context.get());
+      const auto search = [&](std::uint32_t options) {
+        return pcre2_match_8(code_.get(), reinterpret_cast<PCRE2_SPTR8>(characters.data()), characters.size(),
+                             done, options, match.get(), context.get());
+      };
+      int found = search(PCRE2_NO_UTF_CHECK);
+      // Compiled patterns have 32 KB to go back in, too little for a long word of repeated groups.
+      if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = search(PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT);
       if (found == PCRE2_ERROR_NOMATCH) break;
       if (found < 0) {
         raise<ValueError>("tokenizer", text("a text that its pattern splits from byte ", done, " on"),

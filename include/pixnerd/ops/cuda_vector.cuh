@@ -16,12 +16,14 @@ inline constexpr int packet_width = 16 / static_cast<int>(sizeof(T));
 
 namespace detail {
 
+/// What fit_packets() promises is 16 bytes: more, and GPUs from compute capability 10 on move 32 at a time, from addresses
+/// that are multiples of 32 alone.
 template <class T, int width>
-struct alignas(sizeof(T) * width) Vector {
+struct alignas(sizeof(T) * width < 16 ? sizeof(T) * width : 16) Vector {
   T values[width];
 };
 
-/// `width` elements from an address that is a multiple of their size.
+/// `width` elements from an address that is a multiple of their size, or of 16 where that is less.
 template <int width, class T>
 __device__ inline void load_wide(const T* from, wide_t<T> (&to)[width]) {
   const Vector<T, width> vector = *reinterpret_cast<const Vector<T, width>*>(from);
