@@ -8,6 +8,7 @@
 #include <pixnerd/io/convert_checkpoint.hpp>
 #include <pixnerd/io/gzip.hpp>
 #include <pixnerd/io/read_image.hpp>
+#include <pixnerd/io/torch_checkpoint.hpp>
 #include <pixnerd/train/checkpoint.hpp>
 
 #include "faults/allocations.hpp"

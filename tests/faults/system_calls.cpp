@@ -12,6 +12,7 @@
 
 #include <pixnerd/io/convert_checkpoint.hpp>
 #include <pixnerd/io/read_image.hpp>
+#include <pixnerd/io/torch_checkpoint.hpp>
 #include <pixnerd/train/checkpoint.hpp>
 
 #include "../../examples/pixnerd/metrics.hpp"
