@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
@@ -19,6 +20,7 @@
 
 #include "commands.hpp"
 #include "device_choice.hpp"
+#include "host_memory.hpp"
 #include "progress.hpp"
 #include "trained_model.hpp"
 
@@ -85,10 +87,10 @@ inline void print_program() {
   print_fact("version", text("pixnerd ", version));
   print_fact("instructions", instruction_set_text());
   print_fact("threads", text(thread_count()));
-  const auto page = static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  print_fact("memory",
-             text(bytes_text(page * static_cast<double>(sysconf(_SC_PHYS_PAGES))), ", ",
-                  bytes_text(page * static_cast<double>(sysconf(_SC_AVPHYS_PAGES))), " of it free"));
+  const double memory = host_memory();
+  const double free =
+      static_cast<double>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  print_fact("memory", text(bytes_text(memory), ", ", bytes_text(std::min(memory, free)), " of it free"));
   print_cuda(cuda_support());
 }
 
