@@ -8,13 +8,13 @@
 #include <array>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/core/version.hpp>
 #include <pixnerd/io/finite.hpp>
 #include <pixnerd/io/open_tensor_file.hpp>
 #include <pixnerd/io/png_text.hpp>
-#include <pixnerd/io/utf8.hpp>
 #include <pixnerd/ops/cpu_product.hpp>
 #include <pixnerd/train/retention.hpp>
 
@@ -29,7 +29,16 @@ namespace pixnerd::program {
 namespace detail {
 
 inline void print_fact(const std::string& name, const std::string& value) {
-  std::printf("%-16s %s\n", name.c_str(), printable(value).c_str());
+  std::printf("%-16s %s\n", printable(name).c_str(), printable(value).c_str());
+}
+
+/// The same of a text of several lines, below each other.
+inline void print_lines(const std::string& name, std::string_view value) {
+  for (bool first = true; first || !value.empty(); first = false) {
+    const auto end = std::min(value.find('\n'), value.size());
+    print_fact(first ? name : "", std::string(value.substr(0, end)));
+    value.remove_prefix(std::min(end + 1, value.size()));
+  }
 }
 
 /// "1.5 GiB".
@@ -134,19 +143,6 @@ inline void print_model(const TensorFile& file, const std::string& prefix) {
   print_fact("  text from", rows > 0 ? text("words learned with it, in ", rows, " rows") : "a text encoder");
 }
 
-/// Text for a terminal: nothing in it moves the cursor, new lines aside.
-inline std::string printable(const std::string& value) {
-  std::string out;
-  for (const char c : repair_utf8(value)) {
-    if (c == '\n') {
-      out += "\n                 ";
-    } else {
-      out += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
-    }
-  }
-  return out;
-}
-
 inline bool is_png(const std::string& path) {
   const InputFile file(path);
   std::array<std::uint8_t, png_signature.size()> first{};
@@ -215,7 +211,7 @@ inline void print_image(const std::string& path) {
   const Image image = decode_png(bytes, path);
   print_fact("image", text(image.width, " x ", image.height, " pixels (width x height), ", path));
   const PngText texts = png_texts(bytes, path);
-  for (const auto& [key, value] : texts) print_fact(key, printable(value));
+  for (const auto& [key, value] : texts) print_lines(key, value);
   if (texts.empty()) print_fact("texts", "none");
 }
 
