@@ -2,8 +2,6 @@
 /// Which device a command runs on, and why.
 #pragma once
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
@@ -14,6 +12,7 @@
 
 #include "commands.hpp"
 #include "gpu.hpp"
+#include "host_memory.hpp"
 
 namespace pixnerd::program {
 
@@ -63,8 +62,8 @@ inline int gpu_number(const std::string& word) {
 /// there.
 inline void choose_device(DeviceChoice& choice) {
   const std::string& asked = choice.device;
-  choice.memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  choice.memory_owner = "this machine";
+  choice.memory = host_memory();
+  choice.memory_owner = "this machine or its container";
   if (asked == Cpu::name) {
     choice.description = "cpu (as asked)";
     return;

@@ -4,21 +4,23 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/core/version.hpp>
 #include <pixnerd/io/finite.hpp>
 #include <pixnerd/io/open_tensor_file.hpp>
 #include <pixnerd/io/png_text.hpp>
-#include <pixnerd/io/utf8.hpp>
 #include <pixnerd/ops/cpu_product.hpp>
 #include <pixnerd/train/retention.hpp>
 
 #include "commands.hpp"
 #include "device_choice.hpp"
+#include "host_memory.hpp"
 #include "progress.hpp"
 #include "trained_model.hpp"
 
@@ -27,7 +29,16 @@ namespace pixnerd::program {
 namespace detail {
 
 inline void print_fact(const std::string& name, const std::string& value) {
-  std::printf("%-16s %s\n", name.c_str(), printable(value).c_str());
+  std::printf("%-16s %s\n", printable(name).c_str(), printable(value).c_str());
+}
+
+/// The same of a text of several lines, below each other.
+inline void print_lines(const std::string& name, std::string_view value) {
+  for (bool first = true; first || !value.empty(); first = false) {
+    const auto end = std::min(value.find('\n'), value.size());
+    print_fact(first ? name : "", std::string(value.substr(0, end)));
+    value.remove_prefix(std::min(end + 1, value.size()));
+  }
 }
 
 /// "1.5 GiB".
@@ -85,10 +96,10 @@ inline void print_program() {
   print_fact("version", text("pixnerd ", version));
   print_fact("instructions", instruction_set_text());
   print_fact("threads", text(thread_count()));
-  const auto page = static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  print_fact("memory",
-             text(bytes_text(page * static_cast<double>(sysconf(_SC_PHYS_PAGES))), ", ",
-                  bytes_text(page * static_cast<double>(sysconf(_SC_AVPHYS_PAGES))), " of it free"));
+  const double memory = host_memory();
+  const double free =
+      static_cast<double>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  print_fact("memory", text(bytes_text(memory), ", ", bytes_text(std::min(memory, free)), " of it free"));
   print_cuda(cuda_support());
 }
 
@@ -130,19 +141,6 @@ inline void print_model(const TensorFile& file, const std::string& prefix) {
   print_fact("  text-width", text(config.text_width));
   print_fact("  text-tokens", text(config.text_tokens));
   print_fact("  text from", rows > 0 ? text("words learned with it, in ", rows, " rows") : "a text encoder");
-}
-
-/// Text for a terminal: nothing in it moves the cursor, new lines aside.
-inline std::string printable(const std::string& value) {
-  std::string out;
-  for (const char c : repair_utf8(value)) {
-    if (c == '\n') {
-      out += "\n                 ";
-    } else {
-      out += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
-    }
-  }
-  return out;
 }
 
 inline bool is_png(const std::string& path) {
@@ -213,7 +211,7 @@ inline void print_image(const std::string& path) {
   const Image image = decode_png(bytes, path);
   print_fact("image", text(image.width, " x ", image.height, " pixels (width x height), ", path));
   const PngText texts = png_texts(bytes, path);
-  for (const auto& [key, value] : texts) print_fact(key, printable(value));
+  for (const auto& [key, value] : texts) print_lines(key, value);
   if (texts.empty()) print_fact("texts", "none");
 }
 

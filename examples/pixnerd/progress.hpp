@@ -11,6 +11,7 @@
 #include <string>
 
 #include <pixnerd/core/text.hpp>
+#include <pixnerd/io/utf8.hpp>
 
 namespace pixnerd::program {
 
@@ -42,7 +43,8 @@ inline std::string number_text(double value, int digits = 3) {
 }
 
 /// Text from a file, without the characters that would make a terminal do something.
-inline std::string printable(std::string words) {
+inline std::string printable(const std::string& from) {
+  std::string words = repair_utf8(from);
   for (std::size_t i = 0; i < words.size(); ++i) {
     const auto c = static_cast<unsigned char>(words[i]);
     const bool follows_c2 = i > 0 && static_cast<unsigned char>(words[i - 1]) == 0xc2;

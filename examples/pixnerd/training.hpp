@@ -2,8 +2,6 @@
 /// A training run in memory: model, parameters, data, and the library's options for them.
 #pragma once
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -19,6 +17,7 @@
 #include <pixnerd/train/loop.hpp>
 
 #include "commands.hpp"
+#include "host_memory.hpp"
 #include "labels.hpp"
 #include "model_kind.hpp"
 
@@ -59,10 +58,8 @@ std::int64_t check_fits_into_memory(const TrainSettings& settings, std::int64_t 
 template <class Config>
 bool can_save_in_background(const Config& config, const TrainSettings& settings, std::int64_t parameters,
                             bool on_gpu) {
-  const double host =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   const double training = on_gpu ? 0 : bytes_for_training(config, settings, parameters);
-  return training + 4.0 * sizeof(float) * static_cast<double>(parameters) <= host;
+  return training + 4.0 * sizeof(float) * static_cast<double>(parameters) <= host_memory();
 }
 
 inline TrainOptions train_options(const TrainSettings& settings, const LabelFormat& labels) {
