@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(a_token_twice) {
   std::string characters = small_tokenizer().dump();
   characters.insert(characters.find("\"th\":256"), "\"th\":300,");
   check_throws<FileError>([&] { parse_and_make(characters); },
-                          {"one value for each key of an object in 'F', got two"});
+                          {"in 'F', got a key that is twice in one object"});
 }
 
 // A file is read or refused, and what is read encodes and decodes.

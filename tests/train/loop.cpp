@@ -1,6 +1,8 @@
 #include <pixnerd/train/loop.hpp>
 
 #include <cmath>
+#include <filesystem>
+#include <thread>
 
 #include <pixnerd/optim/adamw.hpp>
 #include "files.hpp"
@@ -202,9 +204,12 @@ BOOST_AUTO_TEST_CASE(a_save_that_fails_stops_the_run_with_its_state_intact) {
   std::int64_t steps = 0;
   const auto on_step = [&](const StepReport& report) {
     // Where the second checkpoint belongs, there is a whole one by now.
-    if (report.step == 9)
+    if (report.step == 9) {
+      // The first one is written in the background.
+      while (!std::filesystem::exists(options.run + "/step-5")) std::this_thread::yield();
       std::filesystem::copy(options.run + "/step-5", options.run + "/step-10",
                             std::filesystem::copy_options::recursive);
+    }
     after_step = bits_of(store);
     steps = report.step;
     return true;

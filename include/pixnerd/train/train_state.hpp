@@ -54,8 +54,10 @@ inline std::string format_train_state(const TrainState& state) {
   nlohmann::json out = nlohmann::json::object();
   const detail::TidyJson tidy(out);
   const auto set_mean = [&](const char* name, const RunningMean& of) {
-    out[name]["mean"] = of.mean;
-    out[name]["count"] = of.count;
+    // A value that must first become an object is left as none at all where there is no memory for that.
+    auto& entry = out[name] = nlohmann::json::object();
+    entry["mean"] = of.mean;
+    entry["count"] = of.count;
   };
   out["library"] = text("pixnerd ", version);
   out["step"] = state.step;
@@ -66,8 +68,9 @@ inline std::string format_train_state(const TrainState& state) {
   set_mean("grad_norm", state.grad_norm);
   out["configuration"] = state.configuration;
   if (!state.score.measure.empty()) {
-    out["score"]["measure"] = state.score.measure;
-    out["score"]["value"] = state.score.value;
+    auto& entry = out["score"] = nlohmann::json::object();
+    entry["measure"] = state.score.measure;
+    entry["value"] = state.score.value;
   }
   // Paths in a configuration may hold any bytes; those that are not UTF-8 are replaced.
   std::string json = out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
