@@ -2,9 +2,6 @@
 /// What tests of tokenizers share: a small tokenizer made in code.
 #pragma once
 
-#include <zlib.h>
-
-#include <boost/test/unit_test.hpp>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
