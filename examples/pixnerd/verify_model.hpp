@@ -11,6 +11,20 @@
 
 namespace pixnerd::program {
 
+/// Compares what a model's forward and backward gave with out.{v, loss}, grad_in.x and the grad.NAME of every parameter.
+template <class Model, class Precision, class T, class Device>
+void compare_model(Comparison& comparison, const ReferenceFile& reference,
+                   const Tolerances<Precision>& tolerances, const Model& model, const Tensor<T, Device>& v,
+                   const Tensor<T, Device>& loss, const Tensor<T, Device>& x) {
+  reference.compare(comparison, "out.v", v, tolerances.forward());
+  reference.compare(comparison, "out.loss", loss.reshape(reference.file().entry("out.loss").shape),
+                    tolerances.forward());
+  reference.compare(comparison, "grad_in.x", grad(x), tolerances.gradient("grad_in.x"));
+  for_each_parameter(model, [&](const std::string& name, const auto& parameter) {
+    reference.compare(comparison, "grad." + name, grad(parameter), tolerances.gradient("grad." + name));
+  });
+}
+
 /// The file holds in.{x, t, y, target}, out.{v, loss}, param.NAME, and the gradients of the loss,
 /// mean((v - target)^2): grad.NAME and grad_in.x.
 template <class Device, class Precision>
@@ -26,13 +40,7 @@ Comparison verify_model(const ReferenceFile& reference) {
   const auto loss = mean_squared_error(v, reference.tensor<float, Device>("in.target"));
   tape.backward(loss);
 
-  reference.compare(comparison, "out.v", v, tolerances.forward());
-  reference.compare(comparison, "out.loss", loss.reshape(reference.file().entry("out.loss").shape),
-                    tolerances.forward());
-  reference.compare(comparison, "grad_in.x", grad(x), tolerances.gradient("grad_in.x"));
-  for_each_parameter(model, [&](const std::string& name, const auto& parameter) {
-    reference.compare(comparison, "grad." + name, grad(parameter), tolerances.gradient("grad." + name));
-  });
+  compare_model(comparison, reference, tolerances, model, v, loss, x);
   return comparison;
 }
 

@@ -8,6 +8,7 @@
 
 #include "reference_file.hpp"
 #include "tolerances.hpp"
+#include "verify_model.hpp"
 
 namespace pixnerd::program {
 
@@ -30,14 +31,8 @@ Comparison verify_text_model(const ReferenceFile& reference) {
   const auto loss = mean_squared_error(v, reference.tensor<float, Device>("in.target"));
   tape.backward(loss);
 
-  reference.compare(comparison, "out.v", v, tolerances.forward());
-  reference.compare(comparison, "out.loss", loss.reshape(reference.file().entry("out.loss").shape),
-                    tolerances.forward());
-  reference.compare(comparison, "grad_in.x", grad(x), tolerances.gradient("grad_in.x"));
+  compare_model(comparison, reference, tolerances, whole, v, loss, x);
   reference.compare(comparison, "grad_in.y", grad(y), tolerances.gradient("grad_in.y"));
-  for_each_parameter(whole, [&](const std::string& name, const auto& parameter) {
-    reference.compare(comparison, "grad." + name, grad(parameter), tolerances.gradient("grad." + name));
-  });
   return comparison;
 }
 
