@@ -134,7 +134,11 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
   CLI::App* sample = app.add_subcommand("sample", "Draw images with a trained model");
   OptionGroup model{sample, "Model"};
   auto* run = model.add("--run", command.run, "DIR", "folder of a run, whose newest checkpoint is used");
-  model.add("--weights", command.weights, "FILE", "or a model's safetensors file or PyTorch checkpoint")
+  model
+      .add("--weights", command.weights, "FILE",
+           "or a model's safetensors file or PyTorch checkpoint; without either, prompts are drawn by the "
+           "small model of "
+           "emoji that comes with the program")
       ->excludes(run);
   model.add_flag("--ema,!--no-ema", command.ema, "use the averaged weights (the default), or the last ones");
 
@@ -207,6 +211,8 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
   add_machine(sample, command.where);
   sample->footer(
       "Examples:\n"
+      "  pixnerd sample --prompt 'smiling face with sunglasses'       with the model that comes with the "
+      "program\n"
       "  pixnerd sample --run runs/emoji                              16 images of classes spread over all\n"
       "  pixnerd sample --run runs/emoji --classes cat-face,3 --count 8\n"
       "  pixnerd sample --run runs/emoji --size 64x96 --solver adams2 --steps 25 --trajectory way.png\n"

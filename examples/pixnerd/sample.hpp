@@ -15,6 +15,7 @@
 
 #include <pixnerd/io/png.hpp>
 
+#include "bundled_model.hpp"
 #include "class_choice.hpp"
 #include "commands.hpp"
 #include "drawing.hpp"
@@ -115,12 +116,15 @@ inline Image trajectory_picture(const std::vector<std::vector<Image>>& trajector
   return picture_of(std::move(shown), static_cast<int>(columns), zoom);
 }
 
-/// The model that the command names.
+/// The model that the command names, or for prompts alone the one that comes with the program.
 inline TrainedModel find_model(const SampleCommand& command) {
-  if (command.run.empty() == command.weights.empty()) {
-    raise<ValueError>("sample", "--run DIR or --weights FILE", "neither");
+  if (command.run.empty()) {
+    std::string file = command.weights;
+    const bool prompted = !command.prompts.empty() || !command.prompt_file.empty();
+    if (file.empty() && prompted) file = bundled_model();
+    if (file.empty()) raise<ValueError>("sample", "--run DIR or --weights FILE", "neither");
+    return model_of_file(file, command.ema);
   }
-  if (command.run.empty()) return model_of_file(command.weights, command.ema);
   std::vector<std::string> damaged;
   auto trained = model_of_run(command.run, command.ema, damaged);
   for (const auto& problem : damaged)
