@@ -45,9 +45,9 @@ struct SettingReader {
           return;
         }
       }
-      // Older runs skipped nothing and knew no text: the defaults.
-      for (const std::string_view newer :
-           {"skip-outliers", "text", "words", "word-rows", "word-parts", "text-depth"}) {
+      // Older runs skipped nothing, knew no text and aligned nothing: the defaults.
+      for (const std::string_view newer : {"skip-outliers", "text", "words", "word-rows", "word-parts",
+                                           "text-depth", "repa", "repa-weight", "repa-block"}) {
         if (name == newer) return;
       }
     }
