@@ -100,9 +100,10 @@ struct TrainSettings {
     visitor("repa", self.repa,
             "a DINOv2 (safetensors or .pth) whose features of the images a block's tokens are drawn toward");
     visitor("repa-weight", self.repa_weight, "of that in the loss", 0, 1000);
-    visitor("repa-block", self.repa_block,
-            "whose tokens, counted from 1; default: 8, or 6 with --text, but at most a third of the depth", 0,
-            1000);
+    visitor(
+        "repa-block", self.repa_block,
+        "whose tokens, counted from 1; default: 8, or 6 with --text, but in the first third of the blocks", 0,
+        1000);
 
     visitor.section("Training");
     visitor("steps", self.steps, "training steps; default: as many as fit into the minutes", 1,
