@@ -151,14 +151,13 @@ RunPlan plan_run(const TrainCommand& command) {
     check_settings(checked);
     if (!is_given) settings.steps = 0;
     settings.precision = precision_of<Device>(settings.precision);
-    if (!settings.repa.empty() && settings.repa_block == 0)
-      settings.repa_block = default_repa_block(settings);
   }
 
   if (command.replay > settings.steps && settings.steps > 0) {
     raise<ValueError>("replay", text("--replay with one of the ", settings.steps, " steps"),
                       text(command.replay));
   }
+  if (!settings.repa.empty() && settings.repa_block == 0) settings.repa_block = default_repa_block(settings);
   const std::optional<RepaPlan> repa = plan_repa(settings);
   OpenedData data = open_data(settings);
   RunConfiguration configuration{settings, class_names(data.images), data.images.size(), command.saving};
