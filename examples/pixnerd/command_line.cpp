@@ -83,6 +83,8 @@ void add_machine(CLI::App* app, DeviceChoice& choice) {
 CLI::App* add_train(CLI::App& app, TrainCommand& command) {
   CLI::App* train = app.add_subcommand("train", "Train a model on images");
   TrainSettings::visit(command.settings, SettingOptions{{train, ""}});
+  CLI::Option* repa = train->get_option("--repa")->type_name("FILE");
+  for (const char* option : {"--repa-weight", "--repa-block"}) train->get_option(option)->needs(repa);
   OptionGroup training{train, "Training"};
   training
       .add("--minutes", command.minutes, "M",

@@ -26,6 +26,7 @@ struct MetricsRow {
   double rate = 0;               ///< learning rate
   double images_per_second = 0;  ///< of this step alone
   double seconds = 0;            ///< spent training since the run began, pauses left out
+  double alignment = 0;          ///< part of the loss, before its weight; recorded in runs with REPA alone
 };
 
 /// An exponential average that is not drawn toward zero at its start.
@@ -47,17 +48,21 @@ class Smoothed {
 
 namespace detail {
 
-inline constexpr std::string_view metrics_header = "step,loss,grad_norm,lr,images_per_second,seconds\n";
+/// The first line, with a column of alignments or without.
+inline constexpr std::string_view metrics_header(bool aligned) {
+  return aligned ? "step,loss,grad_norm,lr,images_per_second,seconds,alignment\n"
+                 : "step,loss,grad_norm,lr,images_per_second,seconds\n";
+}
 
-inline std::string metrics_line(const MetricsRow& row) {
+inline std::string metrics_line(const MetricsRow& row, bool aligned) {
   const auto rounded = [](double value, double digits) { return std::round(value * digits) / digits; };
   return text(row.step, ',', static_cast<float>(row.loss), ',', static_cast<float>(row.grad_norm), ',',
               static_cast<float>(row.rate), ',', rounded(row.images_per_second, 10), ',',
-              rounded(row.seconds, 1000), '\n');
+              rounded(row.seconds, 1000), aligned ? text(',', static_cast<float>(row.alignment)) : "", '\n');
 }
 
 /// One line without its end; false when it is none.
-inline bool parse_metrics_line(std::string_view line, MetricsRow& row) {
+inline bool parse_metrics_line(std::string_view line, bool aligned, MetricsRow& row) {
   const char* at = line.data();
   const char* const end = at + line.size();
   const auto number = [&](auto& value, bool last) {
@@ -68,7 +73,8 @@ inline bool parse_metrics_line(std::string_view line, MetricsRow& row) {
     return at != end && *at++ == ',';
   };
   return number(row.step, false) && number(row.loss, false) && number(row.grad_norm, false) &&
-         number(row.rate, false) && number(row.images_per_second, false) && number(row.seconds, true);
+         number(row.rate, false) && number(row.images_per_second, false) && number(row.seconds, !aligned) &&
+         (!aligned || number(row.alignment, true));
 }
 
 }  // namespace detail
@@ -79,16 +85,18 @@ inline std::vector<MetricsRow> read_metrics(const std::string& path) {
   const auto bytes = read_file(path, std::uint64_t{1} << 32);
   std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const auto wrong = [&](std::string_view got) {
-    raise<FileError>("metrics", text("rows of six numbers below the header in '", path, "'"), got);
+    raise<FileError>("metrics", text("rows of numbers below their names in '", path, "'"), got);
   };
-  if (!rest.starts_with(detail::metrics_header)) wrong("another first line");
-  rest.remove_prefix(detail::metrics_header.size());
+  const bool aligned = rest.starts_with(detail::metrics_header(true));
+  const std::string_view header = detail::metrics_header(aligned);
+  if (!rest.starts_with(header)) wrong("another first line");
+  rest.remove_prefix(header.size());
   std::vector<MetricsRow> rows;
   while (!rest.empty()) {
     const auto end = rest.find('\n');
     if (end == rest.npos) break;
     MetricsRow row;
-    if (!detail::parse_metrics_line(rest.substr(0, end), row)) {
+    if (!detail::parse_metrics_line(rest.substr(0, end), aligned, row)) {
       wrong(text("line ", rows.size() + 2));
     }
     rows.push_back(row);
@@ -101,15 +109,16 @@ inline std::vector<MetricsRow> read_metrics(const std::string& path) {
 class MetricsWriter {
  public:
   /// Begins the file, or goes on behind step `resumed_step`: later rows, of steps whose work was lost, are
-  /// removed. Throws FileError.
-  MetricsWriter(const std::string& path, std::int64_t resumed_step) : path_(path) {
+  /// removed. `aligned` runs have a column of alignments. Throws FileError.
+  MetricsWriter(const std::string& path, std::int64_t resumed_step, bool aligned = false)
+      : path_(path), aligned_(aligned) {
     if (resumed_step > 0 && std::filesystem::exists(path)) {
       for (const auto& row : read_metrics(path)) {
         if (row.step <= resumed_step) rows_.push_back(row);
       }
     }
-    std::string content(detail::metrics_header);
-    for (const auto& row : rows_) content += detail::metrics_line(row);
+    std::string content(detail::metrics_header(aligned_));
+    for (const auto& row : rows_) content += detail::metrics_line(row, aligned_);
     write_file_atomic(path, content);
     size_ = static_cast<off_t>(content.size());
     descriptor_ = pixnerd::detail::FileDescriptor(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
@@ -138,7 +147,7 @@ class MetricsWriter {
   /// The row reaches the file with the next flush().
   void add(const MetricsRow& row) {
     rows_.push_back(row);
-    pending_ += detail::metrics_line(row);
+    pending_ += detail::metrics_line(row, aligned_);
   }
 
   /// Writes what was added. Throws FileError when the disk is full; the file then ends where it did before.
@@ -161,6 +170,7 @@ class MetricsWriter {
 
  private:
   std::string path_;
+  bool aligned_;
   std::vector<MetricsRow> rows_;
   std::string pending_;
   off_t size_ = 0;

@@ -88,10 +88,10 @@ void print_gradients(const Store& store) {
 /// Trains up to a step and takes that, too, with a look at all that goes into it. Writes no file. Returns the exit
 /// status of the program. Throws NonFiniteError when a step before goes wrong.
 template <class Kind, class Device, class Precision>
-int replay_step(std::int64_t step, const RunPlan& plan) {
+int replay_step(std::int64_t step, const RunPlan& plan, const RepaEncoder<Device, Precision>& encoder) {
   const InterruptGuard interrupt;
   const TrainSettings& settings = plan.configuration.settings;
-  Training<Kind, Device, Precision> training(settings, plan.data.images.class_count());
+  Training<Kind, Device, Precision> training(settings, plan.data.images.class_count(), encoder);
   if (!plan.checkpoint.empty()) training.resume(plan.checkpoint);
   const auto start = training.state.step;
   std::printf("replay     step %lld of %lld, from %s\n", static_cast<long long>(step),
@@ -102,6 +102,7 @@ int replay_step(std::int64_t step, const RunPlan& plan) {
   if (start < step - 1) {
     training.run(plan.data, [&](const StepReport& report) {
       if (progress.due()) progress.show(text("step ", report.step, " before ", step));
+      (void)training.take_alignment();
       return report.step < step - 1 && !interrupt.requested();
     });
     progress.end_line();
@@ -119,11 +120,13 @@ int replay_step(std::int64_t step, const RunPlan& plan) {
   std::string outcome;
   auto next = batches.begin();
   const auto next_batch = [&] { return *next++; };
-  const auto objective = flow_matching_objective(training.model());
+  const auto objective = training.objective();
   try {
     const auto report =
         train_step(training.store(), training.optimizer(), objective, next_batch, options, training.state);
-    outcome = text("loss ", report.loss, ", gradient norm ", report.grad_norm, ", rate ", report.rate,
+    const double alignment = training.take_alignment();
+    outcome = text("loss ", report.loss, training.is_aligned() ? text(", alignment ", alignment) : "",
+                   ", gradient norm ", report.grad_norm, ", rate ", report.rate,
                    report.skipped ? text(", skipped: above ", report.norm_limit) : "");
   } catch (const NonFiniteError& error) {
     outcome = error.what();

@@ -12,6 +12,7 @@
 #include "commands.hpp"
 #include "datasets.hpp"
 #include "precision_choice.hpp"
+#include "repa.hpp"
 #include "trained_model.hpp"
 #include "training.hpp"
 
@@ -23,7 +24,8 @@ struct RunPlan {
   std::string checkpoint;          ///< where to go on; empty for a new run
   RunConfiguration configuration;  ///< its number of steps is 0 while it must be measured
   OpenedData data;
-  std::int64_t parameters = 0;
+  std::int64_t parameters = 0;  ///< of the model
+  std::optional<RepaPlan> repa{};
   std::optional<RunLock> lock{};  ///< of a run that goes on: what it goes on from must not change meanwhile
 };
 
@@ -45,7 +47,7 @@ inline void check_free(const std::string& folder) {
 }
 
 /// The settings of the run that is resumed. Throws ValueError when the command line contradicts them; only
-/// the place of the data and the number of steps may change.
+/// the places of the data and of the encoder and the number of steps may change.
 inline TrainSettings resumed_settings(const TrainCommand& command, const TrainSettings& stored,
                                       std::int64_t step, const std::string& folder) {
   const auto asked = settings_to_json(command.settings), before = settings_to_json(stored);
@@ -53,12 +55,15 @@ inline TrainSettings resumed_settings(const TrainCommand& command, const TrainSe
     if (name == "data" || name == "steps" || !asked.contains(name) || asked.at(name) == before.at(name))
       continue;
     if (name == "precision" && command.settings.precision == "auto") continue;
+    if (name == "repa" && !stored.repa.empty() && !command.settings.repa.empty()) continue;
+    if (name == "repa-block" && command.settings.repa_block == 0) continue;
     raise<ValueError>(
         "resume", text("--", name, " ", before.at(name).dump(), " as at the start of the run '", folder, "'"),
         asked.at(name).dump());
   }
   TrainSettings settings = stored;
   if (command.given.contains("data")) settings.data = command.settings.data;
+  if (command.given.contains("repa")) settings.repa = command.settings.repa;
   if (command.given.contains("steps")) settings.steps = command.settings.steps;
   if (settings.steps < step) {
     raise<ValueError>("resume",
@@ -152,17 +157,21 @@ RunPlan plan_run(const TrainCommand& command) {
     raise<ValueError>("replay", text("--replay with one of the ", settings.steps, " steps"),
                       text(command.replay));
   }
+  if (!settings.repa.empty() && settings.repa_block == 0) settings.repa_block = default_repa_block(settings);
+  const std::optional<RepaPlan> repa = plan_repa(settings);
   OpenedData data = open_data(settings);
   RunConfiguration configuration{settings, class_names(data.images), data.images.size(), command.saving};
   if (command.resume) {
     detail::check_same_data(configuration, before);
     configuration.saving = detail::resumed_saving(command, before.saving);
+    configuration.encoder = before.encoder;
   }
   const std::int64_t parameters = with_kind(settings.text, [&](auto kind) {
-    return check_fits_into_memory<decltype(kind)>(settings, data.images.class_count(), command.where);
+    return check_fits_into_memory<decltype(kind)>(settings, data.images.class_count(), repa, command.where);
   });
-  return {std::move(folder), std::move(checkpoint), std::move(configuration), std::move(data),
-          parameters,        std::move(lock)};
+  return {
+      std::move(folder), std::move(checkpoint), std::move(configuration), std::move(data), parameters, repa,
+      std::move(lock)};
 }
 
 }  // namespace pixnerd::program

@@ -3,6 +3,7 @@
 /// command line, its line in a checkpoint and its check all come from there.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -43,6 +44,10 @@ struct TrainSettings {
   std::int64_t word_rows = 4096;
   std::int64_t word_parts = 12;
   std::int64_t text_depth = 2;
+
+  std::string repa;
+  double repa_weight = 0.5;
+  std::int64_t repa_block = 0;  ///< counted from 1; 0 stands for default_repa_block() until a run is planned
 
   std::int64_t steps = 0;
   std::int64_t batch = 32;
@@ -97,6 +102,15 @@ struct TrainSettings {
             "vectors of a word: one for the whole, the others for three letters each", 1, 256);
     visitor("text-depth", self.text_depth, "transformer blocks for the text alone", 0, 1000);
 
+    visitor.section("Alignment");
+    visitor("repa", self.repa,
+            "a DINOv2 (safetensors or .pth) whose features of the images a block's tokens are drawn toward");
+    visitor("repa-weight", self.repa_weight, "of that in the loss", 0, 1000);
+    visitor(
+        "repa-block", self.repa_block,
+        "whose tokens, counted from 1; default: 8, or 6 with --text, but in the first third of the blocks", 0,
+        1000);
+
     visitor.section("Training");
     visitor("steps", self.steps, "training steps; default: as many as fit into the minutes", 1,
             1'000'000'000);
@@ -121,6 +135,12 @@ struct TrainSettings {
     visitor("precision", self.precision, precision_help, "auto", "full", "mixed");
   }
 };
+
+/// The block whose tokens REPA aligns where none is named: that of the published models, 8, or 6 for text to image, which
+/// lie about a third into their depth, and in smaller models the last block of the first third.
+inline std::int64_t default_repa_block(const TrainSettings& settings) {
+  return std::min<std::int64_t>(settings.text ? 6 : 8, (settings.depth + 2) / 3);
+}
 
 /// What a run leaves behind and how often. Its outcome does not depend on these, so they may change when it goes on; where
 /// they are not given, they are as before: nobody should lose checkpoints by leaving out an option.
@@ -181,6 +201,11 @@ inline void check_settings(const TrainSettings& settings, std::string_view where
   };
   if (settings.skip_outliers > 0 && settings.skip_outliers <= 1) {
     detail::refuse_setting(where, "skip-outliers", "0 or above 1", text(settings.skip_outliers));
+  }
+  if (!settings.repa.empty()) {
+    need(settings.depth > 0, "depth", "of at least 1 for --repa", settings.depth);
+    need(settings.repa_block <= settings.depth, "repa-block",
+         text("that is one of the ", settings.depth, " blocks (--depth)"), settings.repa_block);
   }
   need(settings.size % settings.patch == 0, "size", text("that is a multiple of the patch, ", settings.patch),
        settings.size);

@@ -26,14 +26,15 @@ namespace detail {
 /// How many steps fit into the minutes of the command, pictures included, found by doing 20 with a model that
 /// is thrown away; 0 when interrupted. `elapsed` runs since the program began.
 template <class Kind, class Device, class Precision>
-std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan, const Stopwatch& elapsed,
+std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan,
+                           const RepaEncoder<Device, Precision>& encoder, const Stopwatch& elapsed,
                            const InterruptGuard& interrupt) {
   constexpr std::int64_t measured = 20, warm = 3;
   TrainSettings settings = plan.configuration.settings;
   settings.steps = measured;
   const auto batch = static_cast<double>(settings.batch * settings.accumulate);
   double seconds = 0;
-  Training<Kind, Device, Precision> training(settings, plan.data.images.class_count());
+  Training<Kind, Device, Precision> training(settings, plan.data.images.class_count(), encoder);
   const bool finished = training.run(plan.data, [&](const StepReport& report) {
     if (report.step > warm) seconds += batch / report.samples_per_second;
     return !interrupt.requested();
@@ -89,6 +90,10 @@ inline void print_plan(const RunPlan& plan, const DeviceChoice& where) {
   fact("data", text(settings.data, ", ", plan.configuration.images, told, kept, ", as ", settings.size, " x ",
                     settings.size, " pixels"));
   fact("model", text(plan.parameters, " parameters"));
+  if (plan.repa) {
+    fact("repa", text("block ", settings.repa_block, " toward the ", plan.repa->encoder.width,
+                      " features of ", settings.repa, ", weight ", settings.repa_weight));
+  }
   fact("device", text(where.description, ", precision ", settings.precision, ", threads ", thread_count(),
                       ", ", instruction_set_text()));
   fact("run", plan.folder);
@@ -104,18 +109,18 @@ class TrainingRun {
  public:
   /// Throws FileError when the checkpoint that the plan starts from, or the metrics beside it, cannot be
   /// read.
-  TrainingRun(const TrainCommand& command, const RunPlan& plan)
+  TrainingRun(const TrainCommand& command, const RunPlan& plan, const RepaEncoder<Device, Precision>& encoder)
       : plan_(plan),
         saving_(plan.configuration.saving),
         settings_(plan.configuration.settings),
-        training_(settings_, plan.data.images.class_count()) {
+        training_(settings_, plan.data.images.class_count(), encoder) {
     if (!plan.checkpoint.empty()) training_.resume(plan.checkpoint);
     training_.state.configuration = configuration_to_json(plan.configuration);
     training_.options().run = plan.folder;
     training_.options().checkpoint_every = plan.configuration.saving.checkpoint_every;
     training_.options().keep = plan.configuration.saving.keep;
-    training_.options().save_in_background =
-        can_save_in_background(training_.config(), settings_, plan.parameters, command.where.on_gpu);
+    training_.options().save_in_background = can_save_in_background(
+        training_.config(), settings_, plan.parameters, plan.repa, command.where.on_gpu);
   }
 
   /// Returns false when it was interrupted. Throws what training and writing throw; a new run that fails before its
@@ -140,28 +145,35 @@ class TrainingRun {
 
   bool run_in_folder(const InterruptGuard& interrupt) {
     open_run_folder(plan_.folder);
-    MetricsWriter metrics(in_folder("metrics.csv"), training_.state.step);
+    MetricsWriter metrics(in_folder("metrics.csv"), training_.state.step, training_.is_aligned());
     Progress progress;
-    Smoothed loss, rate;
+    Smoothed loss, alignment, rate;
+    const auto losses = [&] {
+      std::string out = text("loss ", number_text(loss.value()));
+      if (training_.is_aligned()) out += text(", alignment ", number_text(alignment.value()));
+      return out;
+    };
     Stopwatch since_flush;
     double seconds = metrics.seconds();
     const bool was_finished = step() == settings_.steps;
     const auto batch = static_cast<double>(settings_.batch * settings_.accumulate);
     const bool finished = training_.run(plan_.data, [&](const StepReport& report) {
       seconds += batch / report.samples_per_second;
-      metrics.add(
-          {report.step, report.loss, report.grad_norm, report.rate, report.samples_per_second, seconds});
+      const double aligned = training_.take_alignment();
+      metrics.add({report.step, report.loss, report.grad_norm, report.rate, report.samples_per_second,
+                   seconds, aligned});
       // The average of times, not of rates, tells how long the rest takes.
       const double step_seconds = rate.add(batch / report.samples_per_second);
       loss.add(report.loss);
+      alignment.add(aligned);
       if (report.skipped) {
         progress.note(text("step ", report.step, " is skipped: the norm of its gradient is ",
                            number_text(report.grad_norm), ", and ", number_text(report.norm_limit),
                            " is the limit (--skip-outliers ", settings_.skip_outliers, ")"));
       }
       if (progress.due()) {
-        progress.show(text("step ", report.step, " of ", settings_.steps, ", loss ",
-                           number_text(loss.value()), ", ", number_text(batch / step_seconds), " images/s, ",
+        progress.show(text("step ", report.step, " of ", settings_.steps, ", ", losses(), ", ",
+                           number_text(batch / step_seconds), " images/s, ",
                            duration_text(step_seconds * static_cast<double>(settings_.steps - report.step)),
                            " left"));
       }
@@ -183,8 +195,8 @@ class TrainingRun {
     if (was_finished) {
       std::printf("trained    nothing: all steps were done before (more with --steps N)\n");
     } else {
-      std::printf("trained    %lld steps in %s, loss %s\n", static_cast<long long>(settings_.steps),
-                  duration_text(seconds).c_str(), number_text(loss.value()).c_str());
+      std::printf("trained    %lld steps in %s, %s\n", static_cast<long long>(settings_.steps),
+                  duration_text(seconds).c_str(), losses().c_str());
     }
     if (training_.state.skipped > 0) {
       std::printf("skipped    %lld of the steps, whose gradients were outliers\n",
@@ -214,12 +226,14 @@ class TrainingRun {
 
 /// Trains as planned. Returns the exit status: not 0 when it was interrupted before there was anything to go on with.
 template <class Kind, class Device, class Precision>
-int train_as_planned(TrainCommand command, RunPlan plan, const Stopwatch& elapsed) {
+int train_as_planned(TrainCommand command, RunPlan plan, const RepaEncoder<Device, Precision>& encoder,
+                     const Stopwatch& elapsed) {
   const InterruptGuard interrupt;
   TrainSettings& settings = plan.configuration.settings;
   if (settings.steps == 0) {
     if (command.minutes == 0) command.minutes = 5;
-    settings.steps = detail::measure_steps<Kind, Device, Precision>(command, plan, elapsed, interrupt);
+    settings.steps =
+        detail::measure_steps<Kind, Device, Precision>(command, plan, encoder, elapsed, interrupt);
     if (settings.steps == 0) {
       std::printf("stopped    before the run began: nothing was saved\n");
       return interrupt.exit_status();
@@ -232,7 +246,7 @@ int train_as_planned(TrainCommand command, RunPlan plan, const Stopwatch& elapse
   }
   std::fflush(stdout);
 
-  TrainingRun<Kind, Device, Precision> run(command, plan);
+  TrainingRun<Kind, Device, Precision> run(command, plan, encoder);
   bool finished = false;
   try {
     finished = run.run(interrupt);
@@ -258,8 +272,9 @@ template <class Kind, class Device>
 int train_planned(const TrainCommand& command, RunPlan plan, const Stopwatch& elapsed) {
   return with_precision(plan.configuration.settings.precision, [&](auto precision) {
     using Precision = decltype(precision);
-    return command.replay > 0 ? replay_step<Kind, Device, Precision>(command.replay, plan)
-                              : train_as_planned<Kind, Device, Precision>(command, std::move(plan), elapsed);
+    const auto encoder = load_repa_encoder<Device, Precision>(plan.configuration);
+    if (command.replay > 0) return replay_step<Kind, Device, Precision>(command.replay, plan, encoder);
+    return train_as_planned<Kind, Device, Precision>(command, std::move(plan), encoder, elapsed);
   });
 }
 

@@ -27,16 +27,19 @@ struct RunConfiguration {
   std::vector<std::string> classes;  ///< their names
   std::int64_t images = 0;           ///< in the data set
   SavingOptions saving{};
+  std::string encoder{};  ///< feature_encoder_key() of the one that REPA aligns with; empty: none
 };
 
 /// Under which key the metadata of a safetensors file hold it: `pixnerd convert` writes that.
 inline constexpr const char* configuration_key = "pixnerd.configuration";
 
 inline nlohmann::json configuration_to_json(const RunConfiguration& run) {
-  return {{"settings", settings_to_json(run.settings)},
-          {"saving", saving_to_json(run.saving)},
-          {"classes", run.classes},
-          {"images", run.images}};
+  nlohmann::json out{{"settings", settings_to_json(run.settings)},
+                     {"saving", saving_to_json(run.saving)},
+                     {"classes", run.classes},
+                     {"images", run.images}};
+  if (!run.encoder.empty()) out["encoder"] = run.encoder;
+  return out;
 }
 
 /// What configuration_to_json() wrote. Throws ValueError, naming the file `where`, when it is something else.
@@ -53,6 +56,11 @@ inline RunConfiguration configuration_from_json(const nlohmann::json& in, const 
   }
   out.images = in["images"];
   if (in.contains("saving")) out.saving = saving_from_json(in["saving"], where);
+  if (in.contains("encoder")) {
+    if (!in["encoder"].is_string())
+      raise<ValueError>(where, "the name of an encoder", detail::shortened(in["encoder"]));
+    out.encoder = in["encoder"];
+  }
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,35 +16,38 @@
 #include <pixnerd/optim/adamw.hpp>
 #include <pixnerd/train/evaluation.hpp>
 #include <pixnerd/train/loop.hpp>
+#include <pixnerd/train/repa_objective.hpp>
 
 #include "commands.hpp"
 #include "datasets.hpp"
 #include "host_memory.hpp"
 #include "labels.hpp"
 #include "model_kind.hpp"
+#include "repa.hpp"
 
 namespace pixnerd::program {
 
-/// What training surely takes of the device's memory, bytes: parameters, gradients, moments and averages, and of
-/// each image some pixels and the tokens that backward needs.
+/// What training surely takes of the device's memory, bytes: parameters, gradients, moments and averages, of each image
+/// some pixels and the tokens that backward needs, and what REPA takes.
 template <class Config>
-double bytes_for_training(const Config& config, const TrainSettings& settings, std::int64_t parameters) {
+double bytes_for_training(const Config& config, const TrainSettings& settings, std::int64_t parameters,
+                          const std::optional<RepaPlan>& repa) {
   const auto pixels = static_cast<double>(settings.size * settings.size);
   const double tokens = pixels / static_cast<double>(config.patch * config.patch);
   const double image = 6 * 3 * pixels + 10 * tokens * static_cast<double>(config.width * config.depth);
   const double element = settings.precision == "mixed" ? 2 : 4;
   return 5.0 * sizeof(float) * static_cast<double>(parameters) +
-         element * image * static_cast<double>(settings.batch);
+         element * image * static_cast<double>(settings.batch) + (repa ? repa->bytes(settings) : 0);
 }
 
-/// Number of parameters. Throws ValueError when what training surely takes is more than the memory of the
+/// Number of the model's parameters. Throws ValueError when what training surely takes is more than the memory of the
 /// device.
 template <class Kind>
 std::int64_t check_fits_into_memory(const TrainSettings& settings, std::int64_t classes,
-                                    const DeviceChoice& where) {
+                                    const std::optional<RepaPlan>& repa, const DeviceChoice& where) {
   const auto config = Kind::config(settings, classes);
   const std::int64_t parameters = parameters_of<Kind>(config);
-  const double needed = bytes_for_training(config, settings, parameters);
+  const double needed = bytes_for_training(config, settings, parameters, repa);
   if (needed > where.memory) {
     raise<ValueError>(
         "train",
@@ -58,9 +62,10 @@ std::int64_t check_fits_into_memory(const TrainSettings& settings, std::int64_t 
 /// Whether there is room on the host for the copy of the parameters that is saved while training goes on.
 template <class Config>
 bool can_save_in_background(const Config& config, const TrainSettings& settings, std::int64_t parameters,
-                            bool on_gpu) {
-  const double training = on_gpu ? 0 : bytes_for_training(config, settings, parameters);
-  return training + 4.0 * sizeof(float) * static_cast<double>(parameters) <= host_memory();
+                            const std::optional<RepaPlan>& repa, bool on_gpu) {
+  const double training = on_gpu ? 0 : bytes_for_training(config, settings, parameters, repa);
+  const std::int64_t saved = parameters + (repa ? repa->projector_parameters : 0);
+  return training + 4.0 * sizeof(float) * static_cast<double>(saved) <= host_memory();
 }
 
 inline TrainOptions train_options(const TrainSettings& settings, const LabelFormat& labels) {
@@ -123,19 +128,22 @@ inline std::vector<Batch> evaluation_batches(const AnyDataset& images, const Lab
   return out;
 }
 
-/// A model that is being trained.
+/// A model that is being trained, with REPA where there is an encoder, which must outlive this.
 template <class Kind, class Device, class Precision>
 class Training {
  public:
   using Model = typename Kind::template Model<Device, Precision>;
+  using Store = ParameterStore<Precision, Device>;
 
-  Training(const TrainSettings& settings, std::int64_t classes)
+  Training(const TrainSettings& settings, std::int64_t classes, const RepaEncoder<Device, Precision>& encoder)
       : settings_(settings),
         init_(static_cast<std::uint64_t>(settings.seed)),
         config_(Kind::config(settings, classes)),
         labels_(Kind::labels(config_)),
         model_(Kind::template make<Device, Precision>(config_, init_)),
-        store_(model_),
+        encoder_(encoder),
+        repa_(make_repa()),
+        store_(repa_ ? Store(model_, *repa_) : Store(model_)),
         options_(train_options(settings, labels_)) {
     store_.start_average();
     state.seed = static_cast<std::uint64_t>(settings.seed);
@@ -153,11 +161,32 @@ class Training {
   const typename Kind::Config& config() const { return config_; }
   const LabelFormat& labels() const { return labels_; }
   const Model& model() const { return model_; }
-  ParameterStore<Precision, Device>& store() { return store_; }
+  Store& store() { return store_; }
   AdamWithEarlyAverage optimizer() const { return {{.weight_decay = settings_.weight_decay}}; }
 
   /// The model with averaged weights, which follow the training.
   Model averaged() const { return store_.averaged(model_); }
+
+  /// The loss of a TrainingBatch; see TrainStepper.
+  auto objective() {
+    return [this](const auto& batch) {
+      if (!repa_) return flow_matching_objective(model_)(batch);
+      const auto watch = [this](const auto& alignment) {
+        copy_into(alignments_, add(alignments_, alignment.reshape({})));
+      };
+      return repa_objective(model_, *repa_, *encoder_, LinearPath{}, watch)(batch);
+    };
+  }
+
+  bool is_aligned() const { return repa_.has_value(); }
+
+  /// The alignment, 1 - cosine, of the batches since this was called last, those of one step; 0 without REPA.
+  double take_alignment() {
+    if (!repa_) return 0;
+    const double sum = static_cast<double>(alignments_.item());
+    alignments_.zero();
+    return sum / static_cast<double>(options_.accumulation);
+  }
 
   /// The images in the order of training, from where the state stands.
   LoaderOptions loading() const {
@@ -192,20 +221,31 @@ class Training {
     };
     Loader loader(data.images, loading());
     const auto next = [&] { return next_batch(loader); };
-    const bool finished =
-        train(store_, optimizer(), flow_matching_objective(model_), next, options_, state, on_step);
+    const bool finished = train(store_, optimizer(), objective(), next, options_, state, on_step);
     options_.evaluate = {};
     return finished;
   }
 
  private:
+  using Alignment = Repa<Device, Precision>;
+
+  std::optional<Alignment> make_repa() {
+    if (!encoder_) return std::nullopt;
+    return Alignment{
+        {config_.width, encoder_->feature_width(), init_}, settings_.repa_block, settings_.repa_weight};
+  }
+
   TrainSettings settings_;
   Initializer init_;
   typename Kind::Config config_;
   LabelFormat labels_;
   Model model_;
-  ParameterStore<Precision, Device> store_;
+  const RepaEncoder<Device, Precision>& encoder_;
+  std::optional<Alignment> repa_;
+  Store store_;
   TrainOptions options_;
+  /// The sum of the alignments of a step's batches, where a recorded step finds it.
+  Tensor<typename Alignment::W, Device> alignments_ = Tensor<typename Alignment::W, Device>::zeros({});
 };
 
 }  // namespace pixnerd::program

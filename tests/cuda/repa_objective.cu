@@ -23,7 +23,11 @@ BOOST_AUTO_TEST_CASE(trains_as_on_the_cpu) {
         Dinov2<Device>({.patch = 2, .grid = 3, .width = 8, .heads = 2, .depth = 1, .hidden = 12}, init), 4);
     Repa<Device> repa{RepaProjector<Device>(16, 8, init), 1, 0.5};
     ParameterStore<Full<float>, Device> store(model, repa);
-    auto objective = repa_objective(model, repa, encoder);
+    auto alignments = Tensor<float, Device>::zeros({});  // kept by recorded steps as well
+    const auto watch = [&](const auto& alignment) {
+      copy_into(alignments, add(alignments, alignment.reshape({})));
+    };
+    auto objective = repa_objective(model, repa, encoder, LinearPath{}, watch);
     TrainOptions options;
     options.noising.null_label = {3};
     const AdamW optimizer;
@@ -42,6 +46,8 @@ BOOST_AUTO_TEST_CASE(trains_as_on_the_cpu) {
                     {state.samples, state.samples + 1}};
       };
       losses.push_back(step(next, state).loss);
+      losses.push_back(alignments.item());
+      if (i % 2 == 1) alignments.zero();
     }
     return losses;
   };

@@ -68,6 +68,15 @@ BOOST_AUTO_TEST_CASE(a_list) {
   BOOST_TEST((data.read(1, 4).image == Image(4, 4, 10)));
 }
 
+BOOST_AUTO_TEST_CASE(images_are_cropped_as_published_for_text_to_image) {
+  const Folder folder;
+  const std::string path = PIXNERD_TEST_DATA "/crops/00.png";
+  write_file_atomic(folder / "list.jsonl", text(R"({"image": ")", path, R"(", "text": "c"})"));
+  const CaptionedImages data(folder / "list.jsonl");
+  BOOST_TEST((data.read(0, 16).image == bilinear_center_crop(read_image(path), 16)));
+  BOOST_TEST((data.read(0, 16).image != center_crop(read_image(path), 16)));
+}
+
 BOOST_AUTO_TEST_CASE(an_image_file_that_is_missing_is_named_when_it_is_read) {
   const Images folder;
   write_file_atomic(folder / "list.jsonl", "{\"image\": \"c.png\", \"text\": \"c\"}");

@@ -1,5 +1,5 @@
 /// \file
-/// The center crop against Pillow's, and the resizing it is made of.
+/// The center crops against Pillow's, and the resizing it is made of.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
@@ -62,6 +62,18 @@ BOOST_AUTO_TEST_CASE(reference_crops) {
   }
 }
 
+/// Pillow's bilinear resize with torchvision's sizes and offsets, halves among those that round up and that round down.
+BOOST_AUTO_TEST_CASE(reference_bilinear_crops) {
+  const std::string folder = PIXNERD_TEST_DATA "/crops/";
+  const SafetensorsFile expected(folder + "bilinear.safetensors");
+  for (const auto& entry : expected.entries()) {
+    const std::string name = entry.name.substr(0, entry.name.find(".png") + 4);
+    const Image crop = expected_image(expected, entry.name);
+    BOOST_TEST((bilinear_center_crop(read_image(folder + name), crop.height) == crop), entry.name);
+  }
+  BOOST_TEST(expected.entries().size() == 18u);
+}
+
 /// The file that Pillow clips instead: v >> 8 in all three channels.
 BOOST_AUTO_TEST_CASE(sixteen_bit_gray) {
   const Image image = read_image(PIXNERD_TEST_DATA "/crops/08.png");
@@ -79,6 +91,7 @@ BOOST_AUTO_TEST_CASE(crops_of_every_shape_have_the_size) {
     for (const int size : {1, 2, 16, 32, 65}) {
       const Image crop = center_crop(Image(height, width, 91), size);
       BOOST_TEST((crop == Image(size, size, 91)));
+      BOOST_TEST((bilinear_center_crop(Image(height, width, 91), size) == Image(size, size, 91)));
     }
   }
 }
@@ -86,6 +99,7 @@ BOOST_AUTO_TEST_CASE(crops_of_every_shape_have_the_size) {
 BOOST_AUTO_TEST_CASE(a_square_of_the_size_is_kept) {
   const Image image = noise_image(17, 17);
   BOOST_TEST((center_crop(image, 17) == image));
+  BOOST_TEST((bilinear_center_crop(image, 17) == image));
 }
 
 BOOST_AUTO_TEST_CASE(box_halving_is_the_rounded_mean) {
@@ -119,11 +133,14 @@ BOOST_AUTO_TEST_CASE(a_window_is_a_part_of_the_whole) {
 BOOST_AUTO_TEST_CASE(a_line_costs_no_more_than_its_crop) {
   BOOST_TEST((center_crop(Image(1, 65'535, 5), 256) == Image(256, 256, 5)));
   BOOST_TEST((center_crop(Image(65'535, 1, 5), 256) == Image(256, 256, 5)));
+  BOOST_TEST((bilinear_center_crop(Image(1, 65'535, 5), 256) == Image(256, 256, 5)));
 }
 
 BOOST_AUTO_TEST_CASE(refuses_what_has_no_pixels) {
   check_throws<ValueError>([] { center_crop(Image(4, 4), 0); }, {"center crop", "1 to 65535", "got 0"});
   check_throws<ValueError>([] { center_crop(Image(), 4); }, {"image", "empty"});
+  check_throws<ValueError>([] { bilinear_center_crop(Image(4, 4), 65'536); }, {"1 to 65535", "got 65536"});
+  check_throws<ValueError>([] { bilinear_center_crop(Image(), 4); }, {"image", "empty"});
   check_throws<ValueError>([] { resize<BoxFilter>(Image(4, 4), 0, 4); }, {"resize", "0 x 4"});
   check_throws<ValueError>(
       [] {

@@ -59,6 +59,31 @@ BOOST_AUTO_TEST_CASE(is_flow_matching_and_alignment) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(the_alignment_can_be_watched) {
+  auto model = test::small_pixnerd(1);
+  auto repa = projector();
+  const auto encoder = tiny_encoder(4);
+  const ParameterStore<Full<float>, Cpu> store(model, repa);
+  const auto batch = one_batch();
+  const auto flow = flow_matching_objective(model)(batch).item();
+  std::size_t recorded = 0;
+  double seen = 0;
+  const auto loss_of = [&](auto watch) {
+    Tape tape;
+    const auto loss = repa_objective(model, repa, encoder, LinearPath{}, watch)(batch);
+    recorded = tape.size();
+    return loss.item();
+  };
+  const auto loss = loss_of(NoWatch{});
+  const auto unwatched = recorded;
+  BOOST_TEST(loss_of([&](const auto& alignment) {
+               BOOST_TEST(!alignment.slot());
+               seen = add(alignment, alignment).item() / 2;
+             }) == loss);
+  BOOST_TEST(recorded == unwatched);
+  BOOST_TEST(std::abs(loss - (flow + 0.5 * seen)) < 1e-6);
+}
+
 BOOST_AUTO_TEST_CASE(features_that_fit_no_grid) {
   const auto model = test::small_pixnerd(1);
   const auto repa = projector();

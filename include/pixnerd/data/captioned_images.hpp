@@ -20,7 +20,7 @@
 
 namespace pixnerd {
 
-/// Images and what they show, center-cropped. One of
+/// Images and what they show, cropped as published for text to image (bilinear_center_crop()). One of
 ///
 /// - a folder: every *.png, *.jpg and *.jpeg (in either case), and beside it a text of the same name that ends
 ///   in .txt, one caption a line; in the order of the names. Names that start with a dot are ignored;
@@ -62,7 +62,7 @@ class CaptionedImages {
   const std::vector<std::string>& captions(std::int64_t index) const { return file(index).captions; }
 
   Example read(std::int64_t index, int size) const {
-    return {center_crop(read_image(file(index).path), size), 0};
+    return {bilinear_center_crop(read_image(file(index).path), size), 0};
   }
 
  private:

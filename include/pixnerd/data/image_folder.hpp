@@ -24,7 +24,7 @@ enum class CorruptFiles {
   skip,   ///< all files are decoded once at the start, and bad ones left out and listed
 };
 
-/// The images ROOT/CLASS/*.png, *.jpg and *.jpeg (in either case), center-cropped. Classes are the folders,
+/// The images ROOT/CLASS/*.png, *.jpg and *.jpeg (in either case), cropped by center_crop(). Classes are the folders,
 /// sorted by name; images are sorted by name within their class. Names that start with a dot are ignored, so are files in ROOT itself and folders within a class.
 class ImageFolder {
  public:

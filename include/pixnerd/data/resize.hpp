@@ -1,5 +1,5 @@
 /// \file
-/// Antialiased resizing and the center crop that training images go through, to the bit as Pillow 12 computes
+/// Antialiased resizing and the center crops that training images go through, to the bit as Pillow 12 computes
 /// them (from 13 on, Pillow resizes the rows of tall images first, which rounds differently).
 ///
 /// An output pixel at position o, n -> m pixels, is a weighted mean of the input around c = (o + 1/2) n / m:
@@ -23,6 +23,12 @@ namespace pixnerd {
 struct BoxFilter {
   static constexpr double support = 0.5;
   static double weight(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
+};
+
+/// A triangle: linear interpolation where the image grows.
+struct BilinearFilter {
+  static constexpr double support = 1.0;
+  static double weight(double x) { return std::max(1.0 - std::abs(x), 0.0); }
 };
 
 /// Cubic convolution (Keys 1981) with a = -0.5.
@@ -159,16 +165,25 @@ Image resize(const Image& image, int height, int width) {
   return resize<Filter>(image, height, width, Window{0, 0, height, width});
 }
 
-/// The largest centered square, `size` x `size` pixels: halves the image with a box filter (sizes floored)
-/// while its short side is at least 2 size, resizes the short side to `size` bicubically (the long one
-/// rounded half to even), and cuts the middle out (offset floored). Source: PixNerd, Training, "Images
-/// (C2I)", which follows ADM. Throws ValueError when the image is empty or `size` is below 1 or
-/// above 65535.
-inline Image center_crop(const Image& image, int size) {
+namespace detail {
+
+/// Throws ValueError unless an image can be cropped to `size` x `size` pixels.
+inline void check_crop(const Image& image, int size) {
   if (size < 1 || static_cast<std::uint32_t>(size) > max_image_side) {
     raise<ValueError>("center crop", text("a size of 1 to ", max_image_side, " pixels"), text(size));
   }
   if (image.rgb.empty()) raise<ValueError>("center crop", "an image with pixels", "an empty one");
+}
+
+}  // namespace detail
+
+/// The largest centered square, `size` x `size` pixels, as class-conditional models are trained on: halves the image
+/// with a box filter (sizes floored) while its short side is at least 2 size, resizes the short side to `size`
+/// bicubically (the long one rounded half to even), and cuts the middle out (offset floored). Source: PixNerd,
+/// Training, "Images (C2I)", which follows ADM. Throws ValueError when the image is empty or `size` is below 1 or
+/// above 65535.
+inline Image center_crop(const Image& image, int size) {
+  detail::check_crop(image, size);
   Image halved;
   const Image* source = &image;
   while (std::min(source->height, source->width) / 2 >= size) {
@@ -180,6 +195,20 @@ inline Image center_crop(const Image& image, int size) {
   const auto width = static_cast<std::int64_t>(std::nearbyint(source->width * scale));
   const Window middle{(height - size) / 2, (width - size) / 2, size, size};
   return resize<BicubicFilter>(*source, height, width, middle);
+}
+
+/// The same square as text-to-image models are trained on: resizes the short side to `size` bilinearly in one step (the
+/// long one floored) and cuts the middle out (offset rounded half to even), as torchvision's Resize and CenterCrop do with
+/// Pillow's images. Source: PixNerd, Training, "T2I". Throws what center_crop() throws.
+inline Image bilinear_center_crop(const Image& image, int size) {
+  detail::check_crop(image, size);
+  const std::int64_t shorter = std::min(image.height, image.width);
+  const auto resized = [&](int side) { return std::int64_t{size} * side / shorter; };
+  const auto offset = [&](std::int64_t side) {
+    return static_cast<std::int64_t>(std::nearbyint(0.5 * static_cast<double>(side - size)));
+  };
+  const std::int64_t height = resized(image.height), width = resized(image.width);
+  return resize<BilinearFilter>(image, height, width, {offset(height), offset(width), size, size});
 }
 
 }  // namespace pixnerd

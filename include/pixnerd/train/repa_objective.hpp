@@ -11,21 +11,29 @@
 
 namespace pixnerd {
 
+/// Sees nothing of an objective.
+struct NoWatch {
+  void operator()(const auto&) const {}
+};
+
 /// flow matching + weight (1 - cosine between the projected tokens of repa.block and the features of the clean images), as
 /// an objective for training; the store is then made of both, ParameterStore(model, repa).
 ///
 /// `model` has forward(x, t, labels, tap). `features` is a FeatureEncoder such as Dinov2Encoder, or any callable that takes
 /// a batch and returns (B, L, F), such as CachedFeatures; where L is not the number of the model's tokens, they are resized
-/// from grid to grid. Nothing of it gets a gradient. All three must outlive the objective.
+/// from grid to grid. Nothing of it gets a gradient. All three must outlive the objective. `watch(alignment)` is shown each
+/// batch's 1 - cosine, one element without a gradient, with nothing recorded; like the objective, it may be part of what a
+/// GPU repeats.
 ///
 ///     const Dinov2Encoder<Device, Precision> encoder(load_dinov2<Device, Precision>(file), model.config().patch);
 ///     Repa<Device, Precision> repa{{model.config().width, encoder.feature_width(), init}};
 ///     ParameterStore<Precision, Device> store(model, repa);
 ///     auto objective = repa_objective(model, repa, encoder);
-template <class Model, class Alignment, class Features, ProbabilityPath Path = LinearPath>
+template <class Model, class Alignment, class Features, ProbabilityPath Path = LinearPath,
+          class Watch = NoWatch>
 auto repa_objective(const Model& model, const Alignment& repa, const Features& features,
-                    const Path& path = {}) {
-  return [&model, &repa, &features, path](const auto& batch) {
+                    const Path& path = {}, Watch watch = {}) {
+  return [&model, &repa, &features, path, watch](const auto& batch) {
     const auto target = [&] {
       const NoGrad frozen;
       if constexpr (requires { features.features(batch.images); }) {
@@ -42,7 +50,12 @@ auto repa_objective(const Model& model, const Alignment& repa, const Features& f
       const NoGrad frozen;
       return matched_features(target, tap.tokens().size(1), batch.images.size(2), batch.images.size(3));
     }();
-    return repa.total(flow, repa.alignment(tap, matched));
+    const auto alignment = repa.alignment(tap, matched);
+    {
+      const NoGrad frozen;
+      watch(alignment.detach());
+    }
+    return repa.total(flow, alignment);
   };
 }
 
