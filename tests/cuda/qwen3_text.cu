@@ -3,8 +3,9 @@
 #include <pixnerd/io/t2i_file.hpp>
 #include <pixnerd/models/conditioner.hpp>
 
-#include "../qwen3_tools.hpp"
 #include "compare.cuh"
+#include "qwen3_tools.hpp"
+#include "support.hpp"
 
 using namespace pixnerd;
 
