@@ -1,12 +1,12 @@
 # Tests of the GPU's code. Every tests/cuda/NAME.cu is one test cuda_emulated/NAME, compiled by the C++ compiler and run on
 # the CPU by tests/emulation, and, where nvcc is, one test cuda/NAME, which needs a GPU and is skipped without one.
 file(GLOB cuda_sources CONFIGURE_DEPENDS cuda/*.cu)
-if(NOT "train" IN_LIST pixnerd_usable_components)
+if(NOT "train" IN_LIST pixnerd_usable_components OR NOT "tokenizer" IN_LIST pixnerd_usable_components)
   foreach(source IN LISTS cuda_sources)
-    file(STRINGS "${source}" includes REGEX "pixnerd/(io|train)/|examples/pixnerd/")
+    file(STRINGS "${source}" includes REGEX "pixnerd/(io|data|train)/|examples/pixnerd/")
     if(includes)
       cmake_path(GET source FILENAME name)
-      message(STATUS "pixnerd: left out: tests/cuda/${name}, which needs the components io and train")
+      message(STATUS "pixnerd: left out: tests/cuda/${name}, which needs the components io, train and tokenizer")
       list(REMOVE_ITEM cuda_sources "${source}")
     endif()
   endforeach()

@@ -142,14 +142,17 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
            "small model of "
            "emoji that comes with the program")
       ->excludes(run);
+  model.add(
+      "--text-encoder", command.text_encoder, "DIR",
+      "for published text-to-image models: a folder with Qwen3-1.7B as Hugging Face has it, config.json, "
+      "model*.safetensors, tokenizer.json, tokenizer_config.json");
   model.add_flag("--ema,!--no-ema", command.ema, "use the averaged weights (the default), or the last ones");
 
   OptionGroup what{sample, "What to draw"};
   what.add("--classes", command.classes, "NAME,...", "names or numbers; default: all classes in turn")
       ->delimiter(',')
       ->take_all();
-  what.add("--prompt", command.prompts, "TEXT",
-           "for models that were trained with --text; may be given several times")
+  what.add("--prompt", command.prompts, "TEXT", "for text-to-image models; may be given several times")
       ->take_all()
       ->allow_extra_args(false);
   what.add("--prompts", command.prompt_file, "FILE", "more of them, one a line");
@@ -158,8 +161,8 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
   what.add("--size", command.size, "HxW", "N or HxW, pixels, multiples of the patch; default: as trained");
   what.add_flag(
       "--scale-decoder", command.scale_decoder,
-      "for text-to-image models: reach a --size that is a multiple of the trained one with as many tokens, "
-      "each decoded as a larger patch, not with more of them");
+      "for text-to-image models: reach another --size than the trained one with as many tokens, each decoded "
+      "as a larger or smaller patch, not with more or fewer of them");
   auto* seed =
       what.add("--seed", command.seed, "N", "of the noise; image i depends on it and i, not on the count")
           ->check(CLI::Range(std::int64_t{0}, most_seed));
@@ -223,6 +226,8 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
       "  pixnerd sample --run runs/emoji --classes cat-face --init cat.png --strength 0.5\n"
       "  pixnerd sample --run runs/emoji --classes cat-face --blend-with face-smiling --blend 0.3\n"
       "  pixnerd sample --weights epoch.ckpt --classes 207 --torch-seed 42 --guidance 3.5 --steps 100\n"
+      "  pixnerd sample --weights t2i.ckpt --text-encoder Qwen3-1.7B --prompt 'a photo of a cat' --count 4\n"
+      "    --solver adams2 --steps 25 --guidance 4 --interval 0 1 --shift 3 --size 768 --scale-decoder\n"
       "  pixnerd info --run runs/emoji                                lists the classes");
   return sample;
 }

@@ -37,8 +37,9 @@ struct TrainCommand {
 };
 
 struct SampleCommand {
-  std::string run;      ///< a run's folder …
-  std::string weights;  ///< … or a file
+  std::string run;           ///< a run's folder …
+  std::string weights;       ///< … or a file
+  std::string text_encoder;  ///< folder of a Qwen3, for models that take its features
   bool ema = true;
   std::vector<std::string> classes;  ///< names or numbers; empty: all of them
   std::vector<std::string> prompts;  ///< texts, in turn

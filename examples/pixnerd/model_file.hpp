@@ -107,23 +107,18 @@ inline std::string word_table(const std::string& prefix) {
 
 }  // namespace detail
 
-/// Whether a text-to-image model learned its words, and needs no text encoder.
+/// Whether a text-to-image model learned its words; one that did not takes the features of a text encoder.
 inline bool holds_words(const TensorFile& file, const std::string& prefix) {
   return file.contains(detail::word_table(prefix));
 }
 
-/// The sizes of a text-to-image model with the features of its words; the shapes do not tell a word's number of parts.
-/// Throws FileError for other models, those that take the features of a text encoder among them.
+/// The sizes of a text-to-image model with the features of its words, which holds_words(); the shapes do not tell a word's
+/// number of parts. Throws FileError for other models.
 inline TextModelConfig text_config_of(const TensorFile& file, const std::string& prefix,
                                       std::int64_t word_parts) {
   TextModelConfig config;
   static_cast<PixnerdT2iConfig&>(config) = infer_pixnerd_t2i_config(file, prefix);
   const std::string table = detail::word_table(prefix);
-  if (!holds_words(file, prefix)) {
-    raise<FileError>("load model",
-                     text("a text-to-image model that learned its words in '", file.path(), "'"),
-                     text("no tensor \"", table, "\": one that needs the features of a text encoder"));
-  }
   const Shape rows = file.entry(table).shape;  // (K, text width)
   if (rows.rank() != 2 || rows[0] < 2 || rows[1] != config.text_width) {
     raise<FileError>("load model",
@@ -162,10 +157,13 @@ PixnerdC2i<Device, Precision> load_model(const TensorFile& file, const std::stri
 }
 
 /// Side of the images that the published models of these sizes were trained on, which their parameters do not tell; 0 for
-/// other models. Source: PixNerd, class-conditional models L/16 and XL/16 on ImageNet.
+/// other models. Source: PixNerd, class-conditional models L/16 and XL/16 on ImageNet, text-to-image model XXL/16.
 inline std::int64_t published_size(const PixnerdC2iConfig& config) {
   const bool is_published = config == PixnerdC2iConfig::large() || config == PixnerdC2iConfig::extra_large();
   return is_published ? 256 : 0;
+}
+inline std::int64_t published_size(const PixnerdT2iConfig& config) {
+  return config == PixnerdT2iConfig::extra_extra_large() ? 512 : 0;
 }
 
 /// Whether what stands below a prefix is a model: gradients and moments have the names of parameters, too.

@@ -1,9 +1,11 @@
 /// \file
-/// The two kinds of models that the program trains and draws with: told a class, or told a text. Everything else is written
-/// once, as templates over the kind.
+/// The kinds of models that the program trains and draws with: told a class, or told a text by words that they learned, or
+/// by a text encoder, which draw only. Everything else is written once, as templates over the kind.
 #pragma once
 
 #include <cstdint>
+#include <utility>
+#include <variant>
 
 #include <pixnerd/data/words.hpp>
 #include <pixnerd/models/conditioner.hpp>
@@ -18,6 +20,11 @@ namespace pixnerd::program {
 /// Sizes of a text-to-image model with the features of words that it learned.
 struct TextModelConfig : PixnerdT2iConfig {
   WordIdOptions word_ids;
+};
+
+/// Sizes of a text-to-image model that a text encoder tells texts, and what it told.
+struct EncodedTextConfig : PixnerdT2iConfig {
+  Tensor<float> features = {};  ///< (K + 1, n, text width), of K texts, then of ""
 };
 
 /// Class-conditional models.
@@ -81,6 +88,38 @@ struct TextKind {
   static LabelFormat labels(const Config& config) { return LabelFormat::of_words(config.word_ids); }
 };
 
+/// Text-to-image models that take the features of a text encoder: a label is the number of a text.
+struct EncodedTextKind {
+  using Config = EncodedTextConfig;
+  template <class Device, class Precision>
+  using Model = ConditionedModel<PixnerdT2i<Device, Precision>, ListedFeatures<Device, Precision>>;
+
+  template <class Device, class Precision>
+  static Model<Device, Precision> make(const Config& config, Initializer& init) {
+    PixnerdT2i<Device, Precision> model(config, init);
+    const auto features =
+        Tensor<float, Device>::from_host(config.features.shape(), config.features.to_host());
+    return {std::move(model), ListedFeatures<Device, Precision>(features)};
+  }
+
+  static LabelFormat labels(const Config& config) {
+    return LabelFormat::of_classes(config.features.size(0) - 1);
+  }
+};
+
+/// Sizes of a model of any kind, which tell the kind.
+using AnyConfig = std::variant<PixnerdC2iConfig, TextModelConfig, EncodedTextConfig>;
+
+inline ClassKind kind_of(const PixnerdC2iConfig&) {
+  return {};
+}
+inline TextKind kind_of(const TextModelConfig&) {
+  return {};
+}
+inline EncodedTextKind kind_of(const EncodedTextConfig&) {
+  return {};
+}
+
 /// Sizes of a model.
 template <class Device, class Precision>
 const PixnerdC2iConfig& model_config(const PixnerdC2i<Device, Precision>& model) {
@@ -110,7 +149,7 @@ std::int64_t parameters_of(const typename Kind::Config& config) {
   return parameter_count(Kind::template make<Cpu, Full<float>>(config, shapes));
 }
 
-/// Calls work(kind) with the kind of models that are told texts, or classes.
+/// Calls work(kind) with the kind of models that are trained to be told texts, or classes.
 template <class Work>
 auto with_kind(bool text, Work work) {
   return text ? work(TextKind{}) : work(ClassKind{});

@@ -22,11 +22,17 @@ inline constexpr std::uint64_t max_prompt_bytes = 1 << 19;
 
 namespace detail {
 
-/// Throws ValueError for a prompt that is not UTF-8, or says nothing.
-inline void check_prompt(const std::string& prompt, const std::string& where) {
+/// Whether a text is white space at most.
+inline bool is_blank(std::string_view all) {
+  return all.find_first_not_of(" \t\r\n\v\f") == all.npos;
+}
+
+/// Throws ValueError for a prompt that is not UTF-8, or says nothing: nothing that is a word, where words are `learned`.
+inline void check_prompt(const std::string& prompt, const std::string& where, bool learned) {
   check_utf8(prompt, where);
   if (prompt.find('\0') != prompt.npos) raise<ValueError>(where, "text", "a byte of value 0");
-  if (split_words(prompt).empty()) raise<ValueError>(where, "a text with words", text("'", prompt, "'"));
+  if (learned ? split_words(prompt).empty() : is_blank(prompt))
+    raise<ValueError>(where, "a text with words", text("'", prompt, "'"));
 }
 
 /// The start of a text, for people.
@@ -44,10 +50,10 @@ inline std::string start_of(const std::string& all, std::size_t most = 60) {
 }  // namespace detail
 
 /// The prompts of a command, those of its file last. Throws FileError when that cannot be read, ValueError for prompts that
-/// are empty or not UTF-8.
-inline std::vector<std::string> read_prompts(const SampleCommand& command) {
+/// are empty or not UTF-8; see check_prompt() for `learned`.
+inline std::vector<std::string> read_prompts(const SampleCommand& command, bool learned) {
   std::vector<std::string> prompts = command.prompts;
-  for (const auto& prompt : prompts) detail::check_prompt(prompt, "--prompt");
+  for (const auto& prompt : prompts) detail::check_prompt(prompt, "--prompt", learned);
   if (command.prompt_file.empty()) return prompts;
   const auto bytes = read_file(command.prompt_file, max_prompt_bytes);
   std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -55,9 +61,9 @@ inline std::vector<std::string> read_prompts(const SampleCommand& command) {
     const auto end = std::min(rest.find('\n'), rest.size());
     std::string line(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (line.find_first_not_of(" \t\r") == line.npos) continue;
+    if (detail::is_blank(line)) continue;
     if (line.ends_with('\r')) line.pop_back();
-    detail::check_prompt(line, text("line ", number, " of '", command.prompt_file, "'"));
+    detail::check_prompt(line, text("line ", number, " of '", command.prompt_file, "'"), learned);
     prompts.push_back(std::move(line));
   }
   if (prompts.empty())
@@ -65,11 +71,10 @@ inline std::vector<std::string> read_prompts(const SampleCommand& command) {
   return prompts;
 }
 
-/// A sentence where the model does not read all of a prompt's words, else nothing.
-inline std::string cut_text(const std::string& prompt, const WordIdOptions& words) {
-  const auto count = static_cast<std::int64_t>(split_words(prompt).size());
-  if (count <= words.words) return "";
-  return text("of the ", count, " words of \"", detail::start_of(prompt), "\" the first ", words.words,
+/// A sentence that a model does not read all parts of a prompt, which are `what`.
+inline std::string cut_text(const std::string& prompt, std::int64_t count, std::int64_t read,
+                            std::string_view what) {
+  return text("of the ", count, " ", what, " of \"", detail::start_of(prompt), "\" the first ", read,
               " are read");
 }
 

@@ -5,24 +5,24 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <concepts>
 #include <cstdio>
 #include <filesystem>
 #include <string>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <pixnerd/io/png.hpp>
 
 #include "bundled_model.hpp"
-#include "class_choice.hpp"
+#include "chosen_labels.hpp"
 #include "commands.hpp"
 #include "drawing.hpp"
 #include "editing.hpp"
 #include "precision_choice.hpp"
 #include "progress.hpp"
-#include "prompts.hpp"
+#include "text_encoder.hpp"
 #include "trained_model.hpp"
 
 namespace pixnerd::program {
@@ -137,7 +137,7 @@ inline TrainedModel find_model(const SampleCommand& command) {
 inline DecoderScale decoder_scale(const SampleCommand& command, const TrainedModel& trained,
                                   const DrawOptions& options) {
   if (!command.scale_decoder) return {};
-  if (!trained.text) {
+  if (!trained.text()) {
     raise<ValueError>("--scale-decoder", text("a text-to-image model in '", trained.path, "'"),
                       "a class-conditional one");
   }
@@ -145,12 +145,17 @@ inline DecoderScale decoder_scale(const SampleCommand& command, const TrainedMod
     raise<ValueError>("--scale-decoder", "a model whose run tells the size that it was trained on",
                       text("'", trained.path, "'"));
   }
-  if (options.height % trained.size != 0 || options.width % trained.size != 0) {
-    raise<ValueError>("--scale-decoder", text("--size with multiples of the trained one, ", trained.size),
+  const auto makes_whole_patches = [&](std::int64_t side) {
+    return side * trained.patch() % trained.size == 0;
+  };
+  if (!makes_whole_patches(options.height) || !makes_whole_patches(options.width)) {
+    raise<ValueError>("--scale-decoder",
+                      text("--size that makes patches of ", trained.patch(), " pixels at the trained size, ",
+                           trained.size, ", whole numbers of pixels again"),
                       text(options.height, "x", options.width));
   }
-  return {static_cast<double>(options.height / trained.size),
-          static_cast<double>(options.width / trained.size)};
+  const auto size = static_cast<double>(trained.size);
+  return {static_cast<double>(options.height) / size, static_cast<double>(options.width) / size};
 }
 
 /// How to draw with a model. Throws ValueError for what it cannot draw.
@@ -183,54 +188,6 @@ inline DrawOptions draw_options(const SampleCommand& command, const TrainedModel
   return options;
 }
 
-/// The labels of all images, and of what is blended in, in `options`. Throws ValueError for what the model does not know:
-/// prompts and classes are each for one kind of models.
-inline Labels choose_labels(const SampleCommand& command, const TrainedModel& trained, DrawOptions& options,
-                            std::size_t& choices) {
-  const LabelFormat format = trained.labels();
-  const bool prompted = !command.prompts.empty() || !command.prompt_file.empty();
-  if (command.blend) {
-    if (!(*command.blend >= 0 && *command.blend <= 1))
-      raise<ValueError>("--blend", "a share from 0 to 1", text(*command.blend));
-    options.blend = *command.blend;
-  }
-  const bool blends = command.blend_with.has_value();
-  Labels labels;
-  if (trained.text) {
-    if (!command.classes.empty()) {
-      raise<ValueError>("--classes",
-                        text("--prompt TEXT, for the model in '", trained.path, "' was trained with texts"),
-                        "--classes");
-    }
-    if (!prompted) {
-      raise<ValueError>("sample",
-                        text("--prompt TEXT, for the model in '", trained.path, "' was trained with texts"),
-                        "none");
-    }
-    const auto prompts = read_prompts(command);
-    choices = prompts.size();
-    if (blends) check_prompt(*command.blend_with, "--blend-with");
-    labels = prompt_labels(format, prompts, command.count);
-    if (blends) options.second = prompt_labels(format, {*command.blend_with}, command.count).numbers;
-  } else {
-    if (prompted) {
-      raise<ValueError>(
-          "--prompt",
-          text("--classes NAME,..., for the model in '", trained.path, "' was trained with classes"),
-          "--prompt");
-    }
-    choices = command.classes.size();
-    const std::int64_t classes = trained.class_config.classes;
-    labels.numbers = choose_classes(command.classes, trained.classes, classes, command.count);
-    for (const auto label : labels.numbers) labels.names.push_back(class_text(trained.classes, label));
-    if (blends) {
-      const auto second = parse_class(*command.blend_with, trained.classes, classes, "--blend-with");
-      options.second.assign(labels.numbers.size(), second);
-    }
-  }
-  return labels;
-}
-
 inline std::string settings_text(const SampleCommand& command, const DrawOptions& options, double shift) {
   const Guidance& guidance = options.guidance;
   const std::string interval = heeds_no_interval(options.solver)
@@ -261,20 +218,12 @@ inline void print_rows(const Labels& labels, std::int64_t columns) {
   }
 }
 
-/// Says which prompts are longer than what the model reads.
-inline void print_cuts(const TrainedModel& trained, const Labels& labels, std::size_t choices) {
-  if (!trained.text) return;
-  for (std::size_t i = 0; i < std::min(choices, labels.names.size()); ++i) {
-    const std::string cut = cut_text(labels.names[i], trained.text_config.word_ids);
-    if (!cut.empty()) std::printf("note     %s\n", cut.c_str());
-  }
-}
-
 /// What a picture says about itself, see `pixnerd info`.
 inline PngText picture_texts(const SampleCommand& command, const TrainedModel& trained,
                              const DrawOptions& options, const Labels& labels, std::size_t choices,
                              const std::string& settings, const std::string& precision) {
   PngText out{{"Software", text("pixnerd ", version)}, {"pixnerd", settings}, {"model", trained.path}};
+  if (trained.needs_encoder()) out.emplace_back("text-encoder", command.text_encoder);
   if (trained.step > 0) out.emplace_back("step", text(trained.step));
   out.emplace_back("precision", precision);
   out.emplace_back("size", text(options.height, "x", options.width));
@@ -283,7 +232,7 @@ inline PngText picture_texts(const SampleCommand& command, const TrainedModel& t
   std::string names;
   const std::size_t shown = choices > 0 ? std::min(choices, labels.names.size()) : labels.names.size();
   for (std::size_t i = 0; i < shown; ++i) names += text(i == 0 ? "" : "\n", labels.names[i]);
-  out.emplace_back(trained.text ? "prompt" : "classes", names);
+  out.emplace_back(trained.text() ? "prompt" : "classes", names);
   if (command.blend_with) out.emplace_back("blend-with", *command.blend_with);
   for (auto& [key, value] : out) value = repair_utf8(value);
   return out;
@@ -291,20 +240,12 @@ inline PngText picture_texts(const SampleCommand& command, const TrainedModel& t
 
 /// Draws with a model of a kind, once all is decided. Nothing when what the options say stopped it.
 template <class Kind, class Device>
-Drawing draw_with(const TrainedModel& trained, const std::string& precision, const Labels& labels,
-                  const DrawOptions& options) {
+Drawing draw_with(const typename Kind::Config& config, const TrainedModel& trained,
+                  const std::string& precision, const Labels& labels, const DrawOptions& options) {
   return with_precision(precision, [&](auto policy) {
-    const auto& config = [&]() -> const auto& {
-      if constexpr (std::same_as<Kind, TextKind>) {
-        return trained.text_config;
-      } else {
-        return trained.class_config;
-      }
-    }
-    ();
     const auto model = load_model<Kind, Device, decltype(policy)>(*trained.file, trained.prefix, config);
     const Stopwatch watch;
-    Drawing drawing = draw<Device>(model, trained.labels(), labels.numbers, options);
+    Drawing drawing = draw<Device>(model, Kind::labels(config), labels.numbers, options);
     drawing.seconds = watch.seconds();
     return drawing;
   });
@@ -316,18 +257,26 @@ Drawing draw_with(const TrainedModel& trained, const std::string& precision, con
 /// begins.
 template <class Device>
 int sample_command(const SampleCommand& command) {
-  const TrainedModel trained = detail::find_model(command);
+  TrainedModel trained = detail::find_model(command);
   DrawOptions options = detail::draw_options(command, trained);
   std::size_t choices = 0;
-  const Labels labels = detail::choose_labels(command, trained, options, choices);
+  const Labels labels = choose_labels(command, trained, options, choices);
   add_editing(command, options);
   const detail::Layout layout(command, options, choices);
-  trained.text ? detail::check_drawing_fits(trained.text_config, options, command.count, command.where)
-               : detail::check_drawing_fits(trained.class_config, options, command.count, command.where);
+  std::visit(
+      [&](const auto& config) { detail::check_drawing_fits(config, options, command.count, command.where); },
+      trained.config);
   detail::check_picture_paths(command);
   const std::string precision = precision_of<Device>(command.precision);
 
   Progress progress;
+  std::vector<std::string> notes;
+  if (const auto* words = std::get_if<TextModelConfig>(&trained.config))
+    notes = cut_prompts(*words, labels, choices);
+  if (trained.needs_encoder()) {
+    const auto texts = texts_of(command, labels, choices);
+    notes = encode_texts<Device>(command, precision, texts, progress, trained);
+  }
   const Stopwatch watch;
   options.progress = [&](double share) {
     if (progress.due()) {
@@ -337,9 +286,12 @@ int sample_command(const SampleCommand& command) {
     }
     return true;
   };
-  Drawing drawing = with_kind(trained.text, [&](auto kind) {
-    return detail::draw_with<decltype(kind), Device>(trained, precision, labels, options);
-  });
+  Drawing drawing = std::visit(
+      [&](const auto& config) {
+        using Kind = decltype(kind_of(config));
+        return detail::draw_with<Kind, Device>(config, trained, precision, labels, options);
+      },
+      trained.config);
   progress.end_line();
 
   const std::string settings = detail::settings_text(command, options, command.shift.value_or(trained.shift));
@@ -353,13 +305,14 @@ int sample_command(const SampleCommand& command) {
 
   const std::string step = trained.step > 0 ? text(" (step ", trained.step, ")") : "";
   std::printf("model    %s%s\n", trained.path.c_str(), step.c_str());
+  if (trained.needs_encoder()) std::printf("encoder  %s\n", command.text_encoder.c_str());
   if (command.size.empty() && trained.size_is_guessed)
     std::printf("size     that of the published model of these sizes; --size takes another\n");
   std::printf("device   %s, precision %s\n", command.where.description.c_str(), precision.c_str());
   std::printf("drawn    %lld images of %lld x %lld in %s s, %s\n", static_cast<long long>(command.count),
               static_cast<long long>(options.height), static_cast<long long>(options.width),
               number_text(drawing.seconds, 2).c_str(), settings.c_str());
-  detail::print_cuts(trained, labels, choices);
+  for (const auto& note : notes) std::printf("note     %s\n", note.c_str());
   detail::print_rows(labels, layout.columns);
   std::printf("picture  %s\n", command.out.c_str());
   if (!command.trajectory.empty()) std::printf("ways     %s\n", command.trajectory.c_str());

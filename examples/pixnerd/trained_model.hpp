@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <pixnerd/io/json_file.hpp>
@@ -15,7 +16,6 @@
 #include <pixnerd/train/run_folder.hpp>
 #include <pixnerd/train/train_state.hpp>
 
-#include "labels.hpp"
 #include "model_file.hpp"
 #include "settings_json.hpp"
 
@@ -84,10 +84,8 @@ inline std::string find_checkpoint(const std::string& run, std::vector<std::stri
 /// A model in a file, not read yet, and what is known about it.
 struct TrainedModel {
   std::unique_ptr<TensorFile> file;
-  std::string prefix;  ///< of its parameters there
-  bool text = false;   ///< whether it is a text-to-image model
-  TextModelConfig text_config;
-  PixnerdC2iConfig class_config;
+  std::string prefix;                ///< of its parameters there
+  AnyConfig config;                  ///< its sizes
   std::string path;                  ///< the file it comes from, and where in it
   std::vector<std::string> classes;  ///< their names; empty when unknown
   std::int64_t size = 0;             ///< side of the images that it was trained on; 0 when unknown
@@ -95,10 +93,14 @@ struct TrainedModel {
   std::int64_t step = 0;             ///< 0 when unknown
   double shift = 1;                  ///< of the noise levels that it was trained on
 
-  std::int64_t patch() const { return text ? text_config.patch : class_config.patch; }
-  std::int64_t channels() const { return text ? text_config.channels : class_config.channels; }
-  LabelFormat labels() const {
-    return text ? TextKind::labels(text_config) : ClassKind::labels(class_config);
+  /// Whether it is a text-to-image model.
+  bool text() const { return !std::holds_alternative<PixnerdC2iConfig>(config); }
+  bool needs_encoder() const { return std::holds_alternative<EncodedTextConfig>(config); }
+  std::int64_t patch() const {
+    return std::visit([](const auto& any) { return any.patch; }, config);
+  }
+  std::int64_t channels() const {
+    return std::visit([](const auto& any) { return any.channels; }, config);
   }
 };
 
@@ -106,24 +108,28 @@ namespace detail {
 
 /// Fills in what the parameters tell and, where it is known, how the run that they come from was configured.
 inline void add_sizes(TrainedModel& model, const RunConfiguration* run) {
-  model.text = holds_text_model(*model.file, model.prefix);
   const TrainSettings settings = run != nullptr ? run->settings : TrainSettings{};
-  if (model.text) {
-    model.text_config = text_config_of(*model.file, model.prefix, settings.word_parts);
+  if (!holds_text_model(*model.file, model.prefix)) {
+    const auto config = config_of(*model.file, model.prefix);
+    model.size = published_size(config);
+    model.config = config;
+  } else if (holds_words(*model.file, model.prefix)) {
+    model.config = text_config_of(*model.file, model.prefix, settings.word_parts);
   } else {
-    model.class_config = config_of(*model.file, model.prefix);
-    model.size = published_size(model.class_config);
-    model.size_is_guessed = model.size > 0;
+    const EncodedTextConfig config{infer_pixnerd_t2i_config(*model.file, model.prefix)};
+    model.size = published_size(config);
+    model.config = config;
   }
+  model.size_is_guessed = model.size > 0;
   if (run == nullptr) return;
   model.size = settings.size;
   model.size_is_guessed = false;
   model.shift = settings.shift;
-  if (model.text) return;
-  if (static_cast<std::int64_t>(run->classes.size()) != model.class_config.classes) {
+  if (model.text()) return;
+  const std::int64_t classes = std::get<PixnerdC2iConfig>(model.config).classes;
+  if (static_cast<std::int64_t>(run->classes.size()) != classes) {
     raise<FileError>("checkpoint",
-                     text("names of the ", model.class_config.classes, " classes of the model in '",
-                          model.file->path(), "'"),
+                     text("names of the ", classes, " classes of the model in '", model.file->path(), "'"),
                      text(run->classes.size()));
   }
   model.classes = run->classes;
@@ -151,7 +157,7 @@ inline TrainedModel model_of_file(const std::string& path, bool average) {
   model.file = open_tensor_file(path);
   const auto prefixes = model_prefixes(*model.file);
   if (prefixes.empty()) {
-    raise<FileError>("load model", text("a class-conditional PixNerd in '", path, "'"),
+    raise<FileError>("load model", text("a PixNerd in '", path, "'"),
                      "no tensor \"s_embedder.proj.weight\", bare or below param, denoiser or ema");
   }
   const auto is_average = [](const std::string& prefix) { return prefix.find("ema") != prefix.npos; };

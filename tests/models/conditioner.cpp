@@ -110,6 +110,18 @@ BOOST_AUTO_TEST_CASE(features) {
   BOOST_TEST((twice.rows(1, 2).to_host() == null_features.to_host()));
   BOOST_TEST(given(twice).data() == twice.data());
   BOOST_CHECK_THROW(GivenFeatures<Cpu>(random_tensor<float>({2, 3, 4}, 1)), ShapeError);
+
+  const auto of_three = random_tensor<float>({3, 3, 4}, 1);
+  const ListedFeatures<Cpu> listed(of_three);
+  const auto picked = listed(Tensor<std::int64_t>::from_host({2}, std::vector<std::int64_t>{1, 0}));
+  BOOST_TEST((picked.shape() == Shape{2, 3, 4}));
+  BOOST_TEST(picked.rows(0, 1).to_host() == of_three.rows(1, 2).to_host());
+  BOOST_TEST(picked.rows(1, 2).to_host() == of_three.rows(0, 1).to_host());
+  BOOST_TEST(listed(listed.null_condition(2)).rows(1, 2).to_host() == of_three.rows(2, 3).to_host());
+  BOOST_CHECK_THROW(listed(Tensor<std::int64_t>::full({1}, 3)), ValueError);
+  BOOST_CHECK_THROW(listed(Tensor<std::int64_t>::full({1, 1}, 1)), ShapeError);
+  BOOST_CHECK_THROW(ListedFeatures<Cpu>(random_tensor<float>({3, 12}, 1)), ShapeError);
+  BOOST_CHECK_THROW(ListedFeatures<Cpu>(random_tensor<float>({0, 3, 4}, 1)), ShapeError);
 }
 
 BOOST_AUTO_TEST_CASE(names) {

@@ -209,13 +209,13 @@ BOOST_AUTO_TEST_CASE(checkpoint_of_another_model) {
   const Folder folder;
   // Moments have the names of parameters, but are no model.
   check_refused({"sample", "--weights", trained.checkpoint + "/optimizer.safetensors", "--size", "16"},
-                {"a class-conditional PixNerd in", "optimizer.safetensors", "param, denoiser or ema"});
+                {"a PixNerd in", "optimizer.safetensors", "param, denoiser or ema"});
   // Weights of something that is no PixNerd.
   const std::vector<float> values(12, 1.0f);
   write_safetensors(folder / "other.safetensors",
                     {safetensors_view("conv1.weight", {3, 4}, std::span<const float>(values))});
   check_refused({"sample", "--weights", folder / "other.safetensors", "--size", "16"},
-                {"a class-conditional PixNerd in", "other.safetensors", "s_embedder.proj.weight"});
+                {"a PixNerd in", "other.safetensors", "s_embedder.proj.weight"});
   // A model that lacks a tensor.
   const SafetensorsFile whole(trained.checkpoint + "/ema.safetensors");
   std::vector<SafetensorsView> tensors;

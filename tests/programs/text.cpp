@@ -331,8 +331,6 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   refuse({"--prompts", folder / "p.txt"}, {folder / "p.txt", "blank lines only"});
   refuse({"--prompts", folder / "none.txt"}, {folder / "none.txt", "No such file"});
   refuse(red + Words{"--size", "20"}, {"--size", "multiples", "8", "got 20"});
-  refuse(red + Words{"--size", "24", "--scale-decoder"},
-         {"--size", "multiples of the trained one, 16", "24x24"});
 
   write_png(folder / "init.png", Image(20, 20, 9));
   write_png(folder / "mask.png", Image(16, 17, 255));
@@ -363,7 +361,8 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   refuse_class({"--blend-with", "spots"}, {"--blend-with", "rings, stripes", "got spots"});
   check_refused({"sample", "--weights", PIXNERD_TEST_DATA "/t2i_square.safetensors", "--prompt", "red",
                  "--size", "16", "--out", out},
-                {"t2i_square.safetensors", "conditioner.table.weight", "text encoder"});
+                {"t2i_square.safetensors", "--text-encoder DIR"});
+  refuse(red + Words{"--text-encoder", folder.path}, {"--text-encoder", "one that learned its words"});
   write_file_atomic(folder / "cut.png", content(trained.run + "/samples.png").substr(0, 200));
   check_refused({"info", folder / "cut.png"}, {"cut.png", "too short"});
 }

@@ -47,6 +47,39 @@ class GivenFeatures {
   Tensor<W, Device> null_features_;
 };
 
+/// Features of K texts that a text encoder has computed, and of "" behind them: numbers (B) of texts in [0, K], K for no
+/// text -> (B, n, width). So a text is one number, and the encoder is not needed any more. Nothing of it is trained.
+template <class Device, class Precision = Full<float>>
+class ListedFeatures {
+ public:
+  using W = wide_t<typename Precision::compute>;
+  using Condition = Tensor<std::int64_t, Device>;
+
+  /// `features` (K + 1, n, width). Throws ShapeError for another shape.
+  explicit ListedFeatures(Tensor<W, Device> features) : features_(std::move(features)) {
+    if (features_.rank() != 3 || features_.size(0) < 1)
+      raise<ShapeError>("ListedFeatures", "features (K + 1, n, width)", text(features_.shape()));
+  }
+
+  /// Throws ShapeError for numbers of another shape, ValueError for one out of range.
+  Tensor<W, Device> operator()(const Condition& numbers) const {
+    if (numbers.rank() != 1)
+      raise<ShapeError>("ListedFeatures", "numbers of texts (B)", text(numbers.shape()));
+    const std::int64_t n = features_.size(1), width = features_.size(2);
+    return embedding(features_.reshape({features_.size(0), n * width}), numbers)
+        .reshape({numbers.size(0), n, width});
+  }
+
+  Condition null_condition(std::int64_t batch) const {
+    return Condition::full({batch}, features_.size(0) - 1);
+  }
+
+  static void visit(auto&, auto&&) {}
+
+ private:
+  Tensor<W, Device> features_;
+};
+
 /// Learned features of a class: labels (B) in [0, K], K for none -> (B, n, width).
 template <class Device, class Precision = Full<float>>
 struct ClassFeatures {
