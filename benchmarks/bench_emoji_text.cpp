@@ -129,7 +129,8 @@ int main(int argc, char** argv) {
   try {
     const auto trained = program::model_of_file(argv[1], true);
     const auto stored = trained.file->metadata().find(program::configuration_key);
-    if (!trained.text || stored == trained.file->metadata().end()) {
+    const auto* const config = std::get_if<program::TextModelConfig>(&trained.config);
+    if (config == nullptr || stored == trained.file->metadata().end()) {
       raise<ValueError>("bench_emoji_text", "a text-to-image model with the settings of its run",
                         text("'", argv[1], "'"));
     }
@@ -149,8 +150,8 @@ int main(int argc, char** argv) {
         nothing.insert(nothing.end(), format.null_label.begin(), format.null_label.end());
       }
     }
-    const auto model = program::load_model<program::TextKind, Cpu, Full<float>>(*trained.file, trained.prefix,
-                                                                                trained.text_config);
+    const auto model =
+        program::load_model<program::TextKind, Cpu, Full<float>>(*trained.file, trained.prefix, *config);
     program::DrawOptions options;
     options.height = options.width = trained.size;
     options.grid = TimeGrid(25, trained.shift);
