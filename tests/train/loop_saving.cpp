@@ -1,6 +1,7 @@
 #include <pixnerd/train/loop.hpp>
 
 #include <cmath>
+#include <exception>
 #include <filesystem>
 
 #include "loop_tools.hpp"
@@ -61,6 +62,44 @@ BOOST_AUTO_TEST_CASE(a_save_that_fails_stops_the_run_with_its_state_intact) {
   BOOST_TEST(steps <= 15);
   BOOST_TEST(equal_bits(bits_of(store), after_step));
   BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{10, 5}));
+}
+
+BOOST_AUTO_TEST_CASE(a_save_that_fails_is_told_and_the_run_goes_on) {
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 13;
+  options.checkpoint_every = 5;
+  const auto expected = run_training(options, go_on);
+  auto model = small_pixnerd(3);
+  Store store(model);
+  for (const bool in_background : {true, false}) {
+    for (const std::int64_t failing : {5, 10, 13}) {
+      BOOST_TEST_CONTEXT("step " << failing << (in_background ? " in the background" : "")) {
+        options.run = folder / text("run-", failing, in_background);
+        options.save_in_background = in_background;
+        const auto others = text(options.run, "-others");
+        save_checkpoint(others, store, {.step = failing});
+        std::vector<std::string> told;
+        options.on_save_failed = [&](const std::exception& error) { told.push_back(error.what()); };
+        const auto on_step = [&](const StepReport& report) {
+          if (report.step == failing - 1)
+            std::filesystem::rename(checkpoint_path(others, failing), checkpoint_path(options.run, failing));
+          return true;
+        };
+        if (failing == 13) {
+          // Nothing comes after the last one.
+          test::check_throws<FileError>([&] { run_training(options, on_step); },
+                                        {"step-13", "never overwritten"});
+          BOOST_TEST(told.empty());
+        } else {
+          BOOST_TEST(equal_bits(run_training(options, on_step), expected));
+          BOOST_TEST_REQUIRE(told.size() == 1u);
+          BOOST_TEST(told[0].find(text("step-", failing, "'")) != std::string::npos, told[0]);
+        }
+        BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{13, 10, 5}));
+      }
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(the_best_checkpoint_stays) {
