@@ -122,13 +122,14 @@ class TrainingRun {
   /// nothing behind.
   bool run(const InterruptGuard& interrupt) {
     if (!plan_.checkpoint.empty()) return run_in_folder(interrupt);
+    const bool is_new = !pixnerd::detail::path_exists(plan_.folder);
     // Measuring took a while: another process may have come first.
     const RunLock lock(plan_.folder);
     detail::check_free(plan_.folder);
     try {
       return run_in_folder(interrupt);
     } catch (...) {
-      if (step() == 0) (void)pixnerd::detail::remove_tree(plan_.folder);
+      if (step() == 0) remove_files(is_new);
       throw;
     }
   }
@@ -137,6 +138,14 @@ class TrainingRun {
 
  private:
   std::string in_folder(const std::string& name) const { return plan_.folder + "/" + name; }
+
+  /// Removes what a new run has written, and the folder if it `is_new`.
+  void remove_files(bool is_new) const {
+    int ignored = 0;
+    for (const auto& name : pixnerd::detail::folder_names(plan_.folder, ignored))
+      (void)pixnerd::detail::remove_tree(in_folder(name));
+    if (is_new) (void)pixnerd::detail::remove_tree(plan_.folder);
+  }
 
   bool run_in_folder(const InterruptGuard& interrupt) {
     open_run_folder(plan_.folder);
