@@ -15,16 +15,21 @@
 #include <pixnerd/data/emoji.hpp>
 #include <pixnerd/data/fashion_mnist.hpp>
 #include <pixnerd/data/image_folder.hpp>
+#include <pixnerd/data/subset.hpp>
 #include <pixnerd/io/utf8.hpp>
 
 #include "settings.hpp"
 
 namespace pixnerd::program {
 
-/// A data set, and a sentence about each image that was left out of it.
+/// The images of a run, and a sentence about each one that was left out of them.
 struct OpenedData {
-  AnyDataset images;
+  AnyDataset images;    ///< to train on
+  AnyDataset compared;  ///< by which checkpoints are compared: those held out, or else all of `images`
   std::vector<std::string> left_out;
+
+  OpenedData(AnyDataset all, std::vector<std::string> left_out_ = {})
+      : images(all), compared(std::move(all)), left_out(std::move(left_out_)) {}
 };
 
 namespace detail {
@@ -62,32 +67,45 @@ inline OpenedData open_captioned(const TrainSettings& settings) {
     for (const auto& caption : images.captions(i))
       check_utf8(caption, text("caption of '", images.path(i), "'"));
   }
-  return {std::move(images), {}};
+  return AnyDataset(std::move(images));
 }
 
-}  // namespace detail
-
-/// Opens what `--data` names. Throws FileError when it is missing or damaged, ValueError for an unknown
-/// group.
-inline OpenedData open_data(const TrainSettings& settings) {
+/// All images of what `--data` names.
+inline OpenedData open_all(const TrainSettings& settings) {
   if (settings.data == "emoji") {
     EmojiOptions options;
-    options.groups =
-        settings.groups == "all" ? std::vector<std::string>() : detail::split_at_commas(settings.groups);
+    options.skin_tones = settings.skin_tones;
+    options.groups = settings.groups == "all" ? std::vector<std::string>() : split_at_commas(settings.groups);
     if (settings.groups != "all" && options.groups.empty()) {
       raise<ValueError>("--groups", "groups of emoji, or all", "none");
     }
-    return {Emoji(options), {}};
+    return AnyDataset(Emoji(options));
   }
-  if (settings.data == "fashion-mnist") return {FashionMnist(), {}};
-  if (settings.text && (settings.data.ends_with(".jsonl") || detail::holds_images(settings.data)))
-    return detail::open_captioned(settings);
+  if (settings.data == "fashion-mnist") return AnyDataset(FashionMnist());
+  if (settings.text && (settings.data.ends_with(".jsonl") || holds_images(settings.data)))
+    return open_captioned(settings);
   // Below this an image holds nothing to learn, and is likely to be a mistake.
   const int least_side = static_cast<int>(std::min<std::int64_t>(8, settings.size));
   ImageFolder folder(settings.data, settings.corrupt == "skip" ? CorruptFiles::skip : CorruptFiles::fatal,
                      least_side);
   std::vector<std::string> left_out = folder.skipped();
   return {std::move(folder), std::move(left_out)};
+}
+
+}  // namespace detail
+
+/// Opens what `--data` names, and holds out what `--hold-out` says. Throws FileError when the data is missing or damaged,
+/// ValueError for an unknown group or one image to hold out of.
+inline OpenedData open_data(const TrainSettings& settings) {
+  OpenedData data = detail::open_all(settings);
+  if (settings.hold_out == 0) return data;
+  if (data.images.size() < 2) {
+    raise<ValueError>("--hold-out", "two images or more", text("one in '", settings.data, "'"));
+  }
+  auto parts = hold_out(data.images.size(), settings.hold_out, static_cast<std::uint64_t>(settings.seed));
+  data.images = Subset(data.compared, std::move(parts.learned));
+  data.compared = Subset(data.compared, std::move(parts.held_out));
+  return data;
 }
 
 /// The last part of a path, or the data set's name: what a run on it is called.

@@ -100,7 +100,7 @@ int replay_step(std::int64_t step, const RunPlan& plan) {
   std::fflush(stdout);
   Progress progress;
   if (start < step - 1) {
-    training.run(plan.data.images, [&](const StepReport& report) {
+    training.run(plan.data, [&](const StepReport& report) {
       if (progress.due()) progress.show(text("step ", report.step, " before ", step));
       return report.step < step - 1 && !interrupt.requested();
     });

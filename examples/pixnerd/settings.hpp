@@ -24,9 +24,11 @@ inline constexpr const char* precision_help =
 struct TrainSettings {
   std::string data;
   std::string groups = "Smileys & Emotion,Animals & Nature,Food & Drink";
+  bool skin_tones = false;
   std::string corrupt = "fatal";
   std::int64_t size = 32;
   bool flip = true;
+  double hold_out = 0;
 
   std::int64_t patch = 8;
   std::int64_t width = 192;
@@ -67,10 +69,14 @@ struct TrainSettings {
         "emoji, fashion-mnist, or a folder with a folder of PNG or JPEG images per class; with --text also a "
         "folder of NAME.png and NAME.txt, or LIST.jsonl");
     visitor("groups", self.groups, "of emoji, separated by commas, or all");
+    visitor("skin-tones", self.skin_tones, "also the variants of emoji with one of the five skin tones");
     visitor("corrupt", self.corrupt, "at an image that cannot be read: fatal stops, skip leaves it out",
             "fatal", "skip");
     visitor("size", self.size, "side of the square images, pixels; a multiple of the patch", 1, 8192);
     visitor("flip", self.flip, "mirror half of the images left to right");
+    visitor("hold-out", self.hold_out,
+            "share of the images, chosen by the seed, that is not trained on: checkpoints are compared by it",
+            0, 0.9);
 
     visitor.section("Model");
     visitor("patch", self.patch, "side of a patch, pixels", 1, 256);

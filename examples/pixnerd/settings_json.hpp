@@ -45,9 +45,9 @@ struct SettingReader {
           return;
         }
       }
-      // Older runs skipped nothing and knew no text: the defaults.
-      for (const std::string_view newer :
-           {"skip-outliers", "text", "words", "word-rows", "word-parts", "text-depth"}) {
+      // Older runs skipped nothing, held nothing out, and knew no text and no skin tones: the defaults.
+      for (const std::string_view newer : {"skip-outliers", "hold-out", "skin-tones", "text", "words",
+                                           "word-rows", "word-parts", "text-depth"}) {
         if (name == newer) return;
       }
     }

@@ -35,7 +35,7 @@ std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan, con
   const auto batch = static_cast<double>(settings.batch * settings.accumulate);
   double seconds = 0;
   Training<Kind, Device, Precision> training(settings, plan.data.images.class_count());
-  const bool finished = training.run(plan.data.images, [&](const StepReport& report) {
+  const bool finished = training.run(plan.data, [&](const StepReport& report) {
     if (report.step > warm) seconds += batch / report.samples_per_second;
     return !interrupt.requested();
   });
@@ -85,7 +85,9 @@ inline void print_plan(const RunPlan& plan, const DeviceChoice& where) {
   };
   const std::string told = settings.text ? " images with texts"
                                          : text(" images of ", plan.configuration.classes.size(), " classes");
-  fact("data", text(settings.data, ", ", plan.configuration.images, told, ", as ", settings.size, " x ",
+  const std::string kept =
+      settings.hold_out > 0 ? text(", ", plan.data.compared.size(), " more held out") : "";
+  fact("data", text(settings.data, ", ", plan.configuration.images, told, kept, ", as ", settings.size, " x ",
                     settings.size, " pixels"));
   fact("model", text(plan.parameters, " parameters"));
   fact("device", text(where.description, ", precision ", settings.precision, ", threads ", thread_count(),
@@ -169,7 +171,7 @@ class TrainingRun {
       }
     };
     training_.options().on_save_failed = go_on;
-    const bool finished = training_.run(plan_.data.images, [&](const StepReport& report) {
+    const bool finished = training_.run(plan_.data, [&](const StepReport& report) {
       seconds += batch / report.samples_per_second;
       metrics.add(
           {report.step, report.loss, report.grad_norm, report.rate, report.samples_per_second, seconds});

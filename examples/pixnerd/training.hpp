@@ -17,6 +17,7 @@
 #include <pixnerd/train/loop.hpp>
 
 #include "commands.hpp"
+#include "datasets.hpp"
 #include "host_memory.hpp"
 #include "labels.hpp"
 #include "model_kind.hpp"
@@ -181,15 +182,15 @@ class Training {
   /// Trains on until all steps are done or on_step(report) returns false; see pixnerd::train(). Checkpoints are
   /// compared by the loss of the averaged model on evaluation_batches().
   template <class OnStep>
-  bool run(const AnyDataset& images, OnStep on_step) {
+  bool run(const OpenedData& data, OnStep on_step) {
     std::vector<Batch> fixed;
     options_.evaluate = [&] {
-      if (fixed.empty()) fixed = evaluation_batches(images, labels_, settings_);
+      if (fixed.empty()) fixed = evaluation_batches(data.compared, labels_, settings_);
       const Model model = averaged();
       return evaluation_loss<float, Device>(fixed, options_.noising, state.seed,
                                             flow_matching_objective(model));
     };
-    Loader loader(images, loading());
+    Loader loader(data.images, loading());
     const auto next = [&] { return next_batch(loader); };
     const bool finished =
         train(store_, optimizer(), flow_matching_objective(model_), next, options_, state, on_step);

@@ -1,5 +1,6 @@
 /// \file
 /// From images to samples, end to end, with a very small model.
+#include <pixnerd/data/subset.hpp>
 #include <pixnerd/io/read_image.hpp>
 #include <pixnerd/train/retention.hpp>
 
@@ -227,6 +228,34 @@ BOOST_AUTO_TEST_CASE(minutes_become_steps) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(images_held_out) {
+  // Three of the twelve images, other pixels in them in the second run: only what compares checkpoints sees that.
+  ImageData data;
+  const Words options{"--hold-out", "0.25", "--steps", "8", "--sample-every", "0"};
+  const auto outcome = run_well(data.train(data / "first", options));
+  BOOST_TEST(outcome.out.find("9 images of 2 classes, 3 more held out") != std::string::npos, outcome.out);
+  for (const auto index : hold_out(12, 0.25, 0).held_out) {
+    const auto name = text(index < 6 ? "rings/" : "stripes/", index % 6, ".png");
+    write_png(data.images() + "/" + name, Image(16, 16));
+  }
+  run_well(data.train(data / "second", options));
+  const auto same = [&](const std::string& file) {
+    return content(data / "first/step-8/" + file) == content(data / "second/step-8/" + file);
+  };
+  BOOST_TEST(same("model.safetensors"));
+  BOOST_TEST(!same("state.json"));
+  run_well({"train", "--resume", "--run", data / "first", "--steps", "12"});
+
+  check_refused(data.train(data / "run", {"--hold-out", "0.95"}), {"--hold-out", "from 0 to 0.9", "0.95"});
+  check_refused({"train", "--resume", "--run", data / "first", "--hold-out", "0.5"},
+                {"--hold-out", "0.25", "0.5"});
+  fs::remove_all(data.images() + "/stripes");
+  for (int i = 1; i < 6; ++i) fs::remove(data.images() + text("/rings/", i, ".png"));
+  check_refused(data.train(data / "run", {"--hold-out", "0.5"}),
+                {"--hold-out", "two images or more", "one in"});
+  BOOST_TEST(!fs::exists(data / "run"));
+}
+
 BOOST_AUTO_TEST_CASE(emoji_and_fashion) {
   if (!fs::exists("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf") ||
       !fs::exists("/usr/share/unicode/emoji/emoji-test.txt")) {
@@ -238,6 +267,16 @@ BOOST_AUTO_TEST_CASE(emoji_and_fashion) {
       data.train(data / "emoji", {"--steps", "2", "--groups", "Food & Drink", "--sample-every", "0"});
   words[2] = "emoji";
   BOOST_TEST(run_well(words).out.find(" images of 8 classes") != std::string::npos);
+
+  // With skin tones there are five more of each hand.
+  words = data.train(data / "people", {"--steps", "1", "--groups", "People & Body", "--sample-every", "0"});
+  words[2] = "emoji";
+  const auto images = [](const std::string& out) { return std::stoi(out.substr(out.find("emoji, ") + 7)); };
+  const int without = images(run_well(words).out);
+  words.push_back("--skin-tones");
+  words[4] = data / "tones";
+  const int with = images(run_well(words).out);
+  BOOST_TEST(with > 4 * without, with << " images with skin tones, " << without << " without");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,170 @@
+// How well a text-to-image model of emoji follows captions that it never saw: the share of cases in which what it draws is
+// nearer (L2 over all pixels) to the emoji of that caption than to another emoji of the same subgroup. Each emoji that
+// was held out is drawn once or more, and compared with all others of its subgroup, learned ones included: the share
+// is that of a random one of them. A model that is told nothing has no way to be right more often than in half of the cases.
+//
+//   bench_emoji_text MODEL.safetensors [DRAWINGS [PICTURE.png]]     default: 1 drawing of each
+//
+// MODEL is what `pixnerd convert` makes of a run with --data emoji --text --hold-out. PICTURE shows the first of those held
+// out without a skin tone: the emoji above what was drawn.
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <pixnerd/io/png.hpp>
+#include <pixnerd/pixnerd.hpp>
+
+#include "../examples/pixnerd/datasets.hpp"
+#include "../examples/pixnerd/drawing.hpp"
+#include "../examples/pixnerd/trained_model.hpp"
+
+using namespace pixnerd;
+
+namespace {
+
+std::int64_t distance(const Image& a, const Image& b) {
+  std::int64_t sum = 0;
+  for (std::size_t i = 0; i < a.rgb.size(); ++i) {
+    const int d = int(a.rgb[i]) - int(b.rgb[i]);
+    sum += d * d;
+  }
+  return sum;
+}
+
+/// Cases that were won, of cases.
+struct Score {
+  double won = 0;
+  std::int64_t cases = 0;
+
+  void add(double share) {
+    won += share;
+    ++cases;
+  }
+  double percent() const { return cases > 0 ? 100 * won / static_cast<double>(cases) : 0; }
+};
+
+struct Scores {
+  Score all, with_tone, others;
+};
+
+/// The images of the whole data set, and which of them were held out.
+struct Emojis {
+  AnyDataset held_out;
+  std::vector<Example> known;  ///< all that were learned, then all that were held out
+  std::int64_t learned;
+
+  Emojis(const program::OpenedData& data, int size) : held_out(data.compared), learned(data.images.size()) {
+    for (const auto* part : {&data.images, &data.compared}) {
+      for (std::int64_t i = 0; i < part->size(); ++i) known.push_back(part->read(i, size));
+    }
+  }
+};
+
+/// The share of the others of its subgroup that a drawing is farther from than from its own emoji; below 0 where there
+/// are none.
+double share_won(const Image& drawn, const Emojis& emojis, std::int64_t number) {
+  const auto own = static_cast<std::size_t>(emojis.learned + number);
+  const auto to_own = distance(drawn, emojis.known[own].image);
+  double won = 0;
+  std::int64_t others = 0;
+  for (std::size_t i = 0; i < emojis.known.size(); ++i) {
+    if (i == own || emojis.known[i].label != emojis.known[own].label) continue;
+    const auto to_other = distance(drawn, emojis.known[i].image);
+    won += to_other > to_own ? 1 : to_other == to_own ? 0.5 : 0;
+    ++others;
+  }
+  return others > 0 ? won / static_cast<double>(others) : -1;
+}
+
+Scores score(const std::vector<Image>& drawn, const Emojis& emojis) {
+  Scores out;
+  for (std::size_t s = 0; s < drawn.size(); ++s) {
+    const auto number = static_cast<std::int64_t>(s) % emojis.held_out.size();
+    const double share = share_won(drawn[s], emojis, number);
+    if (share < 0) continue;
+    out.all.add(share);
+    const bool has_tone = emojis.held_out.captions(number).front().find("skin tone") != std::string::npos;
+    (has_tone ? out.with_tone : out.others).add(share);
+  }
+  return out;
+}
+
+void print(const char* told, const Scores& scores) {
+  std::printf("%-16s %5.1f %% of %lld cases; with a skin tone %5.1f %% of %lld, without %5.1f %% of %lld\n",
+              told, scores.all.percent(), static_cast<long long>(scores.all.cases),
+              scores.with_tone.percent(), static_cast<long long>(scores.with_tone.cases),
+              scores.others.percent(), static_cast<long long>(scores.others.cases));
+  std::fflush(stdout);
+}
+
+/// Rows of emoji above what was drawn for them, and their captions on the standard output.
+Image picture(const std::vector<Image>& drawn, const Emojis& emojis) {
+  constexpr std::size_t columns = 16, rows = 4;
+  std::vector<std::int64_t> chosen;
+  for (std::int64_t i = 0; i < emojis.held_out.size() && chosen.size() < columns * rows; ++i) {
+    if (emojis.held_out.captions(i).front().find("skin tone") == std::string::npos) chosen.push_back(i);
+  }
+  std::vector<Image> shown;
+  for (std::size_t row = 0; row + columns <= chosen.size(); row += columns) {
+    for (std::size_t i = row; i < row + columns; ++i)
+      shown.push_back(emojis.known[static_cast<std::size_t>(emojis.learned + chosen[i])].image);
+    for (std::size_t i = row; i < row + columns; ++i) {
+      shown.push_back(drawn[static_cast<std::size_t>(chosen[i])]);
+      std::printf("%s%s", i == row ? "row: " : ", ", emojis.held_out.captions(chosen[i]).front().c_str());
+    }
+    std::printf("\n");
+  }
+  return program::picture_of(std::move(shown), static_cast<int>(columns), 2);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr,
+                 "bench_emoji_text: expected MODEL.safetensors [DRAWINGS [PICTURE.png]], got nothing\n");
+    return 2;
+  }
+  try {
+    const auto trained = program::model_of_file(argv[1], true);
+    const auto stored = trained.file->metadata().find(program::configuration_key);
+    if (!trained.text || stored == trained.file->metadata().end()) {
+      raise<ValueError>("bench_emoji_text", "a text-to-image model with the settings of its run",
+                        text("'", argv[1], "'"));
+    }
+    const auto run =
+        program::configuration_from_json(parse_json(stored->second, argv[1], "load model"), argv[1]);
+    if (run.settings.hold_out == 0) {
+      raise<ValueError>("bench_emoji_text", "a run with --hold-out", text("'", argv[1], "'"));
+    }
+    const Emojis emojis(program::open_data(run.settings), static_cast<int>(trained.size));
+
+    const int drawings = argc > 2 ? std::atoi(argv[2]) : 1;
+    const auto format = trained.labels();
+    std::vector<std::int64_t> captions, nothing;
+    for (int drawing = 0; drawing < drawings; ++drawing) {
+      for (std::int64_t i = 0; i < emojis.held_out.size(); ++i) {
+        program::append_words(format, emojis.held_out.captions(i).front(), captions);
+        nothing.insert(nothing.end(), format.null_label.begin(), format.null_label.end());
+      }
+    }
+    const auto model = program::load_model<program::TextKind, Cpu, Full<float>>(*trained.file, trained.prefix,
+                                                                                trained.text_config);
+    program::DrawOptions options;
+    options.height = options.width = trained.size;
+    options.grid = TimeGrid(25, trained.shift);
+    options.solver = "adams2";
+    std::printf("%lld emoji held out of %zu, %d drawings of each, %s, 25 steps of adams2, guidance %g\n",
+                static_cast<long long>(emojis.held_out.size()), emojis.known.size(), drawings,
+                trained.path.c_str(), options.guidance.scale);
+    const auto told = program::draw<Cpu>(model, format, captions, options).images;
+    print("told the caption", score(told, emojis));
+    options.guidance.scale = 1;
+    print("told nothing", score(program::draw<Cpu>(model, format, nothing, options).images, emojis));
+    if (argc > 3) write_png(argv[3], picture(told, emojis));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench_emoji_text: %s\n", error.what());
+    return 1;
+  }
+}
