@@ -103,7 +103,7 @@ inline void add_sizes(TrainedModel& model, const RunConfiguration* run) {
   if (model.text) {
     model.text_config = text_config_of(*model.file, model.prefix, settings.word_parts);
   } else {
-    model.class_config = config_of(*model.file, model.prefix);
+    model.class_config = pixnerd_c2i_config_of(*model.file, model.prefix);
     model.size = published_size(model.class_config);
     model.size_is_guessed = model.size > 0;
   }
