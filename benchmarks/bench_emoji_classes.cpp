@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
     options.height = options.width = trained.size;
     options.seed = 1;
     const auto model = program::load_model<program::ClassKind, Cpu, Full<float>>(
-        *trained.file, trained.prefix, trained.class_config);
+        *trained.file, trained.prefix, std::get<PixnerdC2iConfig>(trained.config));
     const auto drawing = program::draw<Cpu>(model, trained.labels(), labels, options);
     std::size_t hits = 0;
     for (std::size_t s = 0; s < labels.size(); ++s) {

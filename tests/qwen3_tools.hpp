@@ -14,7 +14,7 @@ namespace pixnerd::test {
 /// Qwen3 of the reference file, 512 tokens and 48 features a token.
 inline Qwen3<Cpu> reference_qwen3() {
   const SafetensorsFile file(text(PIXNERD_TEST_DATA, "/qwen3.safetensors"));
-  const auto config = qwen3_config(nlohmann::json::parse(file.metadata("config")), file.path());
+  const auto config = qwen3_config_of(nlohmann::json::parse(file.metadata("config")), file.path());
   return model_from_file<Qwen3<Cpu>>(file, config, "param");
 }
 

@@ -119,13 +119,13 @@ void print_sizes(const Config& config) {
 /// Throws FileError when what a file holds under a prefix is no model.
 inline void print_model(const TensorFile& file, const std::string& prefix) {
   if (!holds_text_model(file, prefix)) {
-    const PixnerdC2iConfig config = config_of(file, prefix);
+    const PixnerdC2iConfig config = pixnerd_c2i_config_of(file, prefix);
     print_fact("model", text("class-conditional PixNerd, ", parameters_of<ClassKind>(config), " parameters"));
     print_sizes(config);
     print_fact("  classes", text(config.classes));
     return;
   }
-  const PixnerdT2iConfig config = infer_pixnerd_t2i_config(file, prefix);
+  const PixnerdT2iConfig config = pixnerd_t2i_config_of(file, prefix);
   std::int64_t parameters = 0, rows = 0;
   if (holds_words(file, prefix)) {
     const TextModelConfig whole = text_config_of(file, prefix, /*word_parts=*/1);

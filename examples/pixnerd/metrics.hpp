@@ -150,7 +150,8 @@ class MetricsWriter {
     pending_ += detail::metrics_line(row, aligned_);
   }
 
-  /// Writes what was added. Throws FileError when the disk is full; the file then ends where it did before.
+  /// Writes what was added. Throws FileError when the disk is full; the file then ends where it did before, and the next
+  /// call is another try.
   void flush() {
     std::string_view rest = pending_;
     while (!rest.empty()) {
@@ -158,9 +159,12 @@ class MetricsWriter {
       if (put < 0 && errno == EINTR) continue;
       if (put <= 0) {
         const int number = put < 0 ? errno : ENOSPC;
-        [[maybe_unused]] const int cut = ::ftruncate(descriptor_.get(), size_);
-        raise<FileError>("metrics", text("room for ", pending_.size(), " more bytes in '", path_, "'"),
-                         errno_text(number));
+        if (::ftruncate(descriptor_.get(), size_) != 0) {
+          // Part of a row that cannot be cut off is completed by the next try.
+          size_ += static_cast<off_t>(pending_.size() - rest.size());
+          pending_.erase(0, pending_.size() - rest.size());
+        }
+        raise<FileError>("metrics", text("room for more rows in '", path_, "'"), errno_text(number));
       }
       rest.remove_prefix(static_cast<std::size_t>(put));
     }

@@ -2,96 +2,18 @@
 /// Building a model from nothing but a file of its parameters: their shapes tell its sizes.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <pixnerd/io/parameters.hpp>
+#include <pixnerd/io/c2i_file.hpp>
 #include <pixnerd/io/t2i_file.hpp>
-#include <pixnerd/models/pixnerd_c2i.hpp>
 
 #include "model_kind.hpp"
 
 namespace pixnerd::program {
-
-namespace detail {
-
-/// Reads shapes of parameters below a prefix.
-class ShapeReader {
- public:
-  ShapeReader(const TensorFile& file, const std::string& prefix)
-      : file_(file), prefix_(prefix.empty() ? "" : prefix + ".") {}
-
-  bool contains(const std::string& name) const { return file_.contains(prefix_ + name); }
-
-  /// The shape of a parameter, which must have `rank` axes, none of them empty.
-  Shape operator()(const std::string& name, int rank) const {
-    if (!contains(name)) refuse(text("no tensor \"", prefix_, name, "\""));
-    const Shape& shape = file_.entry(prefix_ + name).shape;
-    if (shape.rank() != rank || shape.count() == 0) refuse(text("\"", prefix_, name, "\" ", shape));
-    return shape;
-  }
-
-  [[noreturn]] void refuse(std::string_view got) const {
-    raise<FileError>("load model", text("a class-conditional PixNerd in '", file_.path(), "'"), got);
-  }
-
- private:
-  const TensorFile& file_;
-  std::string prefix_;
-};
-
-}  // namespace detail
-
-/// The sizes of the model whose parameters a file holds under `prefix`.
-/// Throws FileError when the file holds another model.
-inline PixnerdC2iConfig config_of(const TensorFile& file, const std::string& prefix) {
-  const detail::ShapeReader shape(file, prefix);
-  PixnerdC2iConfig config;
-  const Shape tokens = shape("s_embedder.proj.weight", 2);        // (D, C P^2)
-  const Shape pixels = shape("x_embedder.embedder.0.weight", 2);  // (F, C + 64)
-  config.width = tokens[0];
-  config.field_features = pixels[0];
-  config.channels = pixels[1] - DctBasis::count;
-  if (config.channels < 1 || tokens[1] % config.channels != 0)
-    shape.refuse("sizes that do not fit each other");
-  config.patch = std::llround(std::sqrt(static_cast<double>(tokens[1] / config.channels)));
-  if (config.channels * config.patch * config.patch != tokens[1]) {
-    shape.refuse("sizes that do not fit each other");
-  }
-  config.classes = shape("y_embedder.embedding_table.weight", 2)[0] - 1;
-
-  const auto block = [](std::int64_t i, std::string_view name) { return text("blocks.", i, ".", name); };
-  config.depth = 0;
-  while (shape.contains(block(config.depth, "attn.qkv.weight"))) ++config.depth;
-  config.heads = config.depth == 0 ? 1 : config.width / shape(block(0, "attn.q_norm.weight"), 1)[0];
-  config.field_depth = 0;
-  const std::string generator = "param_generator1.0.weight";
-  while (shape.contains(block(config.depth + config.field_depth, generator))) ++config.field_depth;
-  if (config.field_depth > 0) {
-    const std::int64_t square = config.field_features * config.field_features;
-    config.field_ratio = shape(block(config.depth, generator), 2)[0] / (2 * square);
-  }
-  if (config.heads < 1 || config.field_ratio < 1) shape.refuse("sizes that do not fit each other");
-  return config;
-}
-
-/// Throws NonFiniteError when a parameter of the model holds NaN or infinity.
-template <class Model>
-void check_finite_parameters(const Model& model, const std::string& path) {
-  for_each_parameter(model, [&](const std::string& name, const auto& parameter) {
-    for (const auto element : parameter.to_host()) {
-      const auto value = static_cast<float>(element);
-      if (!std::isfinite(value)) {
-        raise<NonFiniteError>("load model", text("finite numbers in '", path, "'"),
-                              text(value, " in ", name));
-      }
-    }
-  });
-}
 
 /// Whether a file holds a text-to-image model under `prefix`.
 inline bool holds_text_model(const TensorFile& file, const std::string& prefix) {
@@ -117,7 +39,7 @@ inline bool holds_words(const TensorFile& file, const std::string& prefix) {
 inline TextModelConfig text_config_of(const TensorFile& file, const std::string& prefix,
                                       std::int64_t word_parts) {
   TextModelConfig config;
-  static_cast<PixnerdT2iConfig&>(config) = infer_pixnerd_t2i_config(file, prefix);
+  static_cast<PixnerdT2iConfig&>(config) = pixnerd_t2i_config_of(file, prefix);
   const std::string table = detail::word_table(prefix);
   const Shape rows = file.entry(table).shape;  // (K, text width)
   if (rows.rank() != 2 || rows[0] < 2 || rows[1] != config.text_width) {
@@ -134,26 +56,8 @@ inline TextModelConfig text_config_of(const TensorFile& file, const std::string&
 /// of one model, NonFiniteError for NaN and infinity among them.
 template <class Kind, class Device, class Precision>
 auto load_model(const TensorFile& file, const std::string& prefix, const typename Kind::Config& config) {
-  // Sizes that the file cannot fill must not be allocated.
-  const std::int64_t wanted = parameters_of<Kind>(config);
-  std::int64_t held = 0;
-  for (const auto& entry : file.entries()) held += entry.shape.count();
-  if (wanted > held) {
-    raise<FileError>("load model",
-                     text("the ", wanted, " parameters of the whole model in '", file.path(), "'"),
-                     text(held));
-  }
-  auto init = Initializer::unset();
-  auto model = Kind::template make<Device, Precision>(config, init);
-  fill_parameters(file, model, prefix);
-  check_finite_parameters(model, file.path());
-  return model;
-}
-
-/// The class-conditional model that a file holds under `prefix`.
-template <class Device, class Precision>
-PixnerdC2i<Device, Precision> load_model(const TensorFile& file, const std::string& prefix = "") {
-  return load_model<ClassKind, Device, Precision>(file, prefix, config_of(file, prefix));
+  return made_from_file(
+      file, [&](Initializer& init) { return Kind::template make<Device, Precision>(config, init); }, prefix);
 }
 
 /// Side of the images that the published models of these sizes were trained on, which their parameters do not tell; 0 for

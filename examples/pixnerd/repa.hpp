@@ -40,7 +40,7 @@ struct RepaPlan {
 inline std::optional<RepaPlan> plan_repa(const TrainSettings& settings) {
   if (settings.repa.empty()) return std::nullopt;
   RepaPlan plan;
-  plan.encoder = dinov2_config(*open_tensor_file(settings.repa));
+  plan.encoder = dinov2_config_of(*open_tensor_file(settings.repa));
   if (plan.encoder.channels != 3) {
     raise<FileError>("load DINOv2", text("a DINOv2 of images of three channels in '", settings.repa, "'"),
                      text("one of ", plan.encoder.channels));

@@ -29,7 +29,7 @@ void check_encoder_fits(const std::string& folder, const PixnerdT2iConfig& confi
                         const DeviceChoice& where) {
   const std::string path = folder + "/config.json";
   auto shapes = Initializer::shapes_only();
-  const Qwen3<Cpu, Precision> encoder(qwen3_config(read_json_file(path, "Qwen3 configuration"), path),
+  const Qwen3<Cpu, Precision> encoder(qwen3_config_of(read_json_file(path, "Qwen3 configuration"), path),
                                       shapes);
   const double needed = sizeof(typename Precision::compute) * static_cast<double>(parameter_count(encoder)) +
                         sizeof(float) * static_cast<double>(texts) *

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
@@ -123,17 +124,19 @@ class TrainingRun {
         training_.config(), settings_, plan.parameters, plan.repa, command.where.on_gpu);
   }
 
-  /// Returns false when it was interrupted. Throws what training and writing throw; a new run that fails before its
-  /// first step is done leaves nothing behind.
+  /// Returns false when it was interrupted. What cannot be written while steps are to come is told and tried again
+  /// later. Throws what training and the last writing throw; a new run that fails before its first step is done leaves
+  /// nothing behind.
   bool run(const InterruptGuard& interrupt) {
     if (!plan_.checkpoint.empty()) return run_in_folder(interrupt);
+    const bool is_new = !pixnerd::detail::path_exists(plan_.folder);
     // Measuring took a while: another process may have come first.
     const RunLock lock(plan_.folder);
     detail::check_free(plan_.folder);
     try {
       return run_in_folder(interrupt);
     } catch (...) {
-      if (step() == 0) (void)pixnerd::detail::remove_tree(plan_.folder);
+      if (step() == 0) remove_files(is_new);
       throw;
     }
   }
@@ -142,6 +145,14 @@ class TrainingRun {
 
  private:
   std::string in_folder(const std::string& name) const { return plan_.folder + "/" + name; }
+
+  /// Removes what a new run has written, and the folder if it `is_new`.
+  void remove_files(bool is_new) const {
+    int ignored = 0;
+    for (const auto& name : pixnerd::detail::folder_names(plan_.folder, ignored))
+      (void)pixnerd::detail::remove_tree(in_folder(name));
+    if (is_new) (void)pixnerd::detail::remove_tree(plan_.folder);
+  }
 
   bool run_in_folder(const InterruptGuard& interrupt) {
     open_run_folder(plan_.folder);
@@ -157,6 +168,19 @@ class TrainingRun {
     double seconds = metrics.seconds();
     const bool was_finished = step() == settings_.steps;
     const auto batch = static_cast<double>(settings_.batch * settings_.accumulate);
+    std::string told;
+    const auto go_on = [&](const std::exception& error) {
+      const std::string said = error.what();
+      if (std::exchange(told, said) != said) progress.note(text("not saved, and the run goes on: ", said));
+    };
+    const auto try_to = [&](auto write) {
+      try {
+        write();
+      } catch (const FileError& error) {
+        go_on(error);
+      }
+    };
+    training_.options().on_save_failed = go_on;
     const bool finished = training_.run(plan_.data, [&](const StepReport& report) {
       seconds += batch / report.samples_per_second;
       const double aligned = training_.take_alignment();
@@ -178,18 +202,20 @@ class TrainingRun {
                            " left"));
       }
       const bool draws = saving_.sample_every > 0 && report.step % saving_.sample_every == 0;
-      if (draws && report.step < settings_.steps) draw_between(report.step, metrics, interrupt);
+      if (draws && report.step < settings_.steps)
+        try_to([&] { draw_between(report.step, metrics, interrupt); });
       // Asked once, behind the drawing: a checkpoint must not be ahead of the metrics.
       const bool stops = interrupt.requested();
       const bool saves = stops || report.step == settings_.steps ||
                          (saving_.checkpoint_every > 0 && report.step % saving_.checkpoint_every == 0);
       if (saves || since_flush.seconds() > 5) {
-        metrics.flush();
+        try_to([&] { metrics.flush(); });
         since_flush = {};
       }
       return !stops;
     });
     progress.end_line();
+    metrics.flush();
     write_png(in_folder("loss.png"), draw_loss_curve(metrics.rows()));
     if (!finished) return false;
     if (was_finished) {

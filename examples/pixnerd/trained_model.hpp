@@ -110,13 +110,13 @@ namespace detail {
 inline void add_sizes(TrainedModel& model, const RunConfiguration* run) {
   const TrainSettings settings = run != nullptr ? run->settings : TrainSettings{};
   if (!holds_text_model(*model.file, model.prefix)) {
-    const auto config = config_of(*model.file, model.prefix);
+    const auto config = pixnerd_c2i_config_of(*model.file, model.prefix);
     model.size = published_size(config);
     model.config = config;
   } else if (holds_words(*model.file, model.prefix)) {
     model.config = text_config_of(*model.file, model.prefix, settings.word_parts);
   } else {
-    const EncodedTextConfig config{infer_pixnerd_t2i_config(*model.file, model.prefix)};
+    const EncodedTextConfig config{pixnerd_t2i_config_of(*model.file, model.prefix)};
     model.size = published_size(config);
     model.config = config;
   }

@@ -31,7 +31,7 @@ template <class Device, class Precision>
 Comparison verify_model(const ReferenceFile& reference) {
   Comparison comparison;
   const Tolerances<Precision> tolerances(reference.path());
-  const auto model = load_model<Device, Precision>(reference.file(), "param");
+  const auto model = load_pixnerd_c2i<Device, Precision>(reference.file(), "param");
   auto x = reference.tensor<float, Device>("in.x");
   require_grad(x);
   Tape tape;

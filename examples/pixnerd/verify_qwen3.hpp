@@ -32,7 +32,7 @@ Comparison verify_qwen3(const ReferenceFile& reference) {
   Comparison comparison;
   const Tolerances<Precision> tolerances(reference.path());
   const auto model = model_from_file<Qwen3<Device, Precision>>(
-      file, qwen3_config(reference.config(), reference.path()), "param");
+      file, qwen3_config_of(reference.config(), reference.path()), "param");
   const auto hidden = model.forward(Tensor<std::int64_t, Device>::from_host(ids.shape(), ids.to_host()),
                                     Tensor<std::int64_t, Device>::from_host({ids.size(0)}, counts));
   reference.compare(comparison, "out.hidden", hidden, tolerances.forward());

@@ -69,7 +69,7 @@ template <class Device, class Precision>
 Comparison verify_samplers(const ReferenceFile& reference) {
   Comparison comparison;
   const Tolerances<Precision> tolerances(reference.path());
-  const auto model = load_model<Device, Precision>(reference.file(), "param");
+  const auto model = load_pixnerd_c2i<Device, Precision>(reference.file(), "param");
   const auto noise = reference.tensor<float, Device>("in.noise");
   const auto condition = reference.tensor<std::int64_t, Device>("in.cond");
   const auto null_condition = reference.tensor<std::int64_t, Device>("in.uncond");

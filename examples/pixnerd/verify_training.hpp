@@ -72,8 +72,9 @@ Comparison verify_training(const ReferenceFile& reference) {
   Comparison comparison;
 
   const Tolerances<Precision> tolerances(reference.path());
-  auto model = load_model<Device, Precision>(reference.file(), "param0");
-  const std::int64_t features = detail::ShapeReader(reference.file(), "proj0")("0.4.weight", 2)[0];
+  auto model = load_pixnerd_c2i<Device, Precision>(reference.file(), "param0");
+  const std::int64_t features =
+      pixnerd::detail::ModelShapes(reference.file(), "proj0", "a projector")("0.4.weight", 2)[0];
   Initializer init(0);
   Repa<Device, Precision> repa{RepaProjector<Device, Precision>(model.config().width, features, init),
                                training.repa_block, training.repa_weight};

@@ -304,4 +304,32 @@ BOOST_AUTO_TEST_CASE(metrics) {
   }
 }
 
+/// Training goes on where a row could not be written: the next try writes it.
+BOOST_AUTO_TEST_CASE(metrics_of_a_run_that_goes_on) {
+  using program::MetricsWriter;
+  for (const Fault& fault : all_faults()) {
+    if ((fault.calls & test::write_call) == 0) continue;
+    for (int number = 0; number < 8; ++number) {
+      BOOST_TEST_CONTEXT(fault.name << ", call " << number) {
+        const Folder folder;
+        MetricsWriter writer(folder / "metrics.csv", 0);
+        Faults::instance().arm(fault, number);
+        for (std::int64_t step = 1; step <= 4; ++step) {
+          writer.add({step, 0.5, 0.25, 1e-3, 100, 1.5});
+          try {
+            writer.flush();
+          } catch (const FileError& error) {
+            BOOST_TEST(std::string(error.what()).find(errno_text(fault.error)) != std::string::npos);
+          }
+        }
+        Faults::instance().disarm();
+        writer.flush();
+        const auto rows = program::read_metrics(folder / "metrics.csv");
+        BOOST_TEST_REQUIRE(rows.size() == 4u);
+        for (std::int64_t i = 0; i < 4; ++i) BOOST_TEST(rows[static_cast<std::size_t>(i)].step == i + 1);
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

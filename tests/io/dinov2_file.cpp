@@ -44,13 +44,13 @@ BOOST_AUTO_TEST_CASE(sizes_are_those_of_the_tensors) {
   for (const std::string prefix : {"", "encoder"}) {
     save_parameters(folder / "model.safetensors", model, prefix);
     const SafetensorsFile file(folder / "model.safetensors");
-    BOOST_TEST((dinov2_config(file, prefix, 2) == tiny()));
+    BOOST_TEST((dinov2_config_of(file, prefix, 2) == tiny()));
     const auto loaded = load_dinov2<Cpu>(file, prefix, 2);
     const auto x = random_tensor<float>({2, 3, 4, 10}, 1);
     BOOST_TEST((loaded.forward(x).to_host() == model.forward(x).to_host()));
   }
   const SafetensorsFile published(std::string(PIXNERD_TEST_DATA) + "/dinov2.safetensors");
-  const auto config = dinov2_config(published, "param", 4);
+  const auto config = dinov2_config_of(published, "param", 4);
   BOOST_TEST(
       (config ==
        Dinov2Config{.grid = 5, .width = 32, .heads = 4, .depth = 2, .hidden = 128, .mask_token = false}));
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(heads_have_64_features_unless_told) {
   const test::Folder folder;
   const auto path = write_model(folder, "narrow.safetensors", [](auto&, auto&) { return true; });
   check_throws<FileError>([&] { load_dinov2<Cpu>(SafetensorsFile(path)); },
-                          {"[load DINOv2]", "narrow.safetensors", "a width of 8 for 0 heads"});
+                          {"[load model]", "narrow.safetensors", "a width of 8 for 0 heads"});
   check_throws<FileError>([&] { load_dinov2<Cpu>(SafetensorsFile(path), "", 3); }, {"8 for 3 heads"});
 }
 
@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(other_files) {
           {"positions (1, 9, 8)"});
   check_throws<FileError>(
       [&] { load_dinov2<Cpu>(SafetensorsFile(std::string(PIXNERD_TEST_DATA) + "/c2i_square.safetensors")); },
-      {"[load DINOv2]", "no tensor \"patch_embed.proj.weight\""});
+      {"[load model]", "no tensor \"patch_embed.proj.weight\""});
   const auto path = write_model(folder, "nan", [](auto& name, auto& values) {
     if (name == "norm.weight") values = Tensor<float>::full({8}, std::numeric_limits<float>::quiet_NaN());
     return true;

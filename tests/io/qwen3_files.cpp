@@ -38,7 +38,7 @@ void put(const std::string& path, const json& value) {
 
 Qwen3<Cpu> some_model() {
   Initializer init(3);
-  return {qwen3_config(configuration(), "F"), init};
+  return {qwen3_config_of(configuration(), "F"), init};
 }
 
 /// Writes those of the model's parameters that `which` takes, as "model.NAME", and one of a head that nobody wants.
@@ -221,10 +221,10 @@ BOOST_AUTO_TEST_CASE(other_configurations) {
   for (const auto& defect : defects) {
     auto root = configuration();
     root[defect.key] = defect.value;
-    check_throws<FileError>([&] { qwen3_config(root, "F"); },
+    check_throws<FileError>([&] { qwen3_config_of(root, "F"); },
                             {"[Qwen3 configuration] expected ", defect.words});
   }
-  check_throws<FileError>([] { qwen3_config(json::array(), "F"); }, {"an object in 'F', got array"});
+  check_throws<FileError>([] { qwen3_config_of(json::array(), "F"); }, {"an object in 'F', got array"});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

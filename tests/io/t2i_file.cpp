@@ -3,9 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <limits>
 
-#include <pixnerd/optim/parameter_store.hpp>
-
-#include "files.hpp"
+#include "changed_model.hpp"
 #include "support.hpp"
 
 using namespace pixnerd;
@@ -14,24 +12,9 @@ namespace {
 
 const std::string square = text(PIXNERD_TEST_DATA, "/t2i_square.safetensors");
 
-/// The parameters of the reference file but for one, whose place `other` takes unless it has no shape.
-std::string file_with(const test::Folder& folder, const std::string& name, const Tensor<float>& other) {
-  const SafetensorsFile from(square);
-  NamedTensors<float, Cpu> tensors;
-  for (const auto& entry : from.entries()) {
-    if (!entry.name.starts_with("param.")) continue;
-    const std::string bare = entry.name.substr(6);
-    if (bare == name && !other.defined()) continue;
-    tensors.tensors.emplace_back(bare, bare == name ? other : from.tensor<float>(entry.name));
-  }
-  const std::string path = folder / "model.safetensors";
-  save_parameters(path, tensors);
-  return path;
-}
-
 void check_refused(const std::string& name, const Tensor<float>& other, const std::string& words) {
   const test::Folder folder;
-  const SafetensorsFile file(file_with(folder, name, other));
+  const SafetensorsFile file(test::changed_model(folder, square, name, other));
   test::check_throws<Error>([&] { load_pixnerd_t2i<Cpu>(file); }, {words, "model.safetensors"});
 }
 
@@ -43,7 +26,7 @@ BOOST_AUTO_TEST_CASE(sizes_from_shapes) {
   const SafetensorsFile file(square);
   BOOST_TEST(holds_pixnerd_t2i(file, "param"));
   BOOST_TEST(!holds_pixnerd_t2i(file));
-  const auto config = infer_pixnerd_t2i_config(file, "param");
+  const auto config = pixnerd_t2i_config_of(file, "param");
   BOOST_TEST((config == PixnerdT2iConfig{.channels = 3,
                                          .patch = 4,
                                          .width = 32,
@@ -64,12 +47,12 @@ BOOST_AUTO_TEST_CASE(sizes_from_shapes) {
 BOOST_AUTO_TEST_CASE(what_is_no_such_model_is_refused) {
   const SafetensorsFile classes(text(PIXNERD_TEST_DATA, "/c2i_square.safetensors"));
   BOOST_TEST(!holds_pixnerd_t2i(classes, "param"));
-  BOOST_CHECK_THROW(infer_pixnerd_t2i_config(classes, "param"), FileError);
+  BOOST_CHECK_THROW(pixnerd_t2i_config_of(classes, "param"), FileError);
   check_refused("y_pos_embedding", {}, "no tensor \"y_pos_embedding\"");
   check_refused("y_pos_embedding", random_tensor<float>({6, 32}, 1), "y_pos_embedding");
   check_refused("s_embedder.proj.weight", random_tensor<float>({32, 47}, 1), "patches");
   check_refused("s_embedder.proj.weight", random_tensor<float>({32, 60}, 1), "channels");
-  check_refused("x_embedder.embedder.0.weight", random_tensor<float>({8, 64}, 1), "pixels");
+  check_refused("x_embedder.embedder.0.weight", random_tensor<float>({8, 64}, 1), "0 channels");
   check_refused("blocks.0.attn.q_norm.weight", random_tensor<float>({15}, 1), "heads of 15");
   check_refused("blocks.2.param_generator1.0.weight", random_tensor<float>({200, 32}, 1), "generator");
   check_refused("y_embedder.norm.weight", random_tensor<float>({33}, 1), "misshapen");

@@ -31,7 +31,7 @@ template <class Precision>
 double reference_error() {
   const SafetensorsFile file(text(PIXNERD_TEST_DATA, "/qwen3.safetensors"));
   Initializer init(0);
-  Qwen3<Cpu, Precision> model(qwen3_config(nlohmann::json::parse(file.metadata("config")), file.path()),
+  Qwen3<Cpu, Precision> model(qwen3_config_of(nlohmann::json::parse(file.metadata("config")), file.path()),
                               init);
   load_parameters(file, model, "param");
   const auto mask = file.read<std::int64_t>("in.mask");

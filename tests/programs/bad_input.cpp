@@ -101,6 +101,17 @@ BOOST_AUTO_TEST_CASE(image_of_one_pixel) {
                 {data / "images/stripes/dot.png", "at least 8 x 8", "1 x 1"});
   // It is found when its turn comes: the steps before leave their metrics, and no checkpoint.
   if (fs::exists(data / "run")) BOOST_TEST(listing(data / "run").size() == 1u);
+
+  // Where not even the first step is done, nothing stays but a folder that was there before.
+  for (const auto& entry : fs::recursive_directory_iterator(data.path / "images"))
+    if (entry.is_regular_file()) write_png(entry.path(), Image(1, 1));
+  const std::string run = data / "first";
+  check_refused(data.train(run, {"--steps", "20"}), {"at least 8 x 8"});
+  BOOST_TEST(!fs::exists(run));
+  fs::create_directory(run);
+  check_refused(data.train(run, {"--steps", "20"}), {"at least 8 x 8"});
+  BOOST_TEST_REQUIRE(fs::exists(run));
+  BOOST_TEST(listing(run).empty());
 }
 
 BOOST_AUTO_TEST_CASE(damaged_images_can_be_left_out) {

@@ -78,10 +78,8 @@ class Program {
   }
 
   /// What it has said so far.
-  std::string out() const {
-    const std::string path = folder_ / "out";
-    return std::filesystem::exists(path) ? content(path) : "";
-  }
+  std::string out() const { return said("out"); }
+  std::string err() const { return said("err"); }
 
   void send(int signal) const { ::kill(child_, signal); }
 
@@ -109,6 +107,11 @@ class Program {
   }
 
  private:
+  std::string said(const std::string& file) const {
+    const std::string path = folder_ / file;
+    return std::filesystem::exists(path) ? content(path) : "";
+  }
+
   Folder folder_;
   pid_t child_ = -1;
 };

@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(malformed_manifests_are_problems) {
     BOOST_TEST(problem(bad) == "its manifest.json lists no files");
   }
   BOOST_TEST(problem(std::string(900000, '[')) == "its manifest.json lists no files");
-  BOOST_TEST(problem(std::string(2 << 20, ' ')).find("at most") != std::string::npos);
+  BOOST_TEST(problem(std::string(2 << 20, ' ')).find("more than") != std::string::npos);
   BOOST_TEST(problem(R"({"files": {"a": 9}})").find("size") != std::string::npos);
   BOOST_TEST(problem(R"({"files": {"a": {"bytes": "9", "crc32": "cbf43926"}}})").find("size") !=
              std::string::npos);
@@ -65,6 +65,9 @@ BOOST_AUTO_TEST_CASE(malformed_manifests_are_problems) {
   BOOST_TEST(problem(R"({"files": {"a": {"bytes": 9, "crc32": 3}}})").find("checksum") != std::string::npos);
   BOOST_TEST(problem(R"({"files": {"../a": {"bytes": 9, "crc32": "cbf43926"}}})").find("elsewhere") !=
              std::string::npos);
+  const std::string long_name(300, 'a');
+  BOOST_TEST(problem(text(R"({"files": {")", long_name, R"(": {"bytes": 9, "crc32": "cbf43926"}}})"))
+                 .find("too long") != std::string::npos);
   BOOST_TEST(problem(R"({"files": {"..": {"bytes": 9, "crc32": "cbf43926"}}})").find("folder") !=
              std::string::npos);
 }

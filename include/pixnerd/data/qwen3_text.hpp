@@ -102,7 +102,7 @@ Qwen3Text<Device, Precision> load_qwen3_text(const std::string& folder, std::int
   const std::string path = folder + "/tokenizer.json", config = folder + "/config.json";
   Tokenizer tokenizer(path);
   const std::int64_t pad = read_pad_token(folder + "/tokenizer_config.json", tokenizer);
-  const auto known = qwen3_config(read_json_file(config, "Qwen3 configuration"), config).vocabulary;
+  const auto known = qwen3_config_of(read_json_file(config, "Qwen3 configuration"), config).vocabulary;
   if (tokenizer.size() > known) {
     raise<FileError>("Qwen3Text",
                      text("ids below ", known, ", the \"vocab_size\" of config.json, in '", path, "'"),

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include <pixnerd/io/model_from_file.hpp>
+#include <pixnerd/io/model_shapes.hpp>
 #include <pixnerd/models/dinov2.hpp>
 
 namespace pixnerd {
@@ -15,23 +15,13 @@ namespace pixnerd {
 /// The sizes of the DINOv2 whose parameters a file holds under `prefix`. `heads` cannot be told from tensors: 0 stands for
 /// heads of 64 features, which all published models have. Throws FileError when the file holds another model,
 /// a DINOv2 with registers or of the giant size among them.
-inline Dinov2Config dinov2_config(const TensorFile& file, const std::string& prefix = "",
-                                  std::int64_t heads = 0) {
-  const std::string below = prefix.empty() ? "" : prefix + ".";
-  const auto refuse = [&](std::string_view got) {
-    raise<FileError>("load DINOv2", text("a DINOv2 without registers in '", file.path(), "'"), got);
-  };
-  const auto shape = [&](const std::string& name, int rank) {
-    if (!file.contains(below + name)) refuse(text("no tensor ", detail::quoted_name(below + name)));
-    const Shape& found = file.entry(below + name).shape;
-    if (found.rank() != rank || found.count() == 0)
-      refuse(text(detail::quoted_name(below + name), " ", found));
-    return found;
-  };
-  if (file.contains(below + "register_tokens")) refuse("one with \"register_tokens\"");
-  if (file.contains(below + "blocks.0.mlp.w12.weight")) refuse("one whose MLP is a SwiGLU");
-  if (file.contains(below + "embeddings.patch_embeddings.projection.weight"))
-    refuse("the names of another library's conversion (\"embeddings.patch_embeddings...\")");
+inline Dinov2Config dinov2_config_of(const TensorFile& file, const std::string& prefix = "",
+                                     std::int64_t heads = 0) {
+  const detail::ModelShapes shape(file, prefix, "a DINOv2 without registers");
+  if (shape.contains("register_tokens")) shape.refuse("one with \"register_tokens\"");
+  if (shape.contains("blocks.0.mlp.w12.weight")) shape.refuse("one whose MLP is a SwiGLU");
+  if (shape.contains("embeddings.patch_embeddings.projection.weight"))
+    shape.refuse("the names of another library's conversion (\"embeddings.patch_embeddings...\")");
 
   Dinov2Config config;
   const Shape patches = shape("patch_embed.proj.weight", 4);  // (D, C, P, P)
@@ -41,15 +31,13 @@ inline Dinov2Config dinov2_config(const TensorFile& file, const std::string& pre
   config.patch = patches[2];
   config.grid = std::llround(std::sqrt(static_cast<double>(positions[1] - 1)));
   if (patches[3] != config.patch || config.grid < 1 || positions[1] != 1 + config.grid * config.grid)
-    refuse(text("a patch embedding ", patches, " and positions ", positions));
-  config.depth = 0;
-  const auto block = [](std::int64_t i, std::string_view name) { return text("blocks.", i, ".", name); };
-  while (file.contains(below + block(config.depth, "attn.qkv.weight"))) ++config.depth;
-  if (config.depth > 0) config.hidden = shape(block(0, "mlp.fc1.weight"), 2)[0];
-  config.mask_token = file.contains(below + "mask_token");
+    shape.refuse(text("a patch embedding ", patches, " and positions ", positions));
+  config.depth = shape.blocks("blocks", 0, "attn.qkv.weight");
+  if (config.depth > 0) config.hidden = shape("blocks.0.mlp.fc1.weight", 2)[0];
+  config.mask_token = shape.contains("mask_token");
   config.heads = heads > 0 ? heads : config.width / 64;
   if (config.heads < 1 || config.width % config.heads != 0)
-    refuse(text("a width of ", config.width, " for ", config.heads, " heads"));
+    shape.refuse(text("a width of ", config.width, " for ", config.heads, " heads"));
   return config;
 }
 
@@ -59,7 +47,7 @@ inline Dinov2Config dinov2_config(const TensorFile& file, const std::string& pre
 template <class Device, class Precision = Full<float>>
 Dinov2<Device, Precision> load_dinov2(const TensorFile& file, const std::string& prefix = "",
                                       std::int64_t heads = 0) {
-  return model_from_file<Dinov2<Device, Precision>>(file, dinov2_config(file, prefix, heads), prefix);
+  return model_from_file<Dinov2<Device, Precision>>(file, dinov2_config_of(file, prefix, heads), prefix);
 }
 
 }  // namespace pixnerd

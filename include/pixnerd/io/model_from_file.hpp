@@ -38,18 +38,26 @@ void check_finite_model(const Model& model, const std::string& path) {
 
 }  // namespace detail
 
-/// Model(config, init) with the parameters that a file holds under `prefix`, rounded to nearest where they are wider. They
-/// are read one tensor at a time, and no memory is taken for them before the file is known to hold all of them.
+/// The model that `make(init)` returns for an Initializer, with the parameters that a file holds under `prefix`, rounded to
+/// nearest where they are wider. They are read one tensor at a time, and no memory is taken for them before the file is
+/// known to hold all of them: `make` is called first for their shapes alone.
 /// Throws FileError, listing every name that is missing, unexpected or misshapen, NonFiniteError for NaN and infinity.
-template <class Model, class Config>
-Model model_from_file(const TensorFile& file, const Config& config, const std::string& prefix = "") {
+template <class Make>
+auto made_from_file(const TensorFile& file, Make make, const std::string& prefix = "") {
   auto shapes = Initializer::shapes_only();
-  detail::check_parameters(file, Model(config, shapes), prefix);
+  detail::check_parameters(file, make(shapes), prefix);
   auto unset = Initializer::unset();
-  Model model(config, unset);
+  auto model = make(unset);
   fill_parameters(file, model, prefix);
   detail::check_finite_model(model, file.path());
   return model;
+}
+
+/// Model(config, init) with the parameters that a file holds under `prefix`; see made_from_file().
+template <class Model, class Config>
+Model model_from_file(const TensorFile& file, const Config& config, const std::string& prefix = "") {
+  return made_from_file(
+      file, [&](Initializer& init) { return Model(config, init); }, prefix);
 }
 
 }  // namespace pixnerd

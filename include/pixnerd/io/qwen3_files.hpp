@@ -106,7 +106,7 @@ class Qwen3ConfigReader {
 
 /// The sizes that a config.json gives; `path` says in messages where it came from. Throws FileError for another kind of
 /// model, a missing or absurd size, or positions that are scaled.
-inline Qwen3Config qwen3_config(const nlohmann::json& root, const std::string& path) {
+inline Qwen3Config qwen3_config_of(const nlohmann::json& root, const std::string& path) {
   return detail::Qwen3ConfigReader(root, path).read();
 }
 
@@ -125,18 +125,12 @@ inline std::unique_ptr<TensorFile> open_qwen3_weights(const std::string& folder)
 template <class Device, class Precision = Full<float>>
 Qwen3<Device, Precision> load_qwen3(const std::string& folder) {
   const std::string path = folder + "/config.json";
-  const Qwen3Config config = qwen3_config(read_json_file(path, "Qwen3 configuration"), path);
+  const Qwen3Config config = qwen3_config_of(read_json_file(path, "Qwen3 configuration"), path);
   const auto file = open_qwen3_weights(folder);
   // Files of the model without its head have no prefix.
   const std::string prefix = file->contains("embed_tokens.weight") ? "" : "model";
-  auto shapes = Initializer::shapes_only();
-  Qwen3<Device, Precision> model(config, shapes);
-  detail::check_parameters(*file, model, prefix);
-  for_each_parameter(model, []<class T>(const std::string&, Tensor<T, Device>& parameter) {
-    parameter = Tensor<T, Device>(parameter.shape());
-  });
-  fill_parameters(*file, model, prefix);
-  detail::check_finite_model(model, file->path());
+  auto model = model_from_file<Qwen3<Device, Precision>>(*file, config, prefix);
+  for_each_parameter(model, [](const std::string&, auto& parameter) { parameter = parameter.detach(); });
   return model;
 }
 

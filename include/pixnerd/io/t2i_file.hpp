@@ -2,12 +2,10 @@
 /// A text-to-image PixNerd from a file of its parameters: their shapes tell its sizes.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
 #include <string>
-#include <string_view>
 
 #include <pixnerd/io/model_from_file.hpp>
+#include <pixnerd/io/model_shapes.hpp>
 #include <pixnerd/models/pixnerd_t2i.hpp>
 
 namespace pixnerd {
@@ -19,25 +17,8 @@ inline bool holds_pixnerd_t2i(const TensorFile& file, const std::string& prefix 
 
 /// The sizes of the text-to-image model whose parameters a file holds under `prefix`. Throws FileError when the file holds
 /// another model.
-inline PixnerdT2iConfig infer_pixnerd_t2i_config(const TensorFile& file, const std::string& prefix = "") {
-  const std::string below = prefix.empty() ? "" : prefix + ".";
-  const auto refuse = [&](std::string_view got) {
-    raise<FileError>("load model", text("a text-to-image PixNerd in '", file.path(), "'"), got);
-  };
-  const auto shape = [&](const std::string& name, int rank) {
-    if (!file.contains(below + name)) refuse(text("no tensor ", detail::quoted_name(below + name)));
-    const Shape found = file.entry(below + name).shape;
-    if (found.rank() != rank || found.count() == 0)
-      refuse(text(detail::quoted_name(below + name), " ", found));
-    return found;
-  };
-  const auto block = [](std::int64_t i, std::string_view name) { return text("blocks.", i, ".", name); };
-  const auto count = [&](std::int64_t first, const auto& name_of) {
-    std::int64_t n = 0;
-    while (file.contains(below + name_of(first + n))) ++n;
-    return n;
-  };
-
+inline PixnerdT2iConfig pixnerd_t2i_config_of(const TensorFile& file, const std::string& prefix = "") {
+  const detail::ModelShapes shape(file, prefix, "a text-to-image PixNerd");
   PixnerdT2iConfig config;
   const Shape tokens = shape("s_embedder.proj.weight", 2);        // (D, C P^2)
   const Shape pixels = shape("x_embedder.embedder.0.weight", 2);  // (F, C + 64)
@@ -48,31 +29,18 @@ inline PixnerdT2iConfig infer_pixnerd_t2i_config(const TensorFile& file, const s
   config.text_width = words[1];
   config.text_tokens = positions[1];
   config.channels = pixels[1] - AxisCosineBasis::count;
-  if (config.channels < 1 || tokens[1] % config.channels != 0)
-    refuse(text("patches ", tokens, " and pixels ", pixels));
-  config.patch = std::llround(std::sqrt(static_cast<double>(tokens[1] / config.channels)));
-  if (config.channels * config.patch * config.patch != tokens[1])
-    refuse(text("patches ", tokens, " of ", config.channels, " channels"));
-
-  config.depth = count(0, [&](std::int64_t i) { return block(i, "attn.qkv_x.weight"); });
-  config.text_depth =
-      count(0, [](std::int64_t i) { return text("text_refine_blocks.", i, ".attn.qkv.weight"); });
-  const auto generator = [&](std::int64_t i) { return block(i, "param_generator1.0.weight"); };
-  config.field_depth = count(config.depth, generator);
+  config.patch = shape.patch(tokens, config.channels);
+  config.depth = shape.blocks("blocks", 0, "attn.qkv_x.weight");
+  config.text_depth = shape.blocks("text_refine_blocks", 0, "attn.qkv.weight");
+  config.field_depth = shape.blocks("blocks", config.depth, "param_generator1.0.weight");
   config.heads = 1;
   if (config.depth + config.text_depth > 0) {
-    const auto norm =
-        config.depth > 0 ? block(0, "attn.q_norm.weight") : "text_refine_blocks.0.attn.q_norm.weight";
-    const std::int64_t head = shape(norm, 1)[0];
-    config.heads = config.width / head;
-    if (config.width % head != 0) refuse(text("heads of ", head, " features for a width of ", config.width));
+    const std::string list = config.depth > 0 ? "blocks" : "text_refine_blocks";
+    config.heads = shape.heads(config.width, list + ".0.attn.q_norm.weight");
   }
   if (config.field_depth > 0) {
-    const Shape weights = shape(generator(config.depth), 2);  // (2 F^2 r, D)
-    const std::int64_t square = 2 * config.field_features * config.field_features;
-    config.field_ratio = weights[0] / square;
-    if (weights[0] % square != 0 || config.field_ratio < 1)
-      refuse(text("a field's generator ", weights, " for ", config.field_features, " features"));
+    config.field_ratio =
+        shape.field_ratio(text("blocks.", config.depth, ".param_generator1.0.weight"), config.field_features);
   }
   return config;
 }
@@ -81,7 +49,7 @@ inline PixnerdT2iConfig infer_pixnerd_t2i_config(const TensorFile& file, const s
 /// parameters of one model, NonFiniteError for NaN and infinity among them.
 template <class Device, class Precision = Full<float>>
 PixnerdT2i<Device, Precision> load_pixnerd_t2i(const TensorFile& file, const std::string& prefix = "") {
-  return model_from_file<PixnerdT2i<Device, Precision>>(file, infer_pixnerd_t2i_config(file, prefix), prefix);
+  return model_from_file<PixnerdT2i<Device, Precision>>(file, pixnerd_t2i_config_of(file, prefix), prefix);
 }
 
 }  // namespace pixnerd

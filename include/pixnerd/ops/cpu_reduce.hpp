@@ -30,6 +30,18 @@ T lane_sum(std::int64_t begin, std::int64_t end, Term&& term) {
   return partial[0];
 }
 
+/// The columns of each of `batch` images in pieces of at most `most`, for sums on the stack over an image's rows:
+/// body(image, first, n) gets the columns [first, first + n) of one image, on any thread.
+template <std::int64_t most, class Body>
+  requires std::invocable<Body, std::int64_t, std::int64_t, std::int64_t>
+void parallel_image_columns(std::int64_t batch, std::int64_t width, Body&& body) {
+  const std::int64_t pieces = (width + most - 1) / most;
+  parallel_for(batch * pieces, [&](std::int64_t index) {
+    const std::int64_t first = index % pieces * most;
+    body(index / pieces, first, std::min(most, width - first));
+  });
+}
+
 /// Sums `width` columns over rows [0, rows) on all threads, the rows taken in blocks of `grain` added in
 /// order: body(begin, end, sums) must add its rows' contributions to sums[0 .. width), which starts at zero.
 /// Each total goes to put(column, total).

@@ -8,6 +8,7 @@
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/thread_pool.hpp>
+#include <pixnerd/ops/cpu_reduce.hpp>
 
 namespace pixnerd {
 
@@ -41,12 +42,9 @@ struct gated_residual_kernel<Cpu> {
   static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* gate, const T* h,
                        const S* grad_y, GradTarget<T> grad_h, GradTarget<T> grad_gate) {
     using W = wide_t<T>;
-    // A piece of work is one image and as many columns as fit on the stack; it walks over all tokens.
     constexpr std::int64_t columns = 256;
-    const std::int64_t tiles = (width + columns - 1) / columns;
-    parallel_for(batch * tiles, [=](std::int64_t index) {
-      const std::int64_t image = index / tiles, first = index % tiles * columns,
-                         n = std::min(columns, width - first), at = image * width + first;
+    const auto walk = [=](std::int64_t image, std::int64_t first, std::int64_t n) {
+      const std::int64_t at = image * width + first;
       std::array<W, columns> sums{};
       for (std::int64_t token = image * length; token < (image + 1) * length; ++token) {
         const std::int64_t start = token * width + first;
@@ -62,7 +60,8 @@ struct gated_residual_kernel<Cpu> {
       if (grad_gate) {
         for (std::int64_t j = 0; j < n; ++j) grad_gate.put(at + j, static_cast<T>(sums[j]));
       }
-    });
+    };
+    parallel_image_columns<columns>(batch, width, walk);
   }
 
   /// The gradient of s is that of y.

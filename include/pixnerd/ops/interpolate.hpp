@@ -115,8 +115,7 @@ struct interpolate_kernel<Cpu> {
   static void forward(const detail::InterpolationSizes<wide_t<T>>& sizes, const T* x, T* y) {
     using W = wide_t<T>;
     const auto &rows = sizes.rows, &columns = sizes.columns;
-    std::vector<detail::InterpolationTaps<W>> across;
-    for (std::int64_t j = 0; j < columns.out; ++j) across.push_back(columns.taps(j));
+    const auto across = all_taps(columns);
     const auto* taps = across.data();
     parallel_for(sizes.planes * rows.out, [&, taps](std::int64_t index) {
       const T* plane = x + index / rows.out * rows.in * columns.in;
@@ -140,8 +139,7 @@ struct interpolate_kernel<Cpu> {
                        GradTarget<T> grad_x) {
     using W = wide_t<T>;
     const auto &rows = sizes.rows, &columns = sizes.columns;
-    std::vector<detail::InterpolationTaps<W>> across;
-    for (std::int64_t j = 0; j < columns.out; ++j) across.push_back(columns.taps(j));
+    const auto across = all_taps(columns);
     const auto* taps = across.data();
     parallel_for(sizes.planes * rows.in, [&, taps](std::int64_t index) {
       const std::int64_t p = index % rows.in;
@@ -166,6 +164,13 @@ struct interpolate_kernel<Cpu> {
   }
 
  private:
+  template <class W>
+  static std::vector<detail::InterpolationTaps<W>> all_taps(const detail::InterpolationAxis<W>& axis) {
+    std::vector<detail::InterpolationTaps<W>> out;
+    for (std::int64_t i = 0; i < axis.out; ++i) out.push_back(axis.taps(i));
+    return out;
+  }
+
   template <class T>
   static void add_row(std::int64_t n, wide_t<T> weight, const T* row, wide_t<T>* sum, bool first) {
     using W = wide_t<T>;

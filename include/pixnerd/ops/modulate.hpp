@@ -7,6 +7,7 @@
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/thread_pool.hpp>
+#include <pixnerd/ops/cpu_reduce.hpp>
 
 namespace pixnerd {
 
@@ -40,12 +41,9 @@ struct modulate_kernel<Cpu> {
                        const T* scale, const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_shift,
                        GradTarget<T> grad_scale) {
     using W = wide_t<T>;
-    // A piece of work is one image and as many columns as fit on the stack; it walks over all tokens.
     constexpr std::int64_t columns = 256;
-    const std::int64_t tiles = (width + columns - 1) / columns;
-    parallel_for(batch * tiles, [=](std::int64_t index) {
-      const std::int64_t image = index / tiles, first = index % tiles * columns,
-                         n = std::min(columns, width - first), at = image * width + first;
+    const auto walk = [=](std::int64_t image, std::int64_t first, std::int64_t n) {
+      const std::int64_t at = image * width + first;
       std::array<W, columns> shift_sums{}, scale_sums{};
       for (std::int64_t token = image * length; token < (image + 1) * length; ++token) {
         const std::int64_t start = token * width + first;
@@ -67,7 +65,8 @@ struct modulate_kernel<Cpu> {
       if (grad_scale) {
         for (std::int64_t j = 0; j < n; ++j) grad_scale.put(at + j, static_cast<T>(scale_sums[j]));
       }
-    });
+    };
+    parallel_image_columns<columns>(batch, width, walk);
   }
 };
 

@@ -13,7 +13,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -104,7 +103,7 @@ TrainState load_checkpoint(const std::string& path, const ParameterStore<Precisi
     raise<FileError>("checkpoint", text("a whole checkpoint '", path, "'"), problem);
   }
   TrainState state = read_train_state(path + "/state.json");
-  const bool has_average = std::filesystem::exists(path + "/ema.safetensors");
+  const bool has_average = detail::absence_of_file(path + "/ema.safetensors").empty();
   if (has_average != store.average().defined()) {
     raise<FileError>("checkpoint",
                      text(has_average ? "no" : "an", " ema.safetensors in '", path,

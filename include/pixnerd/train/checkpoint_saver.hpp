@@ -17,7 +17,8 @@
 
 namespace pixnerd {
 
-/// Saves the checkpoints of a run, one at a time, and removes old ones. `T` is the type of the master weights.
+/// Saves the checkpoints of a run, one at a time, and removes old ones, where nothing keeps it from reading them. `T` is
+/// the type of the master weights.
 ///
 /// begin() copies the store to host memory, which is all that training waits for, and a thread writes the copy:
 /// the files are those of save_checkpoint(), byte for byte. An error of that thread is thrown by the next call
@@ -80,7 +81,12 @@ class CheckpointSaver {
   void write(const Store& store, const TrainState& state) {
     save_checkpoint(run_, store, state);
     whole_.insert(state.step);
-    if (keep_ > 0) remove_old_checkpoints(run_, keep_, whole_);
+    if (keep_ == 0) return;
+    try {
+      remove_old_checkpoints(run_, keep_, whole_);
+    } catch (const FileError&) {
+      // Some cannot be read now, and so more of them stay; the next save looks at them again.
+    }
   }
 
   std::string run_;

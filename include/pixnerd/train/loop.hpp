@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <exception>
 #include <type_traits>
 #include <utility>
 
@@ -59,8 +60,8 @@ inline CheckpointScore score_of(const TrainOptions& options, const TrainState& s
 /// Trains from where `state` stands until `options.steps` are done, or `on_step(report)`, called after each
 /// step, returns false. Saves a checkpoint every `options.checkpoint_every` steps and at the end, in either
 /// case, when there is a folder for them. All but the last are saved while the next steps are taken; that one of
-/// them could not be saved is thrown before the next step, or the next save, begins. Nothing is being saved when this
-/// returns or throws. Returns whether all steps are done.
+/// them could not be saved is thrown, or told to `options.on_save_failed`, before the next step or save begins.
+/// Nothing is being saved when this returns or throws. Returns whether all steps are done.
 ///
 ///     ParameterStore<Full<float>, Cpu> store(model);
 ///     store.start_average();
@@ -85,9 +86,18 @@ bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimize
   TrainStepper<Precision, Device, AnOptimizer, std::remove_reference_t<Objective>> take_step(
       store, optimizer, objective, options);
   CheckpointSaver<typename Precision::master> saver(options.run, options.keep);
+  // Does what may tell that a checkpoint which is not the last could not be saved.
+  const auto tolerate = [&](auto save) {
+    try {
+      save();
+    } catch (const std::exception& error) {
+      if (!options.on_save_failed) throw;
+      options.on_save_failed(error);
+    }
+  };
   bool go_on = true;
   while (go_on && state.step < options.steps) {
-    saver.check();
+    tolerate([&] { saver.check(); });
     const auto start = Clock::now();
     const std::int64_t samples = state.samples;
     StepReport report = take_step(next_batch, state);
@@ -98,10 +108,13 @@ bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimize
     const bool is_due = options.checkpoint_every > 0 && state.step % options.checkpoint_every == 0;
     if (options.run.empty() || !(ends || is_due)) continue;
     state.score = detail::score_of(options, state);
-    if (ends || !options.save_in_background) {
+    tolerate([&] { saver.finish(); });
+    if (ends) {
       saver.save(store, state);
+    } else if (options.save_in_background) {
+      tolerate([&] { saver.begin(store, state); });
     } else {
-      saver.begin(store, state);
+      tolerate([&] { saver.save(store, state); });
     }
   }
   return state.step >= options.steps;

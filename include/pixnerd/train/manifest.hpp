@@ -2,9 +2,11 @@
 /// manifest.json: the sizes and checksums of the files of a folder, by which a damaged checkpoint is known.
 #pragma once
 
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -48,34 +50,54 @@ inline void write_manifest(const std::string& folder, const std::vector<std::str
   write_file_atomic(folder + "/manifest.json", manifest.dump(2) + "\n");
 }
 
+namespace detail {
+
+/// Why there is no file to read at a path, in a few words; empty when there is one. Throws FileError when that cannot be
+/// told.
+inline std::string absence_of_file(const std::string& path) {
+  struct stat status {};
+  const int number = ::stat(path.c_str(), &status) == 0 ? 0 : errno;
+  const bool is_missing = number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG;
+  if (number != 0 && !is_missing)
+    raise<FileError>("read file", text("a readable file '", path, "'"), errno_text(number));
+  if (number == 0 && S_ISREG(status.st_mode)) return "";
+  return text("'", path, "': ", is_missing ? errno_text(number) : "a folder or device, not a file");
+}
+
+}  // namespace detail
+
 /// What is wrong with a folder according to its manifest.json, in a few words; empty when every file that it
-/// lists is there with its size and checksum. Never throws for damage.
+/// lists is there with its size and checksum. Throws FileError, naming the file, when one cannot be read: that says
+/// nothing about what it holds.
 inline std::string manifest_problem(const std::string& folder) {
-  try {
-    const auto bytes = read_file(folder + "/manifest.json", 1 << 20);
-    auto parsed = try_parse_json(bytes);
-    auto json = parsed ? std::move(*parsed) : nlohmann::json();
-    const detail::TidyJson tidy(json);
-    if (!json.is_object() || !json.contains("files") || !json["files"].is_object() || json["files"].empty()) {
-      return "its manifest.json lists no files";
-    }
-    for (const auto& [name, facts] : json["files"].items()) {
-      // A zero would end the name early.
-      if (name.empty() || name.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
-        return "its manifest.json names a file elsewhere";
-      }
-      const InputFile file(folder + "/" + name);
-      if (!facts.is_object() || !facts.contains("bytes") || facts["bytes"] != file.size()) {
-        return text(name, " has not the size in manifest.json");
-      }
-      if (!facts.contains("crc32") || facts["crc32"] != file_crc32(file)) {
-        return text(name, " has not the checksum in manifest.json");
-      }
-    }
-    return "";
-  } catch (const FileError& error) {
-    return error.what();
+  const std::string path = folder + "/manifest.json";
+  if (std::string problem = detail::absence_of_file(path); !problem.empty()) return problem;
+  constexpr std::uint64_t most = 1 << 20;
+  const InputFile manifest(path);
+  if (manifest.size() > most) return text("its manifest.json has more than ", most, " bytes");
+  std::vector<std::uint8_t> bytes(manifest.size());
+  manifest.read_at(0, bytes);
+  auto parsed = try_parse_json(bytes);
+  auto json = parsed ? std::move(*parsed) : nlohmann::json();
+  const detail::TidyJson tidy(json);
+  if (!json.is_object() || !json.contains("files") || !json["files"].is_object() || json["files"].empty()) {
+    return "its manifest.json lists no files";
   }
+  for (const auto& [name, facts] : json["files"].items()) {
+    // A zero would end the name early.
+    if (name.empty() || name.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
+      return "its manifest.json names a file elsewhere";
+    }
+    if (std::string problem = detail::absence_of_file(folder + "/" + name); !problem.empty()) return problem;
+    const InputFile file(folder + "/" + name);
+    if (!facts.is_object() || !facts.contains("bytes") || facts["bytes"] != file.size()) {
+      return text(name, " has not the size in manifest.json");
+    }
+    if (!facts.contains("crc32") || facts["crc32"] != file_crc32(file)) {
+      return text(name, " has not the checksum in manifest.json");
+    }
+  }
+  return "";
 }
 
 }  // namespace pixnerd

@@ -20,8 +20,9 @@ struct BestCheckpoint {
 };
 
 /// The checkpoint of a run with the least score, the earlier one of two. Those count whose score is of the same
-/// measure as that of the latest with one. Damaged checkpoints do not count if their state.json cannot be read; their
-/// other files are not looked at. Throws FileError when the folder cannot be read.
+/// measure as that of the latest with one. Damaged checkpoints do not count if their state.json has no score; their
+/// other files are not looked at. Throws FileError when the folder, or the state.json of a whole checkpoint, cannot be
+/// read.
 inline BestCheckpoint best_checkpoint(const std::string& run) {
   BestCheckpoint best;
   for (const std::int64_t step : checkpoint_steps(run)) {
@@ -29,6 +30,7 @@ inline BestCheckpoint best_checkpoint(const std::string& run) {
     try {
       score = read_train_state(checkpoint_path(run, step) + "/state.json").score;
     } catch (const FileError&) {
+      if (manifest_problem(checkpoint_path(run, step)).empty()) throw;
       continue;
     }
     if (score.measure.empty()) continue;
@@ -42,7 +44,8 @@ inline BestCheckpoint best_checkpoint(const std::string& run) {
 
 /// Removes the checkpoints of a run but the newest `keep` whole ones, the best one, and damaged ones among or after
 /// those. `whole` holds the steps of checkpoints that are known to be whole; what is found to be is added. A
-/// checkpoint that cannot be removed stays. Throws FileError when the folder cannot be read.
+/// checkpoint that cannot be removed stays. Throws FileError when the folder, or a checkpoint that decides on which ones
+/// stay, cannot be read; what is left then stays.
 inline void remove_old_checkpoints(const std::string& run, std::int64_t keep, std::set<std::int64_t>& whole) {
   const std::int64_t best = best_checkpoint(run).step;
   std::int64_t kept = 0;

@@ -37,10 +37,13 @@ inline std::int64_t checkpoint_step(std::string_view name) {
   return step >= 0 && text(step) == name ? step : -1;
 }
 
-/// Whether there is anything of that name, a dangling link included.
+/// Whether there is anything of that name, a dangling link included. Throws FileError when that cannot be told.
 inline bool path_exists(const std::string& path) {
   std::error_code error;
-  return std::filesystem::exists(std::filesystem::symlink_status(path, error));
+  const auto type = std::filesystem::symlink_status(path, error).type();
+  if (type == std::filesystem::file_type::none)
+    raise<FileError>("run folder", text("a readable place '", path, "'"), error.message());
+  return type != std::filesystem::file_type::not_found;
 }
 
 }  // namespace detail
@@ -72,7 +75,7 @@ struct NewestCheckpoint {
 };
 
 /// The latest checkpoint of a run whose files are whole, of those before step `before`. Throws FileError when
-/// there are such checkpoints and all of them are damaged, or the folder cannot be read.
+/// there are such checkpoints and all of them are damaged, or the folder or a file cannot be read.
 inline NewestCheckpoint newest_checkpoint(const std::string& run,
                                           std::int64_t before = std::numeric_limits<std::int64_t>::max()) {
   NewestCheckpoint out;
@@ -141,7 +144,7 @@ class RunLock {
 /// its name. Returns its path.
 ///
 /// A whole checkpoint of that name is never overwritten; a damaged one is kept as step-N.damaged. Throws
-/// FileError when there is a whole one, or when writing fails: the message then holds `bytes`, the size of
+/// FileError when there is a whole one or one that cannot be read, or when writing fails: the message then holds `bytes`, the size of
 /// the checkpoint, and what the disk has free. The temporary folder is gone, earlier checkpoints are as they
 /// were.
 template <class WriteFiles>

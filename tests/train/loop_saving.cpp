@@ -1,0 +1,140 @@
+#include <pixnerd/train/loop.hpp>
+
+#include <cmath>
+#include <exception>
+#include <filesystem>
+
+#include "loop_tools.hpp"
+
+using namespace pixnerd;
+using test::batch;
+using test::bits_of;
+using test::check_same_checkpoint;
+using test::equal_bits;
+using test::go_on;
+using test::Noise;
+using test::run_training;
+using test::small_options;
+using test::small_pixnerd;
+using test::Store;
+
+BOOST_AUTO_TEST_SUITE(loop_saving)
+
+BOOST_AUTO_TEST_CASE(saving_in_the_background_gives_the_same_files) {
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 9;
+  options.checkpoint_every = 2;
+  options.run = folder / "now";
+  options.save_in_background = false;
+  const auto bits = run_training(options, go_on);
+  options.run = folder / "later";
+  options.save_in_background = true;
+  BOOST_TEST(equal_bits(run_training(options, go_on), bits));
+  for (const int step : {2, 4, 6, 8, 9})
+    check_same_checkpoint(text(folder / "now/step-", step), text(folder / "later/step-", step));
+}
+
+BOOST_AUTO_TEST_CASE(a_save_that_fails_stops_the_run_with_its_state_intact) {
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 1000;
+  options.checkpoint_every = 5;
+  options.run = folder / "run";
+  auto model = small_pixnerd(3);
+  Store store(model);
+  TrainState state;
+  std::vector<float> after_step;
+  std::int64_t steps = 0;
+  save_checkpoint(folder / "other", store, {.step = 10});
+  const auto on_step = [&](const StepReport& report) {
+    // Where the second checkpoint belongs, there is a whole one by now.
+    if (report.step == 9) std::filesystem::rename(folder / "other/step-10", options.run + "/step-10");
+    after_step = bits_of(store);
+    steps = report.step;
+    return true;
+  };
+  test::check_throws<FileError>(
+      [&] { train(store, AdamW{}, flow_matching_objective(model), Noise(batch), options, state, on_step); },
+      {"step-10", "never overwritten"});
+  BOOST_TEST(state.step == steps);
+  BOOST_TEST(steps >= 10);
+  BOOST_TEST(steps <= 15);
+  BOOST_TEST(equal_bits(bits_of(store), after_step));
+  BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{10, 5}));
+}
+
+BOOST_AUTO_TEST_CASE(a_save_that_fails_is_told_and_the_run_goes_on) {
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 13;
+  options.checkpoint_every = 5;
+  const auto expected = run_training(options, go_on);
+  auto model = small_pixnerd(3);
+  Store store(model);
+  for (const bool in_background : {true, false}) {
+    for (const std::int64_t failing : {5, 10, 13}) {
+      BOOST_TEST_CONTEXT("step " << failing << (in_background ? " in the background" : "")) {
+        options.run = folder / text("run-", failing, in_background);
+        options.save_in_background = in_background;
+        const auto others = text(options.run, "-others");
+        save_checkpoint(others, store, {.step = failing});
+        std::vector<std::string> told;
+        options.on_save_failed = [&](const std::exception& error) { told.push_back(error.what()); };
+        const auto on_step = [&](const StepReport& report) {
+          if (report.step == failing - 1)
+            std::filesystem::rename(checkpoint_path(others, failing), checkpoint_path(options.run, failing));
+          return true;
+        };
+        if (failing == 13) {
+          // Nothing comes after the last one.
+          test::check_throws<FileError>([&] { run_training(options, on_step); },
+                                        {"step-13", "never overwritten"});
+          BOOST_TEST(told.empty());
+        } else {
+          BOOST_TEST(equal_bits(run_training(options, on_step), expected));
+          BOOST_TEST_REQUIRE(told.size() == 1u);
+          BOOST_TEST(told[0].find(text("step-", failing, "'")) != std::string::npos, told[0]);
+        }
+        BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{13, 10, 5}));
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_best_checkpoint_stays) {
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 12;
+  options.checkpoint_every = 2;
+  options.keep = 2;
+  options.run = folder / "evaluated";
+  int calls = 0;
+  const double losses[] = {0.9, 0.3, 0.5, 0.4, 0.6, std::nan("")};
+  options.evaluate = [&] { return losses[calls++]; };
+  run_training(options, go_on);
+  BOOST_TEST(calls == 6);
+  BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{12, 10, 4}));
+  BOOST_TEST(best_checkpoint(options.run).step == 4);
+  BOOST_TEST(best_checkpoint(options.run).score.measure == "evaluation loss");
+  BOOST_TEST(read_train_state(options.run + "/step-12/state.json").score.measure == "");
+
+  // Without an evaluation, the mean training loss decides.
+  options.evaluate = {};
+  options.run = folder / "trained";
+  options.keep = 0;
+  TrainState end;
+  RunningMean loss;
+  const auto add = [&](const StepReport& report) {
+    loss.add(report.loss);
+    return true;
+  };
+  run_training(options, add, true, {Noise(batch)}, &end);
+  BOOST_TEST((end.loss == loss));
+  BOOST_TEST(checkpoint_steps(options.run).size() == 6u);
+  const auto last = read_train_state(options.run + "/step-12/state.json");
+  BOOST_TEST(last.score.measure == "mean training loss");
+  BOOST_TEST(last.score.value == loss.mean);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
