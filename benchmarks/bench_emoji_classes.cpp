@@ -38,9 +38,10 @@ int main(int argc, char** argv) {
     program::DrawOptions options;
     options.height = options.width = trained.size;
     options.seed = 1;
-    const auto model = program::load_model<program::ClassKind, Cpu, Full<float>>(
-        *trained.file, trained.prefix, std::get<PixnerdC2iConfig>(trained.config));
-    const auto drawing = program::draw<Cpu>(model, trained.labels(), labels, options);
+    const auto& config = std::get<PixnerdC2iConfig>(trained.config);
+    const auto model =
+        program::load_model<program::ClassKind, Cpu, Full<float>>(*trained.file, trained.prefix, config);
+    const auto drawing = program::draw<Cpu>(model, program::ClassKind::labels(config), labels, options);
     std::size_t hits = 0;
     for (std::size_t s = 0; s < labels.size(); ++s) {
       std::int64_t nearest = -1, least = std::numeric_limits<std::int64_t>::max();

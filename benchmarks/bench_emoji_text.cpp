@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
     const Emojis emojis(program::open_data(run.settings), static_cast<int>(trained.size));
 
     const int drawings = argc > 2 ? std::atoi(argv[2]) : 1;
-    const auto format = trained.labels();
+    const auto format = program::TextKind::labels(*config);
     std::vector<std::int64_t> captions, nothing;
     for (int drawing = 0; drawing < drawings; ++drawing) {
       for (std::int64_t i = 0; i < emojis.held_out.size(); ++i) {
