@@ -158,7 +158,8 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
   what.add("--prompts", command.prompt_file, "FILE", "more of them, one a line");
   what.add("--count", command.count, "N", "images; classes and prompts take turns")
       ->check(CLI::Range(1, 100'000));
-  what.add("--size", command.size, "HxW", "N or HxW, pixels, multiples of the patch; default: as trained");
+  what.add("--size", command.size, "HxW",
+           "N or HxW, pixels, multiples of the patch but with --scale-decoder; default: as trained");
   what.add_flag(
       "--scale-decoder", command.scale_decoder,
       "for text-to-image models: reach another --size than the trained one with as many tokens, each decoded "
