@@ -98,12 +98,15 @@ inline std::string checkpoint_before(const std::string& folder, std::int64_t ste
 
 /// Throws ValueError when the images are not those that the run was started with.
 inline void check_same_data(const RunConfiguration& now, const RunConfiguration& before) {
-  if (now.images == before.images && now.classes == before.classes) return;
+  // With another number held out, others are, too.
+  const bool same_part = before.held_out == 0 || now.held_out == before.held_out;
+  if (now.images == before.images && same_part && now.classes == before.classes) return;
   const auto count = [](const RunConfiguration& run) {
-    return text(run.images, " images of ", run.classes.size(), " classes");
+    const std::string more = run.held_out > 0 ? text(" and ", run.held_out, " held out") : "";
+    return text(run.images, " images", more, " of ", run.classes.size(), " classes");
   };
   raise<ValueError>("resume", text(count(before), " in '", now.settings.data, "' as at the start of the run"),
-                    now.images == before.images ? "as many of other classes" : count(now));
+                    now.images == before.images && same_part ? "as many of other classes" : count(now));
 }
 
 }  // namespace detail
@@ -160,7 +163,9 @@ RunPlan plan_run(const TrainCommand& command) {
   if (!settings.repa.empty() && settings.repa_block == 0) settings.repa_block = default_repa_block(settings);
   const std::optional<RepaPlan> repa = plan_repa(settings);
   OpenedData data = open_data(settings);
-  RunConfiguration configuration{settings, class_names(data.images), data.images.size(), command.saving};
+  RunConfiguration configuration{settings, class_names(data.images), data.images.size()};
+  configuration.saving = command.saving;
+  if (settings.hold_out > 0) configuration.held_out = data.compared.size();
   if (command.resume) {
     detail::check_same_data(configuration, before);
     configuration.saving = detail::resumed_saving(command, before.saving);
