@@ -98,6 +98,13 @@ inline std::string checkpoint_before(const std::string& folder, std::int64_t ste
 
 /// Throws ValueError when the images are not those that the run was started with.
 inline void check_same_data(const RunConfiguration& now, const RunConfiguration& before) {
+/// Throws FileError when a run that goes on does not find its encoder.
+inline void check_encoder_is_there(const std::string& path) {
+  const std::string problem = pixnerd::detail::absence_of_file(path);
+  if (problem.empty()) return;
+  raise<FileError>("resume", "--repa FILE, for the encoder of the run is not where it was", problem);
+}
+
   // With another number held out, others are, too.
   const bool same_part = before.held_out == 0 || now.held_out == before.held_out;
   if (now.images == before.images && same_part && now.classes == before.classes) return;
@@ -163,6 +170,7 @@ RunPlan plan_run(const TrainCommand& command) {
   if (!settings.repa.empty() && settings.repa_block == 0) settings.repa_block = default_repa_block(settings);
   const std::optional<RepaPlan> repa = plan_repa(settings);
   OpenedData data = open_data(settings);
+  if (command.resume && !settings.repa.empty()) detail::check_encoder_is_there(settings.repa);
   RunConfiguration configuration{settings, class_names(data.images), data.images.size()};
   configuration.saving = command.saving;
   if (settings.hold_out > 0) configuration.held_out = data.compared.size();

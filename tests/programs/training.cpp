@@ -257,6 +257,7 @@ BOOST_AUTO_TEST_CASE(images_held_out) {
   check_refused(data.train(data / "run", {"--hold-out", "0.95"}), {"--hold-out", "from 0 to 0.9", "0.95"});
   check_refused({"train", "--resume", "--run", data / "first", "--hold-out", "0.5"},
                 {"--hold-out", "0.25", "0.5"});
+  check_refused(data.train(data / "run", {"--skin-tones"}), {"--skin-tones is for --data emoji only"}, 2);
   fs::remove_all(data.images() + "/stripes");
   for (int i = 1; i < 6; ++i) fs::remove(data.images() + text("/rings/", i, ".png"));
   check_refused(data.train(data / "run", {"--hold-out", "0.5"}),
