@@ -31,11 +31,13 @@ struct RunPlan {
 
 namespace detail {
 
-/// Whether a folder is missing or empty.
+/// Whether a folder is missing or empty. Throws FileError when that cannot be told.
 inline bool is_free(const std::string& folder) {
   std::error_code error;
   const auto status = std::filesystem::status(folder, error);
   if (status.type() == std::filesystem::file_type::not_found) return true;
+  if (status.type() == std::filesystem::file_type::none)
+    raise<FileError>("train", text("a readable place '", folder, "'"), error.message());
   return std::filesystem::is_directory(status) && std::filesystem::is_empty(folder, error) && !error;
 }
 
@@ -96,8 +98,6 @@ inline std::string checkpoint_before(const std::string& folder, std::int64_t ste
   return newest.path;
 }
 
-/// Throws ValueError when the images are not those that the run was started with.
-inline void check_same_data(const RunConfiguration& now, const RunConfiguration& before) {
 /// Throws FileError when a run that goes on does not find its encoder.
 inline void check_encoder_is_there(const std::string& path) {
   const std::string problem = pixnerd::detail::absence_of_file(path);
@@ -105,6 +105,8 @@ inline void check_encoder_is_there(const std::string& path) {
   raise<FileError>("resume", "--repa FILE, for the encoder of the run is not where it was", problem);
 }
 
+/// Throws ValueError when the images are not those that the run was started with.
+inline void check_same_data(const RunConfiguration& now, const RunConfiguration& before) {
   // With another number held out, others are, too.
   const bool same_part = before.held_out == 0 || now.held_out == before.held_out;
   if (now.images == before.images && same_part && now.classes == before.classes) return;
@@ -136,7 +138,7 @@ RunPlan plan_run(const TrainCommand& command) {
       raise<ValueError>("resume", "--steps N to change how long the run is",
                         "--minutes, which new runs take");
     }
-    if (std::filesystem::exists(folder + "/manifest.json")) {
+    if (pixnerd::detail::path_exists(folder + "/manifest.json")) {
       raise<ValueError>("resume", "--run with the folder of a run",
                         text("'", folder, "', which is that of a checkpoint"));
     }
@@ -168,9 +170,9 @@ RunPlan plan_run(const TrainCommand& command) {
                       text(command.replay));
   }
   if (!settings.repa.empty() && settings.repa_block == 0) settings.repa_block = default_repa_block(settings);
+  if (command.resume && !settings.repa.empty()) detail::check_encoder_is_there(settings.repa);
   const std::optional<RepaPlan> repa = plan_repa(settings);
   OpenedData data = open_data(settings);
-  if (command.resume && !settings.repa.empty()) detail::check_encoder_is_there(settings.repa);
   RunConfiguration configuration{settings, class_names(data.images), data.images.size()};
   configuration.saving = command.saving;
   if (settings.hold_out > 0) configuration.held_out = data.compared.size();

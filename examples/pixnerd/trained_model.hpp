@@ -74,7 +74,7 @@ inline RunConfiguration configuration_from_json(const nlohmann::json& in, const 
 /// The checkpoint that `--run` means: the newest of a run's folder, or the folder of one checkpoint. Throws
 /// FileError when there is none. `damaged` receives a sentence for each newer one that is damaged.
 inline std::string find_checkpoint(const std::string& run, std::vector<std::string>& damaged) {
-  if (std::filesystem::exists(run + "/manifest.json")) {
+  if (pixnerd::detail::path_exists(run + "/manifest.json")) {
     const std::string problem = manifest_problem(run);
     if (!problem.empty()) raise<FileError>("checkpoint", text("a whole checkpoint '", run, "'"), problem);
     return run;
