@@ -9,9 +9,10 @@ std::string bundled_model() {
   namespace fs = std::filesystem;
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  for (const fs::path& folder :
-       {program.parent_path().parent_path() / "share/pixnerd", fs::path(PIXNERD_MODELS)}) {
+  const fs::path installed = program.parent_path().parent_path() / "share/pixnerd";
+  for (const fs::path& folder : {installed, fs::path(PIXNERD_MODELS)}) {
     const fs::path file = folder / "emoji.safetensors";
+    if (!file.is_absolute()) continue;  // where the program lies is not known
     if (fs::is_regular_file(file, error)) return file.string();
   }
   return {};

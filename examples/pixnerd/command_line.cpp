@@ -83,8 +83,7 @@ void add_machine(CLI::App* app, DeviceChoice& choice) {
 CLI::App* add_train(CLI::App& app, TrainCommand& command) {
   CLI::App* train = app.add_subcommand("train", "Train a model on images");
   TrainSettings::visit(command.settings, SettingOptions{{train, ""}});
-  CLI::Option* repa = train->get_option("--repa")->type_name("FILE");
-  for (const char* option : {"--repa-weight", "--repa-block"}) train->get_option(option)->needs(repa);
+  train->get_option("--repa")->type_name("FILE");
   OptionGroup training{train, "Training"};
   training
       .add("--minutes", command.minutes, "M",
@@ -154,11 +153,13 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
       ->take_all();
   what.add("--prompt", command.prompts, "TEXT", "for text-to-image models; may be given several times")
       ->take_all()
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->default_str("");
   what.add("--prompts", command.prompt_file, "FILE", "more of them, one a line");
   what.add("--count", command.count, "N", "images; classes and prompts take turns")
       ->check(CLI::Range(1, 100'000));
-  what.add("--size", command.size, "HxW", "N or HxW, pixels, multiples of the patch; default: as trained");
+  what.add("--size", command.size, "HxW",
+           "N or HxW, pixels, multiples of the patch but with --scale-decoder; default: as trained");
   what.add_flag(
       "--scale-decoder", command.scale_decoder,
       "for text-to-image models: reach another --size than the trained one with as many tokens, each decoded "
@@ -350,11 +351,17 @@ std::optional<Command> parse_command_line(int count, const char* const* argument
     TrainSettings::visit(train_command.settings, GivenSettings{*train, train_command.given});
     SavingOptions::visit(train_command.saving, GivenSettings{*train, train_command.given});
     const std::string& data = train_command.settings.data;
-    if (train_command.given.contains("groups") && !data.empty() && data != "emoji")
-      return refuse("--groups is for --data emoji only");
+    for (const char* name : {"groups", "skin-tones"}) {
+      if (train_command.given.contains(name) && !data.empty() && data != "emoji")
+        return refuse(text("--", name, " is for --data emoji only"));
+    }
     for (const char* name : {"words", "word-rows", "word-parts", "text-depth"}) {
       if (train_command.given.contains(name) && !train_command.settings.text && !train_command.resume)
         return refuse(text("--", name, " is for --text only"));
+    }
+    for (const char* name : {"repa-weight", "repa-block"}) {
+      if (train_command.given.contains(name) && train_command.settings.repa.empty() && !train_command.resume)
+        return refuse(text("--", name, " requires --repa"));
     }
     return train_command;
   }

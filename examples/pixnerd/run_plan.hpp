@@ -31,11 +31,13 @@ struct RunPlan {
 
 namespace detail {
 
-/// Whether a folder is missing or empty.
+/// Whether a folder is missing or empty. Throws FileError when that cannot be told.
 inline bool is_free(const std::string& folder) {
   std::error_code error;
   const auto status = std::filesystem::status(folder, error);
   if (status.type() == std::filesystem::file_type::not_found) return true;
+  if (status.type() == std::filesystem::file_type::none)
+    raise<FileError>("train", text("a readable place '", folder, "'"), error.message());
   return std::filesystem::is_directory(status) && std::filesystem::is_empty(folder, error) && !error;
 }
 
@@ -96,14 +98,24 @@ inline std::string checkpoint_before(const std::string& folder, std::int64_t ste
   return newest.path;
 }
 
+/// Throws FileError when a run that goes on does not find its encoder.
+inline void check_encoder_is_there(const std::string& path) {
+  const std::string problem = pixnerd::detail::absence_of_file(path);
+  if (problem.empty()) return;
+  raise<FileError>("resume", "--repa FILE, for the encoder of the run is not where it was", problem);
+}
+
 /// Throws ValueError when the images are not those that the run was started with.
 inline void check_same_data(const RunConfiguration& now, const RunConfiguration& before) {
-  if (now.images == before.images && now.classes == before.classes) return;
+  // With another number held out, others are, too.
+  const bool same_part = before.held_out == 0 || now.held_out == before.held_out;
+  if (now.images == before.images && same_part && now.classes == before.classes) return;
   const auto count = [](const RunConfiguration& run) {
-    return text(run.images, " images of ", run.classes.size(), " classes");
+    const std::string more = run.held_out > 0 ? text(" and ", run.held_out, " held out") : "";
+    return text(run.images, " images", more, " of ", run.classes.size(), " classes");
   };
   raise<ValueError>("resume", text(count(before), " in '", now.settings.data, "' as at the start of the run"),
-                    now.images == before.images ? "as many of other classes" : count(now));
+                    now.images == before.images && same_part ? "as many of other classes" : count(now));
 }
 
 }  // namespace detail
@@ -126,7 +138,7 @@ RunPlan plan_run(const TrainCommand& command) {
       raise<ValueError>("resume", "--steps N to change how long the run is",
                         "--minutes, which new runs take");
     }
-    if (std::filesystem::exists(folder + "/manifest.json")) {
+    if (pixnerd::detail::path_exists(folder + "/manifest.json")) {
       raise<ValueError>("resume", "--run with the folder of a run",
                         text("'", folder, "', which is that of a checkpoint"));
     }
@@ -158,9 +170,12 @@ RunPlan plan_run(const TrainCommand& command) {
                       text(command.replay));
   }
   if (!settings.repa.empty() && settings.repa_block == 0) settings.repa_block = default_repa_block(settings);
+  if (command.resume && !settings.repa.empty()) detail::check_encoder_is_there(settings.repa);
   const std::optional<RepaPlan> repa = plan_repa(settings);
   OpenedData data = open_data(settings);
-  RunConfiguration configuration{settings, class_names(data.images), data.images.size(), command.saving};
+  RunConfiguration configuration{settings, class_names(data.images), data.images.size()};
+  configuration.saving = command.saving;
+  if (settings.hold_out > 0) configuration.held_out = data.compared.size();
   if (command.resume) {
     detail::check_same_data(configuration, before);
     configuration.saving = detail::resumed_saving(command, before.saving);

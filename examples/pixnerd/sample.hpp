@@ -29,7 +29,7 @@ namespace pixnerd::program {
 
 namespace detail {
 
-/// "64" or "48x64" (height first) as height and width.
+/// "64" or "48x64" (height first) as height and width, multiples of `patch`; 1 where any number may do.
 inline std::pair<std::int64_t, std::int64_t> parse_size(const std::string& word, std::int64_t patch) {
   std::int64_t height = 0, width = 0;
   const char* const end = word.data() + word.size();
@@ -42,8 +42,8 @@ inline std::pair<std::int64_t, std::int64_t> parse_size(const std::string& word,
   }
   const auto fits = [&](std::int64_t side) { return side >= patch && side <= 8192 && side % patch == 0; };
   if (error != std::errc() || at != end || !fits(height) || !fits(width)) {
-    raise<ValueError>("--size", text("N or HxW with multiples of the model's patch, ", patch, ", up to 8192"),
-                      word);
+    const std::string fitting = patch > 1 ? text(" with multiples of the model's patch, ", patch, ",") : "";
+    raise<ValueError>("--size", text("N or HxW", fitting, " up to 8192"), word);
   }
   return {height, width};
 }
@@ -177,7 +177,8 @@ inline DrawOptions draw_options(const SampleCommand& command, const TrainedModel
   options.guidance.check();
   const std::string size = !command.size.empty() ? command.size : trained.size > 0 ? text(trained.size) : "";
   if (size.empty()) raise<ValueError>("sample", "--size, which a file of weights does not tell", "none");
-  std::tie(options.height, options.width) = parse_size(size, trained.patch());
+  // With a scaled decoder it is the patches that change their size.
+  std::tie(options.height, options.width) = parse_size(size, command.scale_decoder ? 1 : trained.patch());
   options.scale = decoder_scale(command, trained, options);
   options.seed = static_cast<std::uint64_t>(command.seed);
   if (command.torch_seed) options.torch_seed = static_cast<std::uint64_t>(*command.torch_seed);

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -146,12 +148,12 @@ class TrainingRun {
  private:
   std::string in_folder(const std::string& name) const { return plan_.folder + "/" + name; }
 
-  /// Removes what a new run has written, and the folder if it `is_new`.
+  /// Removes what a new run has written before its first step is done, and the folder if it `is_new`, but nothing that
+  /// others have put there.
   void remove_files(bool is_new) const {
-    int ignored = 0;
-    for (const auto& name : pixnerd::detail::folder_names(plan_.folder, ignored))
-      (void)pixnerd::detail::remove_tree(in_folder(name));
-    if (is_new) (void)pixnerd::detail::remove_tree(plan_.folder);
+    std::error_code ignored;
+    std::filesystem::remove(in_folder("metrics.csv"), ignored);
+    if (is_new) std::filesystem::remove(plan_.folder, ignored);  // fails where it is not empty
   }
 
   bool run_in_folder(const InterruptGuard& interrupt) {

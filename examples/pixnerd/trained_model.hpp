@@ -25,7 +25,8 @@ namespace pixnerd::program {
 struct RunConfiguration {
   TrainSettings settings;
   std::vector<std::string> classes;  ///< their names
-  std::int64_t images = 0;           ///< in the data set
+  std::int64_t images = 0;           ///< that are trained on
+  std::int64_t held_out = 0;         ///< beside those; 0 in runs of older versions, too
   SavingOptions saving{};
   std::string encoder{};  ///< feature_encoder_key() of the one that REPA aligns with; empty: none
 };
@@ -38,6 +39,7 @@ inline nlohmann::json configuration_to_json(const RunConfiguration& run) {
                      {"saving", saving_to_json(run.saving)},
                      {"classes", run.classes},
                      {"images", run.images}};
+  if (run.held_out > 0) out["held_out"] = run.held_out;
   if (!run.encoder.empty()) out["encoder"] = run.encoder;
   return out;
 }
@@ -55,6 +57,11 @@ inline RunConfiguration configuration_from_json(const nlohmann::json& in, const 
     out.classes.push_back(name);
   }
   out.images = in["images"];
+  if (in.contains("held_out")) {
+    if (!in["held_out"].is_number_integer() || in["held_out"].get<std::int64_t>() < 0)
+      raise<ValueError>(where, "a number of images held out", detail::shortened(in["held_out"]));
+    out.held_out = in["held_out"];
+  }
   if (in.contains("saving")) out.saving = saving_from_json(in["saving"], where);
   if (in.contains("encoder")) {
     if (!in["encoder"].is_string())
@@ -67,7 +74,7 @@ inline RunConfiguration configuration_from_json(const nlohmann::json& in, const 
 /// The checkpoint that `--run` means: the newest of a run's folder, or the folder of one checkpoint. Throws
 /// FileError when there is none. `damaged` receives a sentence for each newer one that is damaged.
 inline std::string find_checkpoint(const std::string& run, std::vector<std::string>& damaged) {
-  if (std::filesystem::exists(run + "/manifest.json")) {
+  if (pixnerd::detail::path_exists(run + "/manifest.json")) {
     const std::string problem = manifest_problem(run);
     if (!problem.empty()) raise<FileError>("checkpoint", text("a whole checkpoint '", run, "'"), problem);
     return run;

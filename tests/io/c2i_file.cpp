@@ -46,6 +46,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_such_model_is_refused) {
   check_refused("s_embedder.proj.weight", {}, "no tensor");
   check_refused("s_embedder.proj.weight", random_tensor<float>({32, 47}, 1), "patches");
   check_refused("x_embedder.embedder.0.weight", random_tensor<float>({8, 64}, 1), "0 channels");
+  check_refused("y_embedder.embedding_table.weight", random_tensor<float>({1, 32}, 1), "of no class");
   check_refused("blocks.0.attn.q_norm.weight", random_tensor<float>({15}, 1), "heads of 15");
   check_refused("blocks.2.param_generator1.0.weight", random_tensor<float>({200, 32}, 1), "generator");
   auto bias = random_tensor<float>({3}, 1);

@@ -59,9 +59,15 @@ BOOST_AUTO_TEST_CASE(sizes_are_those_of_the_tensors) {
 BOOST_AUTO_TEST_CASE(heads_have_64_features_unless_told) {
   const test::Folder folder;
   const auto path = write_model(folder, "narrow.safetensors", [](auto&, auto&) { return true; });
-  check_throws<FileError>([&] { load_dinov2<Cpu>(SafetensorsFile(path)); },
-                          {"[load model]", "narrow.safetensors", "a width of 8 for 0 heads"});
+  check_throws<FileError>(
+      [&] { load_dinov2<Cpu>(SafetensorsFile(path)); },
+      {"[load model]", "narrow.safetensors", "a width of 8, which is not that of heads of 64"});
   check_throws<FileError>([&] { load_dinov2<Cpu>(SafetensorsFile(path), "", 3); }, {"8 for 3 heads"});
+  Initializer init(3);
+  const Dinov2<Cpu> wide({.patch = 2, .grid = 1, .width = 96, .heads = 1, .depth = 0}, init);
+  save_parameters(folder / "wide.safetensors", wide);
+  check_throws<FileError>([&] { dinov2_config_of(SafetensorsFile(folder / "wide.safetensors")); },
+                          {"wide.safetensors", "a width of 96"});
 }
 
 BOOST_AUTO_TEST_CASE(other_files) {

@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(goes_on_with_the_encoder_of_the_run) {
   fs::rename(data.encoder, moved);
   const Words resume{"train", "--resume", "--run", run, "--steps", "3"};
   const auto before = listing(data.path);
-  check_refused(resume, {data.encoder, "No such file"});
+  check_refused(resume, {"[resume]", "--repa FILE", data.encoder, "No such file"});
   check_refused(resume + Words{"--repa", other},
                 {"[resume]", "--repa with the encoder of the run", "'" + other + "'"});
   check_refused(resume + Words{"--repa", moved, "--repa-weight", "1"}, {"[resume]", "--repa-weight 0.5"});
@@ -212,7 +212,9 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_aligned) {
   data.check_untrainable(repa + Words{"--depth", "0"}, {"--depth", "--repa", "got 0"});
   data.check_untrainable(repa + Words{"--repa-weight", "nan"}, {"--repa-weight", "from 0 to 1000"});
   for (const char* option : {"--repa-block", "--repa-weight"})
-    check_refused(data.ImageData::train(data / "run", {option, "1"}), {option, "requires --repa"}, 2);
+    for (const Words& without : {Words{}, Words{"--repa", ""}})
+      check_refused(data.ImageData::train(data / "run", without + Words{option, "1"}),
+                    {option, "requires --repa"}, 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

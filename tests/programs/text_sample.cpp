@@ -101,6 +101,10 @@ BOOST_AUTO_TEST_CASE(sizes_and_files) {
   BOOST_TEST(text_of(folder / "a.png", "pixnerd").find("decoder scale 2 3") != std::string::npos);
   BOOST_TEST(text_of(folder / "w.png", "prompt") == "red");
   BOOST_TEST((draw("a.png", {"--size", "16", "--scale-decoder"}) == draw("b.png", {})));
+  // Two patches of ten pixels, which is no multiple of the trained eight.
+  BOOST_TEST(draw("a.png", {"--size", "20", "--scale-decoder"}).width == 2 * 20 + 6);
+  check_refused(trained.sample(folder / "c.png", {"--prompt", "red", "--size", "21", "--scale-decoder"}),
+                {"--scale-decoder", "whole numbers of pixels", "got 21x21"});
 
   // A converted file is all that drawing needs.
   const std::string file = folder / "model.safetensors";

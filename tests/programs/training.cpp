@@ -246,9 +246,18 @@ BOOST_AUTO_TEST_CASE(images_held_out) {
   BOOST_TEST(!same("state.json"));
   run_well({"train", "--resume", "--run", data / "first", "--steps", "12"});
 
+  // Another image beside them, and others would be held out: of twelve and of thirteen images six are trained on.
+  ImageData more;
+  const std::string grown = more / "run";
+  run_well(more.train(grown, {"--hold-out", "0.5", "--steps", "2", "--sample-every", "0"}));
+  write_png(more.images() + "/rings/more.png", Image(16, 16));
+  check_refused({"train", "--resume", "--run", grown, "--steps", "4"},
+                {"[resume]", "6 images and 6 held out", "got 6 images and 7 held out"});
+
   check_refused(data.train(data / "run", {"--hold-out", "0.95"}), {"--hold-out", "from 0 to 0.9", "0.95"});
   check_refused({"train", "--resume", "--run", data / "first", "--hold-out", "0.5"},
                 {"--hold-out", "0.25", "0.5"});
+  check_refused(data.train(data / "run", {"--skin-tones"}), {"--skin-tones is for --data emoji only"}, 2);
   fs::remove_all(data.images() + "/stripes");
   for (int i = 1; i < 6; ++i) fs::remove(data.images() + text("/rings/", i, ".png"));
   check_refused(data.train(data / "run", {"--hold-out", "0.5"}),

@@ -23,6 +23,7 @@ inline PixnerdC2iConfig pixnerd_c2i_config_of(const TensorFile& file, const std:
   config.channels = pixels[1] - DctBasis::count;
   config.patch = shape.patch(tokens, config.channels);
   config.classes = labels[0] - 1;
+  if (config.classes < 1) shape.refuse(text("labels ", labels, ", of no class"));
   config.depth = shape.blocks("blocks", 0, "attn.qkv.weight");
   config.field_depth = shape.blocks("blocks", config.depth, "param_generator1.0.weight");
   config.heads = config.depth == 0 ? 1 : shape.heads(config.width, "blocks.0.attn.q_norm.weight");

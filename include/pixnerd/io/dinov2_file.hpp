@@ -35,7 +35,9 @@ inline Dinov2Config dinov2_config_of(const TensorFile& file, const std::string& 
   config.depth = shape.blocks("blocks", 0, "attn.qkv.weight");
   if (config.depth > 0) config.hidden = shape("blocks.0.mlp.fc1.weight", 2)[0];
   config.mask_token = shape.contains("mask_token");
-  config.heads = heads > 0 ? heads : config.width / 64;
+  if (heads == 0 && config.width % 64 != 0)
+    shape.refuse(text("a width of ", config.width, ", which is not that of heads of 64 features"));
+  config.heads = heads == 0 ? config.width / 64 : heads;
   if (config.heads < 1 || config.width % config.heads != 0)
     shape.refuse(text("a width of ", config.width, " for ", config.heads, " heads"));
   return config;
