@@ -200,8 +200,9 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
           "heun-reuse, where it is at all times")
       ->expected(2)
       ->take_all();
-  how.add("--shift", command.shift, "X",
-          "takes more of the steps near the noise where above 1; default: the run's, or 1 with --weights");
+  how.add(
+      "--shift", command.shift, "X",
+      "takes more of the steps near the noise where above 1; default: the run's, or 1 where it is not known");
   how.add("--last-step", command.last_step, "X", "width of the last step; default: 1 / steps");
   how.add("--precision", command.precision, "auto|full|mixed", precision_help)
       ->check(CLI::IsMember({"auto", "full", "mixed"}));

@@ -122,7 +122,11 @@ inline TrainedModel find_model(const SampleCommand& command) {
     std::string file = command.weights;
     const bool prompted = !command.prompts.empty() || !command.prompt_file.empty();
     if (file.empty() && prompted) file = bundled_model();
-    if (file.empty()) raise<ValueError>("sample", "--run DIR or --weights FILE", "neither");
+    if (file.empty()) {
+      raise<ValueError>(
+          "sample", "--run DIR or --weights FILE, or --prompt TEXT for the model of emoji that comes with it",
+          prompted ? "no such model beside the program" : "neither");
+    }
     return model_of_file(file, command.ema);
   }
   std::vector<std::string> damaged;

@@ -127,7 +127,7 @@ class TrainingRun {
   }
 
   /// Returns false when it was interrupted. What cannot be written while steps are to come is told and tried again
-  /// later. Throws what training and the last writing throw; a new run that fails before its first step is done leaves
+  /// later, once there is a checkpoint. Throws what training and the first and last writing throw; a new run that fails before its first step is done leaves
   /// nothing behind.
   bool run(const InterruptGuard& interrupt) {
     if (!plan_.checkpoint.empty()) return run_in_folder(interrupt);
@@ -182,7 +182,11 @@ class TrainingRun {
         go_on(error);
       }
     };
-    training_.options().on_save_failed = go_on;
+    training_.options().on_save_failed = [&](const std::exception& error) {
+      // With nothing saved yet, all of the work is at stake: better to end now than after hours.
+      if (checkpoint_steps(plan_.folder).empty()) throw;
+      go_on(error);
+    };
     const bool finished = training_.run(plan_.data, [&](const StepReport& report) {
       seconds += batch / report.samples_per_second;
       const double aligned = training_.take_alignment();

@@ -49,14 +49,14 @@ BOOST_AUTO_TEST_SUITE(full_disk)
 BOOST_AUTO_TEST_CASE(no_room_for_checkpoints) {
   const ImageData data;
   const auto outcome = run(data.train(data / "run", three_checkpoints), 20'000);
-  check_refusal(outcome, {"room for", "step-30", "File too large"});
-  // Only the last one ends the run.
-  for (const auto* word : {"the run goes on", "step-10'", "step-20'"})
-    BOOST_TEST(outcome.err.find(word) != std::string::npos, outcome.err << " lacks " << word);
+  // With nothing saved, the first one ends the run: not the last, after hours.
+  check_refusal(outcome, {"room for", "step-10", "File too large"});
   BOOST_TEST((listing(data / "run") ==
               std::set<std::string>{text("metrics.csv ", fs::file_size(data / "run/metrics.csv"))}));
   const std::string metrics = content(data / "run/metrics.csv");
-  BOOST_TEST(std::count(metrics.begin(), metrics.end(), '\n') == 31);
+  const auto lines = std::count(metrics.begin(), metrics.end(), '\n');
+  BOOST_TEST(lines >= 11);
+  BOOST_TEST(lines < 31);
 }
 
 /// A place that becomes free again while the run goes on: nothing of the run is lost.
@@ -104,7 +104,8 @@ BOOST_AUTO_TEST_CASE(small_disks) {
     const SmallDisk disk(static_cast<std::uint64_t>(room * static_cast<double>(one)) + 16'384);
     if (!disk.mounted) return;
     const std::string run = disk.folder / "run";
-    check_refused(data.train(run, three_checkpoints), {"room for", "step-30", "No space left on device"});
+    const std::string failed = room < 1 ? "step-10" : "step-30";
+    check_refused(data.train(run, three_checkpoints), {"room for", failed, "No space left on device"});
     if (room < 1) {
       BOOST_TEST(listing(run).size() == 1u);
       BOOST_TEST(fs::exists(run + "/metrics.csv"));
