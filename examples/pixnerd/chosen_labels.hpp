@@ -65,12 +65,12 @@ inline Labels choose_prompts(const SampleCommand& command, const AnyConfig& conf
   return labels;
 }
 
-inline Labels choose_classes(const SampleCommand& command, const TrainedModel& trained, DrawOptions& options,
-                             std::size_t& choices) {
+inline Labels class_labels(const SampleCommand& command, const TrainedModel& trained, DrawOptions& options,
+                           std::size_t& choices) {
   const std::int64_t classes = std::get<PixnerdC2iConfig>(trained.config).classes;
   choices = command.classes.size();
   Labels labels;
-  labels.numbers = program::choose_classes(command.classes, trained.classes, classes, command.count);
+  labels.numbers = choose_classes(command.classes, trained.classes, classes, command.count);
   for (const auto label : labels.numbers) labels.names.push_back(class_text(trained.classes, label));
   if (command.blend_with) {
     const auto second = parse_class(*command.blend_with, trained.classes, classes, "--blend-with");
@@ -92,7 +92,7 @@ inline Labels choose_labels(const SampleCommand& command, const TrainedModel& tr
     options.blend = *command.blend;
   }
   return trained.text() ? detail::choose_prompts(command, trained.config, options, choices)
-                        : detail::choose_classes(command, trained, options, choices);
+                        : detail::class_labels(command, trained, options, choices);
 }
 
 /// The texts that labels for a text encoder are numbers of: prompts, then what is blended in.

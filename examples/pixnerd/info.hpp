@@ -118,7 +118,7 @@ void print_sizes(const Config& config) {
 
 /// Throws FileError when what a file holds under a prefix is no model.
 inline void print_model(const TensorFile& file, const std::string& prefix) {
-  if (!holds_text_model(file, prefix)) {
+  if (!holds_pixnerd_t2i(file, prefix)) {
     const PixnerdC2iConfig config = pixnerd_c2i_config_of(file, prefix);
     print_fact("model", text("class-conditional PixNerd, ", parameters_of<ClassKind>(config), " parameters"));
     print_sizes(config);

@@ -15,11 +15,6 @@
 
 namespace pixnerd::program {
 
-/// Whether a file holds a text-to-image model under `prefix`.
-inline bool holds_text_model(const TensorFile& file, const std::string& prefix) {
-  return holds_pixnerd_t2i(file, prefix);
-}
-
 namespace detail {
 
 /// The name of the table of words that a text-to-image model was trained with.

@@ -127,8 +127,8 @@ class TrainingRun {
   }
 
   /// Returns false when it was interrupted. What cannot be written while steps are to come is told and tried again
-  /// later, once there is a checkpoint. Throws what training and the first and last writing throw; a new run that fails before its first step is done leaves
-  /// nothing behind.
+  /// later, once there is a checkpoint. Throws what training and the first and last writing throw; a new run that fails
+  /// before its first step is done leaves nothing behind.
   bool run(const InterruptGuard& interrupt) {
     if (!plan_.checkpoint.empty()) return run_in_folder(interrupt);
     const bool is_new = !pixnerd::detail::path_exists(plan_.folder);

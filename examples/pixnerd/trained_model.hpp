@@ -116,7 +116,7 @@ namespace detail {
 /// Fills in what the parameters tell and, where it is known, how the run that they come from was configured.
 inline void add_sizes(TrainedModel& model, const RunConfiguration* run) {
   const TrainSettings settings = run != nullptr ? run->settings : TrainSettings{};
-  if (!holds_text_model(*model.file, model.prefix)) {
+  if (!holds_pixnerd_t2i(*model.file, model.prefix)) {
     const auto config = pixnerd_c2i_config_of(*model.file, model.prefix);
     model.size = published_size(config);
     model.config = config;

@@ -144,9 +144,9 @@ class RunLock {
 /// its name. Returns its path.
 ///
 /// A whole checkpoint of that name is never overwritten; a damaged one is kept as step-N.damaged. Throws
-/// FileError when there is a whole one or one that cannot be read, or when writing fails: the message then holds `bytes`, the size of
-/// the checkpoint, and what the disk has free. The temporary folder is gone, earlier checkpoints are as they
-/// were.
+/// FileError when there is a whole one or one that cannot be read, or when writing fails: the message then holds
+/// `bytes`, the size of the checkpoint, and what the disk has free. The temporary folder is gone, earlier checkpoints
+/// are as they were.
 template <class WriteFiles>
 std::string write_checkpoint(const std::string& run, std::int64_t step, std::uint64_t bytes,
                              WriteFiles write_files) {
