@@ -3,15 +3,18 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <pixnerd/io/file.hpp>
@@ -117,15 +120,7 @@ class MetricsWriter {
         if (row.step <= resumed_step) rows_.push_back(row);
       }
     }
-    std::string content(detail::metrics_header(aligned_));
-    for (const auto& row : rows_) content += detail::metrics_line(row, aligned_);
-    write_file_atomic(path, content);
-    size_ = static_cast<off_t>(content.size());
-    descriptor_ = pixnerd::detail::FileDescriptor(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
-    if (descriptor_.get() < 0) {
-      const int number = errno;
-      raise<FileError>("metrics", text("a writable file '", path, "'"), errno_text(number));
-    }
+    write_all();
   }
 
   MetricsWriter(const MetricsWriter&) = delete;
@@ -135,7 +130,7 @@ class MetricsWriter {
   ~MetricsWriter() {
     try {
       flush();
-    } catch (const FileError&) {
+    } catch (const std::exception&) {
     }
   }
 
@@ -150,9 +145,12 @@ class MetricsWriter {
     pending_ += detail::metrics_line(row, aligned_);
   }
 
-  /// Writes what was added. Throws FileError when the disk is full; the file then ends where it did before, and the next
-  /// call is another try.
+  /// Writes what was added, and all rows where the file or its folder was removed meanwhile. Throws FileError when the
+  /// disk is full; the file then ends where it did before, and the next call is another try.
   void flush() {
+    struct stat facts {};
+    if (!pending_.empty() && ::fstat(descriptor_.get(), &facts) == 0 && facts.st_nlink == 0)
+      return write_all();
     std::string_view rest = pending_;
     while (!rest.empty()) {
       const auto put = ::write(descriptor_.get(), rest.data(), rest.size());
@@ -173,6 +171,21 @@ class MetricsWriter {
   }
 
  private:
+  /// Writes the file anew, with every row, and opens it for more.
+  void write_all() {
+    std::string content(detail::metrics_header(aligned_));
+    for (const auto& row : rows_) content += detail::metrics_line(row, aligned_);
+    write_file_atomic(path_, content);
+    pixnerd::detail::FileDescriptor descriptor(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+    if (descriptor.get() < 0) {
+      const int number = errno;
+      raise<FileError>("metrics", text("a writable file '", path_, "'"), errno_text(number));
+    }
+    descriptor_ = std::move(descriptor);
+    size_ = static_cast<off_t>(content.size());
+    pending_.clear();
+  }
+
   std::string path_;
   bool aligned_;
   std::vector<MetricsRow> rows_;

@@ -73,16 +73,30 @@ struct Layout {
   }
 };
 
+/// Bytes that the parameters of a model take once they are loaded.
+inline double bytes_of_parameters(const TrainedModel& trained, const std::string& precision) {
+  const std::string below = trained.prefix.empty() ? "" : trained.prefix + ".";
+  double count = 0;
+  for (const auto& entry : trained.file->entries()) {
+    if (entry.name.starts_with(below)) count += static_cast<double>(entry.shape.count());
+  }
+  return count * static_cast<double>(with_precision(
+                     precision, [](auto policy) { return sizeof(typename decltype(policy)::compute); }));
+}
+
 /// Throws ValueError when drawing surely takes more than the memory of the device.
-template <class Config>
-void check_drawing_fits(const Config& config, const DrawOptions& options, std::int64_t count,
-                        const DeviceChoice& where) {
-  const double needed = memory_to_draw(config, options, count);
-  if (needed > where.memory) {
+inline void check_drawing_fits(const TrainedModel& trained, const DrawOptions& options, std::int64_t count,
+                               const std::string& precision, const DeviceChoice& where) {
+  const double images =
+      std::visit([&](const auto& config) { return memory_to_draw(config, options, count); }, trained.config);
+  const double parameters = bytes_of_parameters(trained, precision);
+  if (images + parameters > where.memory) {
     raise<ValueError>(
-        "--size",
-        text("images that fit into the ", std::llround(where.memory / 1e6), " MB of ", where.memory_owner),
-        text("at least ", std::llround(needed / 1e6), " MB for ", options.height, " x ", options.width));
+        "sample",
+        text("a model and images that fit into the ", std::llround(where.memory / 1e6), " MB of ",
+             where.memory_owner),
+        text("at least ", std::llround(parameters / 1e6), " MB for '", trained.path, "' and ",
+             std::llround(images / 1e6), " MB for --size ", options.height, "x", options.width));
   }
 }
 
@@ -167,6 +181,8 @@ inline DrawOptions draw_options(const SampleCommand& command, const TrainedModel
   if (trained.channels() != 3)
     raise<FileError>("sample", "a model of images with 3 channels", text(trained.channels()));
   DrawOptions options;
+  if (!std::isfinite(command.guidance))
+    raise<ValueError>("--guidance", "a finite number", text(command.guidance));
   options.guidance.scale = command.guidance;
   if (!command.interval.empty()) {
     if (command.interval.size() != 2)
@@ -177,8 +193,11 @@ inline DrawOptions draw_options(const SampleCommand& command, const TrainedModel
     }
     options.guidance.lower = command.interval[0];
     options.guidance.upper = command.interval[1];
+    if (!(command.interval[0] <= command.interval[1])) {
+      raise<ValueError>("--interval", "the earlier time first",
+                        text(command.interval[0], " to ", command.interval[1]));
+    }
   }
-  options.guidance.check();
   const std::string size = !command.size.empty() ? command.size : trained.size > 0 ? text(trained.size) : "";
   if (size.empty()) raise<ValueError>("sample", "--size, which a file of weights does not tell", "none");
   // With a scaled decoder it is the patches that change their size.
@@ -268,11 +287,9 @@ int sample_command(const SampleCommand& command) {
   const Labels labels = choose_labels(command, trained, options, choices);
   add_editing(command, options);
   const detail::Layout layout(command, options, choices);
-  std::visit(
-      [&](const auto& config) { detail::check_drawing_fits(config, options, command.count, command.where); },
-      trained.config);
-  detail::check_picture_paths(command);
   const std::string precision = precision_of<Device>(command.precision);
+  detail::check_drawing_fits(trained, options, command.count, precision, command.where);
+  detail::check_picture_paths(command);
 
   Progress progress;
   std::vector<std::string> notes;

@@ -16,10 +16,10 @@
 #include "info.hpp"
 #include "interrupt.hpp"
 #include "loss_curve.hpp"
-#include "metrics.hpp"
 #include "progress.hpp"
 #include "replay.hpp"
 #include "run_plan.hpp"
+#include "run_record.hpp"
 #include "samples_picture.hpp"
 
 namespace pixnerd::program {
@@ -131,14 +131,14 @@ class TrainingRun {
   /// before its first step is done leaves nothing behind.
   bool run(const InterruptGuard& interrupt) {
     if (!plan_.checkpoint.empty()) return run_in_folder(interrupt);
-    const bool is_new = !pixnerd::detail::path_exists(plan_.folder);
+    const std::filesystem::path there = existing_part(folder_path());
     // Measuring took a while: another process may have come first.
     const RunLock lock(plan_.folder);
     detail::check_free(plan_.folder);
     try {
       return run_in_folder(interrupt);
     } catch (...) {
-      if (step() == 0) remove_files(is_new);
+      if (step() == 0) remove_files(there);
       throw;
     }
   }
@@ -148,94 +148,67 @@ class TrainingRun {
  private:
   std::string in_folder(const std::string& name) const { return plan_.folder + "/" + name; }
 
-  /// Removes what a new run has written before its first step is done, and the folder if it `is_new`, but nothing that
-  /// others have put there.
-  void remove_files(bool is_new) const {
+  /// Without a slash at its end.
+  std::filesystem::path folder_path() const {
+    return (std::filesystem::path(plan_.folder) / "").parent_path();
+  }
+
+  /// The longest beginning of a path that exists; empty when a relative path has none.
+  static std::filesystem::path existing_part(std::filesystem::path path) {
+    while (!path.empty() && !pixnerd::detail::path_exists(path.string())) path = path.parent_path();
+    return path;
+  }
+
+  /// Removes what a new run has written before its first step is done, and its folders down to those that were `there`
+  /// before, but nothing that others have put there.
+  void remove_files(const std::filesystem::path& there) const {
     std::error_code ignored;
     std::filesystem::remove(in_folder("metrics.csv"), ignored);
-    if (is_new) std::filesystem::remove(plan_.folder, ignored);  // fails where it is not empty
+    std::filesystem::path path = folder_path();
+    while (path != there && std::filesystem::remove(path, ignored))
+      path = path.parent_path();  // until one is not empty
   }
 
   bool run_in_folder(const InterruptGuard& interrupt) {
     open_run_folder(plan_.folder);
-    MetricsWriter metrics(in_folder("metrics.csv"), training_.state.step, training_.is_aligned());
-    Progress progress;
-    Smoothed loss, alignment, rate;
-    const auto losses = [&] {
-      std::string out = text("loss ", number_text(loss.value()));
-      if (training_.is_aligned()) out += text(", alignment ", number_text(alignment.value()));
-      return out;
-    };
-    Stopwatch since_flush;
-    double seconds = metrics.seconds();
-    const bool was_finished = step() == settings_.steps;
-    const auto batch = static_cast<double>(settings_.batch * settings_.accumulate);
-    std::string told;
-    const auto go_on = [&](const std::exception& error) {
-      const std::string said = error.what();
-      if (std::exchange(told, said) != said) progress.note(text("not saved, and the run goes on: ", said));
-    };
-    const auto try_to = [&](auto write) {
-      try {
-        write();
-      } catch (const FileError& error) {
-        go_on(error);
-      }
-    };
+    RunRecord record(in_folder("metrics.csv"), step(), settings_, training_.is_aligned());
     training_.options().on_save_failed = [&](const std::exception& error) {
       // With nothing saved yet, all of the work is at stake: better to end now than after hours.
       if (checkpoint_steps(plan_.folder).empty()) throw;
-      go_on(error);
+      record.tell_not_saved(error);
     };
+    const bool was_finished = step() == settings_.steps;
     const bool finished = training_.run(plan_.data, [&](const StepReport& report) {
-      seconds += batch / report.samples_per_second;
-      const double aligned = training_.take_alignment();
-      metrics.add({report.step, report.loss, report.grad_norm, report.rate, report.samples_per_second,
-                   seconds, aligned});
-      // The average of times, not of rates, tells how long the rest takes.
-      const double step_seconds = rate.add(batch / report.samples_per_second);
-      loss.add(report.loss);
-      alignment.add(aligned);
-      if (report.skipped) {
-        progress.note(text("step ", report.step, " is skipped: the norm of its gradient is ",
-                           number_text(report.grad_norm), ", and ", number_text(report.norm_limit),
-                           " is the limit (--skip-outliers ", settings_.skip_outliers, ")"));
-      }
-      if (progress.due()) {
-        progress.show(text("step ", report.step, " of ", settings_.steps, ", ", losses(), ", ",
-                           number_text(batch / step_seconds), " images/s, ",
-                           duration_text(step_seconds * static_cast<double>(settings_.steps - report.step)),
-                           " left"));
-      }
-      const bool draws = saving_.sample_every > 0 && report.step % saving_.sample_every == 0;
-      if (draws && report.step < settings_.steps)
-        try_to([&] { draw_between(report.step, metrics, interrupt); });
+      record.add(report, training_.take_alignment());
+      const bool is_last = report.step == settings_.steps;
+      if (!is_last && is_due(report.step, saving_.sample_every))
+        record.try_to([&] { draw_between(report.step, record, interrupt); });
       // Asked once, behind the drawing: a checkpoint must not be ahead of the metrics.
       const bool stops = interrupt.requested();
-      const bool saves = stops || report.step == settings_.steps ||
-                         (saving_.checkpoint_every > 0 && report.step % saving_.checkpoint_every == 0);
-      if (saves || since_flush.seconds() > 5) {
-        try_to([&] { metrics.flush(); });
-        since_flush = {};
-      }
+      record.flush(stops || is_last || is_due(report.step, saving_.checkpoint_every));
       return !stops;
     });
-    progress.end_line();
-    metrics.flush();
-    write_png(in_folder("loss.png"), draw_loss_curve(metrics.rows()));
+    record.finish();
+    write_png(in_folder("loss.png"), draw_loss_curve(record.rows()));
     if (!finished) return false;
+    tell_outcome(record, was_finished);
+    return draw_samples(in_folder("samples.png"), picture_at_end, interrupt);
+  }
+
+  static bool is_due(std::int64_t step, std::int64_t every) { return every > 0 && step % every == 0; }
+
+  void tell_outcome(const RunRecord& record, bool was_finished) const {
     if (was_finished) {
       std::printf("trained    nothing: all steps were done before (more with --steps N)\n");
     } else {
       std::printf("trained    %lld steps in %s, %s\n", static_cast<long long>(settings_.steps),
-                  duration_text(seconds).c_str(), losses().c_str());
+                  duration_text(record.seconds()).c_str(), record.losses().c_str());
     }
     if (training_.state.skipped > 0) {
       std::printf("skipped    %lld of the steps, whose gradients were outliers\n",
                   static_cast<long long>(training_.state.skipped));
     }
     std::fflush(stdout);
-    return draw_samples(in_folder("samples.png"), picture_at_end, interrupt);
   }
 
   bool draw_samples(const std::string& path, const SamplesPicture& picture, const InterruptGuard& interrupt) {
@@ -243,11 +216,11 @@ class TrainingRun {
                                  picture, interrupt);
   }
 
-  void draw_between(std::int64_t step, const MetricsWriter& metrics, const InterruptGuard& interrupt) {
+  void draw_between(std::int64_t step, const RunRecord& record, const InterruptGuard& interrupt) {
     char name[40];
     std::snprintf(name, sizeof name, "samples-%06lld.png", static_cast<long long>(step));
     draw_samples(in_folder(name), picture_between, interrupt);
-    write_png(in_folder("loss.png"), draw_loss_curve(metrics.rows()));
+    write_png(in_folder("loss.png"), draw_loss_curve(record.rows()));
   }
 
   const RunPlan& plan_;

@@ -16,6 +16,8 @@ using test::check_throws;
 using test::Folder;
 using Texts = std::vector<std::string>;
 
+BOOST_AUTO_TEST_SUITE(captioned_images)
+
 namespace {
 
 struct Images : Folder {
@@ -34,8 +36,6 @@ void refuses_line(const std::string& line, Texts words) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(captioned_images)
 
 BOOST_AUTO_TEST_CASE(a_folder_of_images_and_texts) {
   const Images folder;
@@ -66,6 +66,19 @@ BOOST_AUTO_TEST_CASE(a_list) {
   BOOST_TEST((data.captions(1) == Texts{"one", "two"}));
   BOOST_TEST((data.read(0, 4).image == Image(4, 4, 20)));
   BOOST_TEST((data.read(1, 4).image == Image(4, 4, 10)));
+}
+
+BOOST_AUTO_TEST_CASE(lines_of_one_image_are_one_image) {
+  const Images folder;
+  write_file_atomic(folder / "list.jsonl",
+                    "{\"image\": \"b.png\", \"text\": \"blue\"}\n"
+                    "{\"image\": \"a.JPG\", \"text\": \"a\"}\n"
+                    "{\"image\": \"./b.png\", \"text\": [\"a heart\", \"blue\"]}\n");
+  const CaptionedImages data(folder / "list.jsonl");
+  test::check_dataset(data);
+  BOOST_TEST(data.size() == 2);
+  BOOST_TEST((data.captions(0) == Texts{"blue", "a heart", "blue"}));
+  BOOST_TEST((data.captions(1) == Texts{"a"}));
 }
 
 BOOST_AUTO_TEST_CASE(images_are_cropped_as_published_for_text_to_image) {

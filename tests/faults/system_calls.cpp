@@ -332,4 +332,26 @@ BOOST_AUTO_TEST_CASE(metrics_of_a_run_that_goes_on) {
   }
 }
 
+/// Who removes the file while a run goes on gets all of its rows again.
+BOOST_AUTO_TEST_CASE(metrics_that_were_removed) {
+  const Folder folder;
+  const std::string run = folder / "run", path = run + "/metrics.csv";
+  const auto add = [](program::MetricsWriter& writer, std::int64_t step) {
+    writer.add({step, 0.5, 0.25, 1e-3, 100, 1.5});
+    writer.flush();
+  };
+  std::filesystem::create_directory(run);
+  program::MetricsWriter writer(path, 0);
+  add(writer, 1);
+  std::filesystem::remove(path);
+  add(writer, 2);
+  add(writer, 3);
+  BOOST_TEST(program::read_metrics(path).size() == 3u);
+  std::filesystem::remove_all(run);
+  test::check_throws<FileError>([&] { add(writer, 4); }, {"metrics.csv", errno_text(ENOENT)});
+  std::filesystem::create_directory(run);
+  add(writer, 5);
+  BOOST_TEST(program::read_metrics(path).size() == 5u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

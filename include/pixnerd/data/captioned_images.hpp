@@ -6,9 +6,11 @@
 #include <cctype>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -25,7 +27,8 @@ namespace pixnerd {
 /// - a folder: every *.png, *.jpg and *.jpeg (in either case), and beside it a text of the same name that ends
 ///   in .txt, one caption a line; in the order of the names. Names that start with a dot are ignored;
 /// - a file *.jsonl, an object a line: {"image": "PATH", "text": "CAPTION"}, or {"image": "PATH", "text":
-///   ["CAPTION", ...]}. Paths are relative to the file's folder. Other members are ignored.
+///   ["CAPTION", ...]}. Paths are relative to the file's folder. Other members are ignored. Lines of one path are one
+///   image with the captions of all of them: it must not be both learned and held out.
 ///
 /// All images are of one class, "image".
 class CaptionedImages {
@@ -112,12 +115,21 @@ class CaptionedImages {
     const auto bytes = read_file(path, max_list_bytes);
     std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const std::string folder = detail::parent_folder(path);
+    std::unordered_map<std::string, std::size_t> known;
     for (std::int64_t number = 1; !rest.empty(); ++number) {
       const auto end = std::min(rest.find('\n'), rest.size());
       const std::string_view line = rest.substr(0, end);
       rest.remove_prefix(std::min(end + 1, rest.size()));
-      if (!is_blank(line))
-        files_.push_back(list_entry(line, folder, text("line ", number, " of '", path, "'")));
+      if (is_blank(line)) continue;
+      File added = list_entry(line, folder, text("line ", number, " of '", path, "'"));
+      const std::string key = std::filesystem::path(added.path).lexically_normal().string();
+      const auto [place, is_new] = known.try_emplace(key, files_.size());
+      if (is_new) {
+        files_.push_back(std::move(added));
+      } else {
+        auto& captions = files_[place->second].captions;
+        std::move(added.captions.begin(), added.captions.end(), std::back_inserter(captions));
+      }
     }
   }
 

@@ -75,14 +75,23 @@ struct NewestCheckpoint {
 };
 
 /// The latest checkpoint of a run whose files are whole, of those before step `before`. Throws FileError when
-/// there are such checkpoints and all of them are damaged, or the folder or a file cannot be read.
+/// there are such checkpoints and all of them are damaged, or the folder or a file cannot be read: such a file may be
+/// whole.
 inline NewestCheckpoint newest_checkpoint(const std::string& run,
                                           std::int64_t before = std::numeric_limits<std::int64_t>::max()) {
   NewestCheckpoint out;
   for (const std::int64_t step : checkpoint_steps(run)) {
     if (step >= before) continue;
     const std::string path = checkpoint_path(run, step);
-    const std::string problem = manifest_problem(path);
+    std::string problem;
+    try {
+      problem = manifest_problem(path);
+    } catch (const FileError& error) {
+      // It may be whole: whether to lose its steps is for the user to decide.
+      raise<FileError>("run folder",
+                       text("to read the checkpoint '", path, "' (moved elsewhere, it is passed over)"),
+                       error.what());
+    }
     if (problem.empty()) {
       out.path = path;
       return out;

@@ -177,7 +177,7 @@ class TrainStepper {
     if constexpr (OptimizerOnDevice<AnOptimizer, Store>) {
       optimizer_.update(store_, settings, record_.rows(scale, scale + 1));
     }
-    // The only time that the host waits. Into memory that is there: the weights have changed already.
+    // Here the host waits for the device. Into memory that is there: the weights have changed already.
     memory_transfer<Device>::to_host(measured_.data(), record_.data(), record_.bytes());
     const std::vector<double>& record = measured_;
     check_and_report(record, report);

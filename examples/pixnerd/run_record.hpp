@@ -1,0 +1,103 @@
+/// \file
+/// What is kept and told of the steps of a run while it goes on.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <pixnerd/train/train_step.hpp>
+
+#include "metrics.hpp"
+#include "progress.hpp"
+#include "settings.hpp"
+
+namespace pixnerd::program {
+
+/// The rows of metrics.csv, a line of progress, and notes.
+class RunRecord {
+ public:
+  /// Begins metrics.csv at `path`, or goes on behind step `resumed_step`. Throws FileError.
+  RunRecord(const std::string& path, std::int64_t resumed_step, const TrainSettings& settings, bool aligned)
+      : settings_(settings),
+        aligned_(aligned),
+        metrics_(path, resumed_step, aligned),
+        seconds_(metrics_.seconds()) {}
+
+  /// Takes in a step, and shows now and then how far the run is.
+  void add(const StepReport& report, double alignment) {
+    const auto batch = static_cast<double>(settings_.batch * settings_.accumulate);
+    // The average of times, not of rates, tells how long the rest takes.
+    const double step_seconds = step_seconds_.add(batch / report.samples_per_second);
+    seconds_ += batch / report.samples_per_second;
+    loss_.add(report.loss);
+    alignment_.add(alignment);
+    metrics_.add({report.step, report.loss, report.grad_norm, report.rate, report.samples_per_second,
+                  seconds_, alignment});
+    if (report.skipped) {
+      progress_.note(text("step ", report.step, " is skipped: the norm of its gradient is ",
+                          number_text(report.grad_norm), ", and ", number_text(report.norm_limit),
+                          " is the limit (--skip-outliers ", settings_.skip_outliers, ")"));
+    }
+    if (progress_.due()) {
+      progress_.show(text("step ", report.step, " of ", settings_.steps, ", ", losses(), ", ",
+                          number_text(batch / step_seconds), " images/s, ",
+                          duration_text(step_seconds * static_cast<double>(settings_.steps - report.step)),
+                          " left"));
+    }
+  }
+
+  /// The averages of the last steps, for people.
+  std::string losses() const {
+    std::string out = text("loss ", number_text(loss_.value()));
+    if (aligned_) out += text(", alignment ", number_text(alignment_.value()));
+    return out;
+  }
+
+  const std::vector<MetricsRow>& rows() const { return metrics_.rows(); }
+
+  /// Spent training since the run began, pauses left out.
+  double seconds() const { return seconds_; }
+
+  /// Writes what the run can go on without, which write() throws a FileError about: told, the same only once.
+  template <class Write>
+  void try_to(Write write) {
+    try {
+      write();
+    } catch (const FileError& error) {
+      tell_not_saved(error);
+    }
+  }
+
+  void tell_not_saved(const std::exception& error) {
+    const std::string said = error.what();
+    if (std::exchange(told_, said) != said) progress_.note(text("not saved, and the run goes on: ", said));
+  }
+
+  /// Brings the rows into the file, or tells why not: when it `must` be, and else every few seconds.
+  void flush(bool must) {
+    if (!must && since_flush_.seconds() <= 5) return;
+    try_to([&] { metrics_.flush(); });
+    since_flush_ = {};
+  }
+
+  /// Ends the line of progress and brings all rows into the file. Throws FileError.
+  void finish() {
+    progress_.end_line();
+    metrics_.flush();
+  }
+
+ private:
+  const TrainSettings& settings_;
+  bool aligned_;
+  MetricsWriter metrics_;
+  double seconds_;
+  Progress progress_;
+  Smoothed loss_, alignment_, step_seconds_;
+  Stopwatch since_flush_;
+  std::string told_;
+};
+
+}  // namespace pixnerd::program
