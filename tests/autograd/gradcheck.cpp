@@ -6,6 +6,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(gradcheck_test)
+
 namespace {
 
 // y_i = x_i^3, with a backward that the caller gives: slope(x_i, y_i) times the gradient, or anything else.
@@ -31,8 +33,6 @@ void right(const T& x, const T& grad_y) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(gradcheck_test)
 
 BOOST_AUTO_TEST_CASE(a_right_backward_passes) {
   for (const Shape& shape : {Shape{}, Shape{1}, Shape{0}, Shape{3, 7}}) {

@@ -11,6 +11,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(recompute_test)
+
 namespace {
 
 // A residual network; each block holds seven intermediate tensors.
@@ -40,8 +42,6 @@ struct Network {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(recompute_test)
 
 BOOST_AUTO_TEST_CASE(equals_no_recompute_bit_for_bit_and_saves_memory) {
   auto& pool = memory_pool<Cpu>::instance();

@@ -11,6 +11,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(tape)
+
 namespace {
 
 Tensor<double> leaf(const Shape& shape, std::uint32_t stream) {
@@ -20,8 +22,6 @@ Tensor<double> leaf(const Shape& shape, std::uint32_t stream) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tape)
 
 BOOST_AUTO_TEST_CASE(a_chain) {
   const auto x = leaf({3}, 1);

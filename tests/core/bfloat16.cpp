@@ -9,6 +9,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(bfloat16_test)
+
 namespace {
 bfloat16 with_bits(std::uint32_t bits) {
   bfloat16 out;
@@ -16,8 +18,6 @@ bfloat16 with_bits(std::uint32_t bits) {
   return out;
 }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(bfloat16_test)
 
 BOOST_AUTO_TEST_CASE(every_value_survives) {
   bool right = true;

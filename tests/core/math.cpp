@@ -10,6 +10,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(math)
+
 namespace {
 
 // Distance to the exact value in units of the last place of float32.
@@ -29,8 +31,6 @@ void for_many(Check check) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(math)
 
 BOOST_AUTO_TEST_CASE(fast_exp_is_within_two_ulps) {
   double worst = 0;

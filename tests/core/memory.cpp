@@ -10,13 +10,13 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(memory)
+
 namespace {
 memory_pool<Cpu>& pool() {
   return memory_pool<Cpu>::instance();
 }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(memory)
 
 BOOST_AUTO_TEST_CASE(blocks_are_aligned) {
   for (const std::size_t bytes : {1u, 63u, 64u, 65u, 1000u, 4097u, 1000003u}) {

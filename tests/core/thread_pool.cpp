@@ -12,6 +12,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(thread_pool)
+
 namespace {
 
 // Sets the number of threads for one test.
@@ -22,8 +24,6 @@ struct Threads {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(thread_pool)
 
 BOOST_AUTO_TEST_CASE(every_index_runs_once) {
   for (const int threads : {1, 2, 3, 8}) {

@@ -9,6 +9,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(torch_random)
+
 namespace {
 
 const SafetensorsFile& reference() {
@@ -22,8 +24,6 @@ std::uint64_t seed_of(const std::string& name) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(torch_random)
 
 BOOST_AUTO_TEST_CASE(every_number_of_the_reference) {
   int checked = 0;

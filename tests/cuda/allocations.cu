@@ -15,6 +15,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_allocations)
+
 namespace {
 
 constexpr PixnerdC2iConfig config{
@@ -164,8 +166,6 @@ void check_large_requests() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_allocations)
 
 BOOST_AUTO_TEST_CASE(a_step_that_asks_for_too_much) {
   check_large_requests<Full<float>>();

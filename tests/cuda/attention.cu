@@ -2,6 +2,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_attention)
+
 namespace {
 
 /// Inputs q, k, v of an attention.
@@ -20,8 +22,6 @@ Tensor<T, Device> scaled(const Tensor<T, Device>& x, float factor) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_attention)
 
 BOOST_AUTO_TEST_CASE(equals_the_cpu_for_every_width) {
   for (const std::int64_t width : {8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 128})

@@ -2,6 +2,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_broadcast_ops)
+
 namespace {
 
 const std::vector<std::vector<Input>> shapes{
@@ -20,8 +22,6 @@ const std::vector<std::vector<Input>> shapes{
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_broadcast_ops)
 
 BOOST_AUTO_TEST_CASE(sums_and_products) {
   for (const auto& inputs : shapes) {

@@ -3,6 +3,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_dinov2)
+
 namespace {
 
 void check(const program::Comparison& found, std::int64_t count) {
@@ -16,8 +18,6 @@ program::ReferenceFile reference(const std::string& name) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_dinov2)
 
 BOOST_AUTO_TEST_CASE(equals_the_reference) {
   check(program::verify_dinov2<Cuda, Full<float>>(reference("dinov2")), 3);

@@ -2,6 +2,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_elementwise_ops)
+
 namespace {
 
 template <class Function>
@@ -22,8 +24,6 @@ Tensor<T, Device> unaligned(const std::vector<double>& values) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_elementwise_ops)
 
 BOOST_AUTO_TEST_CASE(equal_shapes) {
   for (const std::int64_t n : {0, 1, 7, 251, 8192}) {

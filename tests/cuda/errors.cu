@@ -6,6 +6,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_errors)
+
 namespace {
 
 __global__ void count_threads(int* count) {
@@ -32,8 +34,6 @@ auto says(std::vector<std::string> parts) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_errors)
 
 BOOST_AUTO_TEST_CASE(more_memory_than_the_gpu_has) {
   auto& pool = memory_pool<Cuda>::instance();

@@ -3,6 +3,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_field_mlp)
+
 namespace {
 
 auto field(bool normalize_second = true) {
@@ -66,8 +68,6 @@ void compare_values(const std::string& what, const std::vector<std::vector<T>>& 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_field_mlp)
 
 BOOST_AUTO_TEST_CASE(any_size) {
   const std::int64_t sizes[][4] = {{1, 1, 1, 1},   {2, 3, 1, 4},    {3, 5, 3, 7},

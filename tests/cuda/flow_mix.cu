@@ -5,6 +5,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_flow_mix)
+
 namespace {
 
 struct SigmaWeight {
@@ -37,8 +39,6 @@ void check(const Shape& shape, const Path& path, const Weight& weight) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_flow_mix)
 
 BOOST_AUTO_TEST_CASE(equals_the_cpu) {
   for (const Shape& shape : {Shape{5}, Shape{5, 1}, Shape{2, 3, 5, 7}, Shape{3, 4}, Shape{3, 1028},

@@ -6,6 +6,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_gated_residual)
+
 namespace {
 
 const auto add_gated = [](const auto& in) { return gated_residual(in[0], in[1], in[2]); };
@@ -15,8 +17,6 @@ std::vector<Input> inputs(std::int64_t batch, std::int64_t length, std::int64_t 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_gated_residual)
 
 BOOST_AUTO_TEST_CASE(equals_the_cpu) {
   for (const auto& shape :

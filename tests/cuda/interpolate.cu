@@ -2,6 +2,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_interpolate)
+
 namespace {
 
 auto to_size(std::int64_t height, std::int64_t width, Interpolation mode, InterpolationSteps steps = {}) {
@@ -9,8 +11,6 @@ auto to_size(std::int64_t height, std::int64_t width, Interpolation mode, Interp
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_interpolate)
 
 BOOST_AUTO_TEST_CASE(equals_the_cpu) {
   for (const auto mode : {Interpolation::nearest, Interpolation::bilinear, Interpolation::bicubic}) {

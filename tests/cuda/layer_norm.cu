@@ -5,6 +5,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_layer_norm)
+
 namespace {
 
 const auto normalize = [](const auto& in) {
@@ -22,8 +24,6 @@ std::vector<Input> inputs(const Shape& shape) {
 static_assert(alignof(detail::Vector<float, packet_width<bfloat16>>) == 16);
 static_assert(alignof(detail::Vector<bfloat16, packet_width<bfloat16>>) == 16);
 static_assert(alignof(detail::Vector<bfloat16, 1>) == 2);
-
-BOOST_AUTO_TEST_SUITE(cuda_layer_norm)
 
 BOOST_AUTO_TEST_CASE(equals_the_cpu) {
   for (const Shape& shape :

@@ -2,6 +2,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_layout_ops)
+
 namespace {
 
 template <class Function>
@@ -30,8 +32,6 @@ Tensor<T, Device> one_later(const Tensor<T, Device>& x) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_layout_ops)
 
 BOOST_AUTO_TEST_CASE(joining) {
   for (const std::int64_t width : {1, 7, 16}) {

@@ -8,6 +8,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_memory)
+
 namespace {
 
 memory_pool<Cuda>& pool() {
@@ -30,8 +32,6 @@ std::vector<float> counted(std::int64_t count) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_memory)
 
 BOOST_AUTO_TEST_CASE(blocks_are_aligned) {
   for (const std::size_t bytes : {1u, 63u, 512u, 513u, 4097u, 1000003u}) {

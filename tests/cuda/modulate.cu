@@ -4,6 +4,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_modulate)
+
 namespace {
 
 const auto shift_and_scale = [](const auto& in) { return modulate(in[0], in[1], in[2]); };
@@ -13,8 +15,6 @@ std::vector<Input> inputs(std::int64_t batch, std::int64_t length, std::int64_t 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_modulate)
 
 BOOST_AUTO_TEST_CASE(equals_the_cpu) {
   for (const auto& shape :

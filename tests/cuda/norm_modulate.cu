@@ -6,6 +6,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_norm_modulate)
+
 namespace {
 
 const auto normalize = [](const auto& in) { return norm_modulate(in[0], norm_weight(in[1]), in[2], in[3]); };
@@ -15,8 +17,6 @@ std::vector<Input> inputs(std::int64_t batch, std::int64_t length, std::int64_t 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_norm_modulate)
 
 BOOST_AUTO_TEST_CASE(equals_the_cpu) {
   for (const auto& shape :

@@ -7,6 +7,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_optim)
+
 namespace {
 
 /// Parameters with sizes that leave gaps in the slabs, and one that is not averaged.
@@ -78,8 +80,6 @@ void check_updates(double tolerance) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_optim)
 
 BOOST_AUTO_TEST_CASE(updates_equal_the_cpu) {
   check_updates<Full<float>>(1e-6);

@@ -3,6 +3,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_pixel_embedding)
+
 namespace {
 
 template <class T>
@@ -36,8 +38,6 @@ void check_all() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_pixel_embedding)
 
 BOOST_AUTO_TEST_CASE(equals_the_cpu_in_float) {
   check_all<float>();

@@ -5,6 +5,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_product_layout)
+
 namespace {
 
 /// Element (i, j) of what a column-major matrix means, as the library's documentation defines it.
@@ -61,8 +63,6 @@ void check(const ProductSizes& s, bool transpose_a, bool transpose_b, std::int64
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_product_layout)
 
 BOOST_AUTO_TEST_CASE(column_major_equals_row_major) {
   for (const bool transpose_a : {false, true}) {

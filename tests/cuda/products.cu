@@ -3,6 +3,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_products)
+
 namespace {
 
 struct LinearSizes {
@@ -94,8 +96,6 @@ std::vector<std::vector<double>> linear_gradients(const LinearSizes& s, bool of_
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_products)
 
 BOOST_AUTO_TEST_CASE(every_layout_of_a_product) {
   for (const int layout : {0, 1, 2, 3}) {

@@ -3,6 +3,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_qk_norm_rotary)
+
 namespace {
 
 /// One of the three outputs, or all of them behind each other where `part` is 3, so that all gradients are there.
@@ -29,8 +31,6 @@ void compare_parts(std::int64_t batch, std::int64_t positions, std::int64_t head
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_qk_norm_rotary)
 
 BOOST_AUTO_TEST_CASE(equals_the_cpu) {
   for (const std::int64_t width : {2, 8, 10, 24, 64, 72, 96, 100, 128, 192, 200, 512}) {

@@ -4,6 +4,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_qwen3)
+
 namespace {
 
 template <class Device>
@@ -30,8 +32,6 @@ void check_reference() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_qwen3)
 
 BOOST_AUTO_TEST_CASE(turning_by_halves) {
   for (const Shape& shape : {Shape{2, 3, 2, 4}, Shape{1, 70, 3, 34}, Shape{0, 3, 2, 4}, Shape{2, 3, 0, 4}}) {

@@ -9,6 +9,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_qwen3_text)
+
 namespace {
 
 using Texts = std::vector<std::string>;
@@ -39,8 +41,6 @@ void compare(double tolerance) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_qwen3_text)
 
 // Features are rounded to bfloat16: where float32 differs by 1e-6, a few are rounded the other way.
 BOOST_AUTO_TEST_CASE(both_devices) {

@@ -4,6 +4,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_random_fill)
+
 namespace {
 
 constexpr RandomKey key{0x123456789abcdefull, RandomPurpose::test, 3, 4};
@@ -39,8 +41,6 @@ void check_type() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_random_fill)
 
 BOOST_AUTO_TEST_CASE(float32_has_the_bits_of_the_cpu) {
   check_type<float>();

@@ -5,6 +5,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_reduce_kernels)
+
 namespace {
 
 struct Product {
@@ -51,8 +53,6 @@ void check_columns(std::int64_t rows, std::int64_t width, std::int64_t offset, b
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_reduce_kernels)
 
 BOOST_AUTO_TEST_CASE(columns_are_summed) {
   for (const std::int64_t rows : {0, 1, 7, 300, 5000}) {

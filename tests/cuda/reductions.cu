@@ -2,6 +2,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_reductions)
+
 namespace {
 
 template <class Function>
@@ -12,8 +14,6 @@ void compare_in_float_and_bfloat16(const std::string& what, const std::vector<In
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_reductions)
 
 BOOST_AUTO_TEST_CASE(sums_and_means) {
   for (const Shape& shape :

@@ -4,6 +4,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_reference)
+
 namespace {
 
 template <class Precision>
@@ -16,8 +18,6 @@ void check(const std::string& name) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_reference)
 
 BOOST_AUTO_TEST_CASE(model) {
   check<Full<float>>("c2i_square");

@@ -7,6 +7,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_replay)
+
 namespace {
 
 Tensor<float, Cuda> numbers(float first) {
@@ -26,8 +28,6 @@ void check_near(const Tensor<float, Cuda>& got, const std::vector<float>& wanted
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_replay)
 
 BOOST_AUTO_TEST_CASE(repeats_what_the_third_call_asked_for) {
   const auto x = numbers(0), y = numbers(0);

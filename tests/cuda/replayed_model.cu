@@ -7,6 +7,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_replayed_model)
+
 namespace {
 
 __global__ void shift_samples(std::int64_t count, std::int64_t each, const float* x, const float* t,
@@ -34,8 +36,6 @@ Tensor<std::int64_t, Cuda> labels_of(std::int64_t first) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_replayed_model)
 
 BOOST_AUTO_TEST_CASE(gives_what_the_model_gives) {
   const ToyModel model, plain;

@@ -5,11 +5,11 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_rms_norm)
+
 namespace {
 const auto normalize = [](const auto& in) { return rms_norm(in[0], norm_weight(in[1])); };
 }
-
-BOOST_AUTO_TEST_SUITE(cuda_rms_norm)
 
 BOOST_AUTO_TEST_CASE(equals_the_cpu) {
   for (const Shape& shape :

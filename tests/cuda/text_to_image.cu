@@ -10,6 +10,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_text_to_image)
+
 namespace {
 
 constexpr PixnerdT2iConfig config{.patch = 4,
@@ -89,8 +91,6 @@ std::vector<double> sample(bool capture) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_text_to_image)
 
 BOOST_AUTO_TEST_CASE(gradients) {
   check_gradients<Full<float>>(1e-5);

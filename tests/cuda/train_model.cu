@@ -12,6 +12,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_train_model)
+
 namespace {
 
 constexpr PixnerdC2iConfig config{
@@ -123,8 +125,6 @@ std::vector<double> sample(bool capture) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_train_model)
 
 BOOST_AUTO_TEST_CASE(samples_equal_the_cpu) {
   const auto recorded = sample<Full<float>, Cuda>(true);

@@ -13,6 +13,8 @@
 using namespace pixnerd;
 using namespace pixnerd::test;
 
+BOOST_AUTO_TEST_SUITE(cuda_train_resume)
+
 namespace {
 
 /// Stands for the end of the process.
@@ -81,8 +83,6 @@ std::vector<float> work_on_toy(const TrainOptions& options, const Process& proce
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_train_resume)
 
 BOOST_AUTO_TEST_CASE(resuming_equals_no_interruption) {
   const Folder folder;

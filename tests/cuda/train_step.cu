@@ -10,6 +10,8 @@
 using namespace pixnerd;
 using namespace pixnerd::test;
 
+BOOST_AUTO_TEST_SUITE(cuda_train_step)
+
 namespace {
 
 /// AdamW for those who know the factor only on the host.
@@ -52,8 +54,6 @@ Outcome run_training(const TrainOptions& options, const AnOptimizer& optimizer =
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_train_step)
 
 BOOST_AUTO_TEST_CASE(a_recorded_step_is_the_step) {
   for (const std::int64_t accumulation : {1, 2, 4}) {

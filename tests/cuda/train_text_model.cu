@@ -9,6 +9,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cuda_train_text_model)
+
 namespace {
 
 constexpr PixnerdT2iConfig config{.patch = 4,
@@ -81,8 +83,6 @@ void check(double tolerance) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cuda_train_text_model)
 
 BOOST_AUTO_TEST_CASE(in_float32) {
   check<Full<float>>(1e-5);

@@ -10,6 +10,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(dataset)
+
 namespace {
 
 struct Gray {
@@ -37,8 +39,6 @@ static_assert(!Dataset<WithoutLabels>);
 static_assert(!std::is_convertible_v<WithoutLabels, AnyDataset>);
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(dataset)
 
 BOOST_AUTO_TEST_CASE(any_dataset_passes_everything_on) {
   const AnyDataset data = Gray();

@@ -14,6 +14,8 @@ using namespace pixnerd;
 using test::check_throws;
 using test::Folder;
 
+BOOST_AUTO_TEST_SUITE(emoji)
+
 namespace {
 
 /// Whether the pixel's channels lie within 40 levels of the color.
@@ -36,8 +38,6 @@ std::int64_t find(const Emoji& data, const std::string& name) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(emoji)
 
 BOOST_AUTO_TEST_CASE(the_default_emoji) {
   const Emoji& data = default_emoji();

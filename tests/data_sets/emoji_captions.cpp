@@ -8,6 +8,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(emoji_names)
+
 namespace {
 
 void check_captions(const std::string& name, const std::string& subgroup,
@@ -16,8 +18,6 @@ void check_captions(const std::string& name, const std::string& subgroup,
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(emoji_names)
 
 BOOST_AUTO_TEST_CASE(names_and_paraphrases) {
   check_captions("grinning cat", "cat-face",

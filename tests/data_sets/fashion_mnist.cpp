@@ -15,6 +15,8 @@ using namespace pixnerd;
 using test::check_throws;
 using test::Folder;
 
+BOOST_AUTO_TEST_SUITE(fashion_mnist)
+
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -39,8 +41,6 @@ Bytes labels_file(const Bytes& labels) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(fashion_mnist)
 
 BOOST_AUTO_TEST_CASE(the_real_one) {
   const FashionMnist train;

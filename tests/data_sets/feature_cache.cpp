@@ -12,6 +12,8 @@
 using namespace pixnerd;
 using test::check_throws;
 
+BOOST_AUTO_TEST_SUITE(feature_cache)
+
 namespace {
 
 /// Images that are functions of their number and a seed.
@@ -52,8 +54,6 @@ Drawn drawn(Loader& loader) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(feature_cache)
 
 BOOST_AUTO_TEST_CASE(gives_what_the_encoder_gives) {
   const test::Folder folder;

@@ -15,6 +15,8 @@ using namespace pixnerd;
 using test::check_throws;
 using test::Folder;
 
+BOOST_AUTO_TEST_SUITE(image_folder)
+
 namespace {
 
 /// Two classes with two images each, every image of one gray level.
@@ -30,8 +32,6 @@ struct GoodFolder : Folder {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(image_folder)
 
 BOOST_AUTO_TEST_CASE(classes_and_files_are_sorted) {
   const GoodFolder folder;

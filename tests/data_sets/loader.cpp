@@ -18,6 +18,8 @@
 using namespace pixnerd;
 using test::check_throws;
 
+BOOST_AUTO_TEST_SUITE(loader)
+
 namespace {
 
 /// Images with a number in their first pixel: dark on the left half, bright on the right.
@@ -81,8 +83,6 @@ LoaderOptions small_options(int batch_size = 4, int workers = 2) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(loader)
 
 BOOST_AUTO_TEST_CASE(a_batch_holds_images_labels_and_numbers) {
   Loader loader(Numbered(), small_options(5));

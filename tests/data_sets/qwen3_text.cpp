@@ -17,6 +17,8 @@ using nlohmann::json;
 using test::check_throws;
 using Texts = std::vector<std::string>;
 
+BOOST_AUTO_TEST_SUITE(qwen3_text)
+
 namespace {
 
 /// A tokenizer in which "<I>" is the token I for all I of `named`, and bytes are others below 512.
@@ -47,8 +49,6 @@ std::vector<float> part(const Tensor<float>& features, std::int64_t text, std::i
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(qwen3_text)
 
 // From texts to the reference's hidden states, those of padding among them; the batch was padded to 12 tokens.
 BOOST_AUTO_TEST_CASE(published_implementation) {

@@ -16,6 +16,8 @@
 using namespace pixnerd;
 using test::check_throws;
 
+BOOST_AUTO_TEST_SUITE(resizing)
+
 namespace {
 
 Image expected_image(const SafetensorsFile& file, const std::string& name) {
@@ -43,8 +45,6 @@ Image noise_image(int height, int width) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(resizing)
 
 /// Pillow's decoding and ADM's center crop: exact for PNG; JPEG decoders differ by a few levels.
 BOOST_AUTO_TEST_CASE(reference_crops) {

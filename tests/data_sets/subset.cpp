@@ -13,6 +13,8 @@
 using namespace pixnerd;
 using test::check_throws;
 
+BOOST_AUTO_TEST_SUITE(subset)
+
 namespace {
 
 struct Numbered {
@@ -32,8 +34,6 @@ struct Numbered {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(subset)
 
 BOOST_AUTO_TEST_CASE(holds_the_chosen_images) {
   const Subset data(Numbered(), {7, 2, 7});

@@ -13,6 +13,8 @@
 using namespace pixnerd;
 using Ids = std::vector<std::int64_t>;
 
+BOOST_AUTO_TEST_SUITE(words)
+
 namespace {
 
 /// How many of the numbers of word `a` are among those of word `b`.
@@ -25,8 +27,6 @@ int shared(const std::string& a, const std::string& b) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(words)
 
 BOOST_AUTO_TEST_CASE(splits_at_everything_but_letters_and_digits) {
   const std::vector<std::string> expected{"a", "red", "heart", "no", "2", "cœur"};

@@ -18,6 +18,8 @@ using test::equal_bits;
 using test::fail_every_allocation;
 using test::Noise;
 
+BOOST_AUTO_TEST_SUITE(training_memory)
+
 namespace {
 
 const PixnerdC2iConfig tiny{
@@ -121,8 +123,6 @@ void check_training(const PixnerdC2iConfig& config, std::int64_t side, int strid
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(training_memory)
 
 BOOST_AUTO_TEST_CASE(a_step) {
   set_thread_count(1);

@@ -11,13 +11,13 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(decoders)
+
 namespace {
 using Double = Full<double>;
 const DecoderConfig config{
     .channels = 2, .patch = 2, .width = 3, .depth = 2, .features = 2, .ratio = 2, .first_block = 5};
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(decoders)
 
 BOOST_AUTO_TEST_CASE(dct_basis) {
   const auto values = DctBasis::values(3, 5);

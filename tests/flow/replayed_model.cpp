@@ -9,6 +9,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(replayed_model)
+
 namespace {
 
 PixnerdC2i<Cpu> small_model() {
@@ -25,8 +27,6 @@ PixnerdC2i<Cpu> small_model() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(replayed_model)
 
 BOOST_AUTO_TEST_CASE(samples_as_the_model_does) {
   const auto model = small_model();

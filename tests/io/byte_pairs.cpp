@@ -10,6 +10,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(byte_pairs)
+
 namespace {
 
 using Tokens = std::vector<std::uint32_t>;
@@ -40,8 +42,6 @@ Ids join_slowly(const std::vector<BytePairRule>& rules, Tokens tokens) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(byte_pairs)
 
 BOOST_AUTO_TEST_CASE(equals_the_definition) {
   std::mt19937 random(1);

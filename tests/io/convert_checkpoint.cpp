@@ -17,6 +17,8 @@ using namespace pixnerd;
 using test::check_throws;
 using test::Folder;
 
+BOOST_AUTO_TEST_SUITE(convert_checkpoint_file)
+
 namespace {
 
 const std::string lightning = PIXNERD_TEST_DATA "/lightning.ckpt";
@@ -28,8 +30,6 @@ std::vector<std::uint8_t> bytes_of(const TensorFile& file, const std::string& na
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(convert_checkpoint_file)
 
 BOOST_AUTO_TEST_CASE(every_tensor_of_a_checkpoint) {
   const Folder folder;

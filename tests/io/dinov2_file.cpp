@@ -11,6 +11,8 @@
 using namespace pixnerd;
 using test::check_throws;
 
+BOOST_AUTO_TEST_SUITE(dinov2_file)
+
 namespace {
 
 Dinov2Config tiny() {
@@ -34,8 +36,6 @@ std::string write_model(const test::Folder& folder, const std::string& name, Cha
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(dinov2_file)
 
 BOOST_AUTO_TEST_CASE(sizes_are_those_of_the_tensors) {
   const test::Folder folder;

@@ -12,6 +12,8 @@
 using namespace pixnerd;
 using test::check_throws;
 
+BOOST_AUTO_TEST_SUITE(gzip_files)
+
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -44,8 +46,6 @@ Bytes read_all(const std::string& path, const Bytes& packed, std::size_t count) 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(gzip_files)
 
 BOOST_AUTO_TEST_CASE(reads_what_was_packed) {
   const test::Folder folder;

@@ -15,6 +15,8 @@ using test::Defect;
 using test::gzip;
 using test::idx;
 
+BOOST_AUTO_TEST_SUITE(idx_files)
+
 namespace {
 
 void read_images(const std::string& path) {
@@ -39,8 +41,6 @@ std::string changed(std::string bytes, std::size_t at, int value) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(idx_files)
 
 BOOST_AUTO_TEST_CASE(reads_elements) {
   const test::Folder folder;

@@ -13,6 +13,8 @@
 using namespace pixnerd;
 using namespace pixnerd::test;
 
+BOOST_AUTO_TEST_SUITE(jpeg)
+
 namespace {
 
 int largest_difference(const Image& a, const Image& b) {
@@ -47,8 +49,6 @@ Bytes start_of_frame_with_size(Bytes jpeg, int height, int width) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(jpeg)
 
 BOOST_AUTO_TEST_CASE(color) {
   for (const auto& [height, width] : {std::pair{1, 1}, {1, 9}, {17, 23}}) {

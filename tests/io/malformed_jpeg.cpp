@@ -15,6 +15,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 using namespace std::string_literals;
 
+BOOST_AUTO_TEST_SUITE(malformed_jpeg)
+
 namespace {
 
 std::string as_string(const Bytes& bytes) {
@@ -74,8 +76,6 @@ Image decode(const std::string& jpeg) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(malformed_jpeg)
 
 BOOST_AUTO_TEST_CASE(frames) {
   check_refused(

@@ -19,6 +19,8 @@ using test::zip_of;
 using test::ZipBytes;
 using test::ZipEntry;
 
+BOOST_AUTO_TEST_SUITE(malformed_npz)
+
 namespace {
 
 void read_all(const std::string& path) {
@@ -91,8 +93,6 @@ std::string zeros_of(const std::string& count) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(malformed_npz)
 
 BOOST_AUTO_TEST_CASE(the_twins_of_the_refused_load) {
   const test::Folder folder;

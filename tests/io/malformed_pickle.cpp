@@ -13,6 +13,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 namespace p = pixnerd::test::pickled;
 
+BOOST_AUTO_TEST_SUITE(malformed_pickle)
+
 namespace {
 
 std::string times(std::size_t count, const std::string& what) {
@@ -36,8 +38,6 @@ void check(const std::vector<Defect>& pickles) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(malformed_pickle)
 
 BOOST_AUTO_TEST_CASE(instructions_that_build_no_data) {
   check({

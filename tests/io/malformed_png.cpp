@@ -17,6 +17,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 using namespace std::string_literals;
 
+BOOST_AUTO_TEST_SUITE(malformed_png)
+
 namespace {
 
 std::string big_endian(std::uint64_t value) {
@@ -70,8 +72,6 @@ void load(const std::string& path) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(malformed_png)
 
 BOOST_AUTO_TEST_CASE(headers) {
   const std::string most = "at most 65535 pixels a side";

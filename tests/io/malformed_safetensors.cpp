@@ -16,6 +16,8 @@ using namespace std::string_literals;
 using test::Defect;
 using test::safetensors_text;
 
+BOOST_AUTO_TEST_SUITE(malformed_safetensors)
+
 namespace {
 
 void read_all(const std::string& path) {
@@ -76,8 +78,6 @@ std::string valid_file() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(malformed_safetensors)
 
 BOOST_AUTO_TEST_CASE(lengths_and_text) {
   test::check_refused(

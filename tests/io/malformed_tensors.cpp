@@ -14,6 +14,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 namespace p = pixnerd::test::pickled;
 
+BOOST_AUTO_TEST_SUITE(malformed_tensors)
+
 namespace {
 
 constexpr std::int64_t huge = std::int64_t{1} << 62;
@@ -140,8 +142,6 @@ std::vector<Defect> shared(std::size_t count,
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(malformed_tensors)
 
 BOOST_AUTO_TEST_CASE(in_a_zip_file) {
   check(as_zip);

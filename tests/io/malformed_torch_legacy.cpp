@@ -12,6 +12,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 namespace p = pixnerd::test::pickled;
 
+BOOST_AUTO_TEST_SUITE(malformed_torch_legacy)
+
 namespace {
 
 const std::string elements(16, '\1');
@@ -43,8 +45,6 @@ std::string little(const std::string& value) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(malformed_torch_legacy)
 
 BOOST_AUTO_TEST_CASE(what_is_right_loads) {
   const Folder folder;

@@ -13,6 +13,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 namespace p = pixnerd::test::pickled;
 
+BOOST_AUTO_TEST_SUITE(malformed_torch_zip)
+
 namespace {
 
 enum Place { data_pkl, byteorder, storage, version };
@@ -40,8 +42,6 @@ std::string wide(std::initializer_list<std::uint64_t> numbers) {
 constexpr std::uint64_t all_ones = 0xffff'ffff;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(malformed_torch_zip)
 
 BOOST_AUTO_TEST_CASE(entries) {
   const std::string zeros(100 << 20, '\0');

@@ -13,6 +13,8 @@
 using namespace pixnerd;
 using namespace pixnerd::test;
 
+BOOST_AUTO_TEST_SUITE(malformed_zip_directory)
+
 namespace {
 
 std::string with_end(const std::function<void(ZipEnd&)>& change) {
@@ -39,8 +41,6 @@ std::string with_last(const std::function<void(ZipPart&)>& change) {
 constexpr std::uint64_t all_ones = 0xffff'ffff;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(malformed_zip_directory)
 
 BOOST_AUTO_TEST_CASE(directories) {
   const std::string right = make_zip(small_checkpoint());

@@ -11,6 +11,8 @@
 using namespace pixnerd;
 using test::check_throws;
 
+BOOST_AUTO_TEST_SUITE(model_from_file_test)
+
 namespace {
 
 struct Sizes {
@@ -23,8 +25,6 @@ struct Model : Linear<Cpu, Precision> {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(model_from_file_test)
 
 BOOST_AUTO_TEST_CASE(values_and_gradients) {
   const test::Folder folder;

@@ -14,6 +14,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(npz)
+
 namespace {
 
 std::string data(const std::string& name) {
@@ -37,8 +39,6 @@ void check_numbers(const NpzFile& file, const std::string& name, SafetensorsType
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(npz)
 
 BOOST_AUTO_TEST_CASE(all_types) {
   for (const auto* name : {"numpy.npz", "numpy_compressed.npz"}) {

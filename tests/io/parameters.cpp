@@ -18,6 +18,8 @@ using namespace pixnerd;
 using test::check_throws;
 using test::Folder;
 
+BOOST_AUTO_TEST_SUITE(parameters)
+
 namespace {
 
 /// Nested, with a list, a missing bias and two element types.
@@ -75,8 +77,6 @@ const std::vector<std::string> names = {"small",           "first.weight",  "fir
                                         "blocks.1.weight", "blocks.1.bias", "table"};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(parameters)
 
 BOOST_AUTO_TEST_CASE(come_back) {
   const Folder folder;

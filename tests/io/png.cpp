@@ -15,6 +15,8 @@
 using namespace pixnerd;
 using namespace pixnerd::test;
 
+BOOST_AUTO_TEST_SUITE(png)
+
 namespace {
 
 Image image_of(int height, int width, const Bytes& rgb) {
@@ -37,8 +39,6 @@ Bytes with_size(Bytes png, std::uint32_t width, std::uint32_t height) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(png)
 
 BOOST_AUTO_TEST_CASE(written_images_read_back) {
   for (const auto& [height, width] : {std::pair{1, 1}, {1, 7}, {9, 1}, {33, 47}}) {

@@ -13,6 +13,8 @@
 using namespace pixnerd;
 using namespace pixnerd::test;
 
+BOOST_AUTO_TEST_SUITE(texts_of_png)
+
 namespace {
 
 void put_number(Bytes& bytes, std::uint32_t value) {
@@ -37,8 +39,6 @@ const Image& picture() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(texts_of_png)
 
 BOOST_AUTO_TEST_CASE(written_texts_read_back) {
   const PngText texts{{"Title", "two\nlines"}, {"Author", "Zo\xc3\xab"}, {"empty", ""}, {"Title", "again"}};

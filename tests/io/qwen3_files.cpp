@@ -13,6 +13,8 @@ using namespace pixnerd;
 using nlohmann::json;
 using test::check_throws;
 
+BOOST_AUTO_TEST_SUITE(qwen3_files)
+
 namespace {
 
 json configuration() {
@@ -84,8 +86,6 @@ std::vector<float> hidden(const Qwen3<Cpu>& model) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(qwen3_files)
 
 BOOST_AUTO_TEST_CASE(one_file_and_shards) {
   const auto expected = hidden(some_model());

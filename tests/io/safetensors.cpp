@@ -18,9 +18,7 @@ using namespace pixnerd;
 using test::check_throws;
 using test::Folder;
 
-namespace {
-
-const std::string data_folder = std::string(PIXNERD_TEST_DATA) + "/";
+BOOST_AUTO_TEST_SUITE(safetensors)
 
 /// A file that the package for Python wrote, opened.
 struct PythonFile {
@@ -28,6 +26,10 @@ struct PythonFile {
   std::string path = folder / "python.safetensors";
   PythonFile() { write_file_atomic(path, std::string_view(test::python_file())); }
 };
+
+namespace {
+
+const std::string data_folder = std::string(PIXNERD_TEST_DATA) + "/";
 
 /// Opens the file and reads every tensor. True if that went well, false for a FileError that names the file;
 /// anything else is a failure of the test.
@@ -51,8 +53,6 @@ bool reads_or_refuses(const std::string& path) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(safetensors)
 
 BOOST_FIXTURE_TEST_CASE(what_python_writes, PythonFile) {
   const SafetensorsFile file(path);

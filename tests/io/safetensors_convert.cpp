@@ -14,6 +14,8 @@
 using namespace pixnerd;
 using Type = SafetensorsType;
 
+BOOST_AUTO_TEST_SUITE(safetensors_convert)
+
 namespace {
 
 /// `value`, stored as it lies, read as a T; nothing where that is refused.
@@ -27,8 +29,6 @@ std::optional<T> convert(Type type, Stored value) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(safetensors_convert)
 
 BOOST_AUTO_TEST_CASE(every_half) {
   for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {

@@ -15,6 +15,8 @@ using test::check_throws;
 using test::Folder;
 using test::safetensors_text;
 
+BOOST_AUTO_TEST_SUITE(safetensors_header)
+
 namespace {
 
 struct Malformed {
@@ -57,8 +59,6 @@ void check_refused(const std::vector<Malformed>& files) {
 const std::string good = R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})";
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(safetensors_header)
 
 BOOST_AUTO_TEST_CASE(the_twins_of_the_refused_load) {
   const Folder folder;

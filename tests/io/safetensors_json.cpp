@@ -14,6 +14,8 @@ using namespace pixnerd;
 using namespace std::string_literals;
 using test::check_throws;
 
+BOOST_AUTO_TEST_SUITE(safetensors_json)
+
 namespace {
 
 SafetensorsHeader parse(std::string_view json, std::uint64_t data_bytes = 0) {
@@ -39,8 +41,6 @@ std::int64_t read_size(const std::string& json, const std::string& bytes) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(safetensors_json)
 
 BOOST_AUTO_TEST_CASE(strings) {
   BOOST_TEST(read_string(R"("")") == "");

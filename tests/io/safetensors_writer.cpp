@@ -22,6 +22,8 @@ using test::check_throws;
 using test::Folder;
 using Type = SafetensorsType;
 
+BOOST_AUTO_TEST_SUITE(safetensors_writer)
+
 namespace {
 
 template <class T>
@@ -50,8 +52,6 @@ class FileSizeLimit {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(safetensors_writer)
 
 BOOST_AUTO_TEST_CASE(all_types_come_back) {
   const Folder folder;

@@ -11,6 +11,8 @@
 using namespace pixnerd;
 using Pieces = std::vector<std::string>;
 
+BOOST_AUTO_TEST_SUITE(split_pattern)
+
 namespace {
 
 Pieces split(const std::string& pattern, const std::string& characters) {
@@ -20,8 +22,6 @@ Pieces split(const std::string& pattern, const std::string& characters) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(split_pattern)
 
 BOOST_AUTO_TEST_CASE(matches_and_what_lies_between) {
   BOOST_TEST(split("[0-9]+", "ab12cd3") == (Pieces{"ab", "12", "cd", "3"}));

@@ -6,6 +6,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(strided)
+
 namespace {
 
 template <class T>
@@ -29,8 +31,6 @@ void check_all() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(strided)
 
 BOOST_AUTO_TEST_CASE(every_width) {
   check_all<std::uint8_t>();

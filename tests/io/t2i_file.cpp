@@ -8,6 +8,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(t2i_file)
+
 namespace {
 
 const std::string square = text(PIXNERD_TEST_DATA, "/t2i_square.safetensors");
@@ -19,8 +21,6 @@ void check_refused(const std::string& name, const Tensor<float>& other, const st
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(t2i_file)
 
 BOOST_AUTO_TEST_CASE(sizes_from_shapes) {
   const SafetensorsFile file(square);

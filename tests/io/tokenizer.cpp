@@ -14,6 +14,8 @@ using namespace pixnerd;
 using test::check_throws;
 using Ids = std::vector<std::int64_t>;
 
+BOOST_AUTO_TEST_SUITE(tokenizer)
+
 namespace {
 
 std::string test_file(const std::string& name) {
@@ -25,8 +27,6 @@ Tokenizer reference() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tokenizer)
 
 BOOST_AUTO_TEST_CASE(reference_texts) {
   const auto tokenizer = reference();

@@ -14,6 +14,8 @@ using test::check_throws;
 using test::parse_and_make;
 using test::small_tokenizer;
 
+BOOST_AUTO_TEST_SUITE(tokenizer_json)
+
 namespace {
 
 struct Defect {
@@ -204,8 +206,6 @@ std::vector<Defect> added_tokens() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tokenizer_json)
 
 BOOST_AUTO_TEST_CASE(what_is_read) {
   auto root = small_tokenizer();

@@ -12,6 +12,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(torch_checkpoint)
+
 namespace {
 
 std::string data(const std::string& name) {
@@ -75,8 +77,6 @@ void check_equals_expected(const TorchCheckpoint& file) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(torch_checkpoint)
 
 BOOST_AUTO_TEST_CASE(zip_equals_what_was_saved) {
   check_equals_expected(TorchCheckpoint(data("lightning.ckpt")));

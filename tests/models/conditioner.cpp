@@ -14,6 +14,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(conditioner)
+
 namespace {
 
 const PixnerdT2iConfig config{.channels = 1,
@@ -75,8 +77,6 @@ std::vector<double> means(const AnyModel& model, const typename AnyModel::Condit
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(conditioner)
 
 BOOST_AUTO_TEST_CASE(gradients) {
   Initializer init(1);

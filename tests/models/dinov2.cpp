@@ -9,6 +9,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(dinov2)
+
 namespace {
 
 SafetensorsFile reference(const std::string& name) {
@@ -39,8 +41,6 @@ Dinov2Encoder<Cpu, Precision> reference_encoder(const SafetensorsFile& file) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(dinov2)
 
 BOOST_AUTO_TEST_CASE(resizing_equals_pytorch) {
   const auto file = reference("interpolate");

@@ -14,6 +14,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(mixed)
+
 namespace {
 
 /// What a reference file holds beside the parameters of the model that it was made with.
@@ -108,8 +110,6 @@ template <class Device, class Precision>
 using PlainFieldDecoder = FieldDecoder<Device, Precision>;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(mixed)
 
 // No further from the published float32 results than half as far again as the published code is under
 // bfloat16 autocast.

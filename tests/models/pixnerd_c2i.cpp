@@ -11,6 +11,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(pixnerd_c2i)
+
 namespace {
 
 PixnerdC2iConfig tiny() {
@@ -30,8 +32,6 @@ Tensor<std::int64_t> labels_of(const std::vector<std::int64_t>& values) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(pixnerd_c2i)
 
 BOOST_AUTO_TEST_CASE(published_implementation) {
   for (const std::string name : {"c2i_square", "c2i_rect"}) {

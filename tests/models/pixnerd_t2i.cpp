@@ -20,6 +20,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(pixnerd_t2i)
+
 namespace {
 
 PixnerdT2iConfig tiny() {
@@ -102,8 +104,6 @@ void check_reference(const Reference& reference, Compare compare) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(pixnerd_t2i)
 
 BOOST_AUTO_TEST_CASE(published_implementation) {
   for (const std::string name : {"t2i_square", "t2i_scaled"}) {

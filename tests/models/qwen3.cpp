@@ -8,6 +8,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(qwen3)
+
 namespace {
 
 Qwen3Config tiny() {
@@ -42,8 +44,6 @@ double reference_error() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(qwen3)
 
 BOOST_AUTO_TEST_CASE(published_implementation) {
   const double error = reference_error<Full<float>>();

@@ -13,6 +13,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(layers)
+
 namespace {
 using Double = Full<double>;
 using Affine = Linear<Cpu, Double>;
@@ -25,8 +27,6 @@ std::vector<std::string> names_of(const Module& module) {
   return names;
 }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(layers)
 
 BOOST_AUTO_TEST_CASE(gradients) {
   Initializer init(1);

@@ -7,6 +7,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(attention_op)
+
 namespace {
 
 /// softmax(q k^T / sqrt(d)) v, one query and head at a time.
@@ -41,8 +43,6 @@ std::vector<double> written_out(const Tensor<float>& q, const Tensor<float>& k, 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(attention_op)
 
 BOOST_AUTO_TEST_CASE(values) {
   const std::int64_t sizes[][5] = {{1, 1, 1, 1, 1}, {2, 3, 5, 7, 4}, {1, 2, 130, 33, 8}};

@@ -9,6 +9,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(causal_attention_op)
+
 namespace {
 
 Tensor<std::int64_t> counts_of(const std::vector<std::int64_t>& values) {
@@ -23,8 +25,6 @@ Tensor<double> part(const Tensor<double>& x, std::int64_t b, std::int64_t n) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(causal_attention_op)
 
 // Each query alone, with attention to all of the keys that it may see.
 BOOST_AUTO_TEST_CASE(equals_attention_to_what_is_seen) {

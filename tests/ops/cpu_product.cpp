@@ -6,6 +6,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(cpu_product)
+
 namespace {
 
 /// c = start + a b for every layout of a and b, one element at a time.
@@ -38,8 +40,6 @@ void check_product(std::int64_t rows, std::int64_t columns, std::int64_t inner, 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cpu_product)
 
 BOOST_AUTO_TEST_CASE(all_layouts_and_sizes) {
   // One element, odd sizes, empty sizes, several tiles, and an inner dimension in chunks.

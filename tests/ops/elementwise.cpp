@@ -9,6 +9,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(elementwise_op)
+
 namespace {
 
 struct Pair {
@@ -54,8 +56,6 @@ Tensor<double> positive_tensor(const Shape& shape, std::uint32_t stream) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(elementwise_op)
 
 BOOST_AUTO_TEST_CASE(values) {
   for (const auto& [shape_a, shape_b, shape] : pairs) {

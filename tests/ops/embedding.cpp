@@ -8,13 +8,13 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(embedding_op)
+
 namespace {
 Tensor<std::int64_t> indices_of(const Shape& shape, std::vector<std::int64_t> values) {
   return Tensor<std::int64_t>::from_host(shape, values);
 }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(embedding_op)
 
 BOOST_AUTO_TEST_CASE(values) {
   const auto table = random_tensor<float>({5, 3}, 1);

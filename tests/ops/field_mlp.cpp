@@ -8,6 +8,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(field_mlp_op)
+
 namespace {
 
 /// The definition, pixel by pixel.
@@ -47,8 +49,6 @@ std::vector<double> written_out(const Tensor<float>& x, const Tensor<float>& the
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(field_mlp_op)
 
 BOOST_AUTO_TEST_CASE(values) {
   const std::int64_t sizes[][4] = {{1, 1, 1, 1}, {3, 4, 5, 10}, {9, 6, 32, 64}};

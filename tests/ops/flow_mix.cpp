@@ -9,6 +9,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(flow_mix_op)
+
 namespace {
 
 const auto sigma_weight = [](const PathPoint& p) { return 0.5 + p.sigma; };
@@ -36,8 +38,6 @@ Tensor<T> with_operations(const Tensor<T>& data, const Tensor<T>& noise, const T
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(flow_mix_op)
 
 BOOST_AUTO_TEST_CASE(equals_separate_operations_bit_for_bit) {
   // Samples of one element, of a part of a tile, of several tiles and of several pieces of work.

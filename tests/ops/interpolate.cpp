@@ -8,6 +8,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(interpolate_op)
+
 namespace {
 
 constexpr Interpolation modes[] = {Interpolation::nearest, Interpolation::bilinear, Interpolation::bicubic};
@@ -39,8 +41,6 @@ std::vector<double> direction(Interpolation mode, std::int64_t in, double step, 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(interpolate_op)
 
 BOOST_AUTO_TEST_CASE(values) {
   for (const auto mode : modes) {

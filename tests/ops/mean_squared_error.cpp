@@ -8,6 +8,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(mean_squared_error_op)
+
 namespace {
 double expected(const Tensor<float>& p, const Tensor<float>& t, const Tensor<float>& weight) {
   double sum = 0;
@@ -19,8 +21,6 @@ double expected(const Tensor<float>& p, const Tensor<float>& t, const Tensor<flo
   return sum / static_cast<double>(p.count());
 }
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(mean_squared_error_op)
 
 BOOST_AUTO_TEST_CASE(values) {
   for (const Shape& shape : {Shape{1}, Shape{3, 7}, Shape{2, 3, 100, 100}}) {

@@ -8,12 +8,12 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(modulate_op)
+
 namespace {
 // B, L, D; widths on both sides of the column tiles.
 const std::vector<Shape> shapes = {{1, 1, 1}, {2, 3, 5}, {3, 1, 7}, {0, 2, 3}, {2, 0, 3}, {2, 3, 0}};
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(modulate_op)
 
 BOOST_AUTO_TEST_CASE(values) {
   for (const Shape& shape : {Shape{2, 3, 5}, Shape{3, 40, 300}, Shape{1, 7, 512}}) {

@@ -11,6 +11,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(norm_modulate_op)
+
 namespace {
 /// x, weight, shift and scale for B, L, D.
 std::vector<Shape> inputs_of(const Shape& shape) {
@@ -21,8 +23,6 @@ const auto fused = [](const auto& in) {
   return norm_modulate(widened(in[0]), norm_weight(in[1]), in[2], in[3]);
 };
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(norm_modulate_op)
 
 BOOST_AUTO_TEST_CASE(equals_the_two_operations) {
   // Widths and lengths on both sides of the blocks of tokens.

@@ -9,6 +9,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(qk_norm_rotary_op)
+
 namespace {
 
 /// One output of the op as a tensor, to be checked like any other operation.
@@ -21,8 +23,6 @@ auto output_of(bool turned) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(qk_norm_rotary_op)
 
 BOOST_AUTO_TEST_CASE(values) {
   const std::int64_t batch = 2, positions = 3, heads = 2, width = 4;

@@ -7,11 +7,11 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(random_fill_op)
+
 namespace {
 const RandomKey key{12345678901234567u, RandomPurpose::noise, 17, 3};
 }
-
-BOOST_AUTO_TEST_SUITE(random_fill_op)
 
 BOOST_AUTO_TEST_CASE(elements_are_those_of_the_stream) {
   for (const Shape& shape : {Shape{}, Shape{0}, Shape{3, 7}, Shape{4}, Shape{10001}}) {

@@ -9,7 +9,10 @@
 #include "files.hpp"
 #include "support.hpp"
 
-namespace pixnerd {
+using namespace pixnerd;
+
+BOOST_AUTO_TEST_SUITE(adamw)
+
 namespace {
 
 template <class T>
@@ -79,11 +82,6 @@ void check_near(const Tensor<float>& slab, const std::vector<float>& expected) {
 }
 
 }  // namespace
-}  // namespace pixnerd
-
-using namespace pixnerd;
-
-BOOST_AUTO_TEST_SUITE(adamw)
 
 BOOST_AUTO_TEST_CASE(equals_the_formulas) {
   for (const std::int64_t count : {1, 15, 17, 511, 513, 16384, 40001}) {

@@ -8,7 +8,10 @@
 #include "files.hpp"
 #include "support.hpp"
 
-namespace pixnerd {
+using namespace pixnerd;
+
+BOOST_AUTO_TEST_SUITE(gradient_norm)
+
 namespace {
 
 template <class T>
@@ -23,11 +26,6 @@ struct Parameters {
 };
 
 }  // namespace
-}  // namespace pixnerd
-
-using namespace pixnerd;
-
-BOOST_AUTO_TEST_SUITE(gradient_norm)
 
 BOOST_AUTO_TEST_CASE(equals_a_plain_double_sum_with_any_number_of_threads) {
   const int before = thread_count();

@@ -8,7 +8,10 @@
 #include "files.hpp"
 #include "support.hpp"
 
-namespace pixnerd {
+using namespace pixnerd;
+
+BOOST_AUTO_TEST_SUITE(parameter_store)
+
 namespace {
 
 using Layer = Linear<Cpu>;
@@ -51,11 +54,6 @@ struct Nothing {
 };
 
 }  // namespace
-}  // namespace pixnerd
-
-using namespace pixnerd;
-
-BOOST_AUTO_TEST_SUITE(parameter_store)
 
 BOOST_AUTO_TEST_CASE(moves_parameters_and_keeps_their_values) {
   Initializer init(1), again(1);

@@ -11,6 +11,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 namespace fs = std::filesystem;
 
+BOOST_AUTO_TEST_SUITE(bundled_model)
+
 namespace {
 
 /// Mean of each color over the middle of the images in a row, 32 x 32 pixels each.
@@ -30,8 +32,6 @@ std::vector<std::array<double, 3>> middles(const std::string& path, int count) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(bundled_model)
 
 BOOST_AUTO_TEST_CASE(draws_what_it_is_told) {
   const Folder folder;

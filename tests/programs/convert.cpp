@@ -13,6 +13,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 namespace fs = std::filesystem;
 
+BOOST_AUTO_TEST_SUITE(convert)
+
 namespace {
 
 std::string data(const std::string& name) {
@@ -41,8 +43,6 @@ void write_as_checkpoint(const TensorFile& file, const std::string& path) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(convert)
 
 BOOST_AUTO_TEST_CASE(checkpoints_become_safetensors) {
   const Folder folder;

@@ -15,6 +15,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 namespace fs = std::filesystem;
 
+BOOST_AUTO_TEST_SUITE(full_disk)
+
 namespace {
 
 /// A small disk of its own, where mounting one is allowed.
@@ -43,8 +45,6 @@ const Words three_checkpoints{"--steps", "30", "--checkpoint-every", "10", "--sa
                               "--keep",  "9"};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(full_disk)
 
 BOOST_AUTO_TEST_CASE(no_room_for_checkpoints) {
   const ImageData data;

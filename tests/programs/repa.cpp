@@ -12,6 +12,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 namespace fs = std::filesystem;
 
+BOOST_AUTO_TEST_SUITE(repa)
+
 namespace {
 
 /// Writes a small DINOv2 with random weights; they begin with the random numbers of `seed`.
@@ -64,8 +66,6 @@ double mean(const std::vector<double>& values, std::size_t from, std::size_t to)
 constexpr std::size_t alignment_column = 6;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(repa)
 
 BOOST_AUTO_TEST_CASE(goes_on_bit_for_bit) {
   const RepaData data;

@@ -11,6 +11,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 namespace fs = std::filesystem;
 
+BOOST_AUTO_TEST_SUITE(text_encoder)
+
 namespace {
 
 const std::string weights = text(PIXNERD_TEST_DATA, "/t2i_square.safetensors");  // 6 tokens of 20 features
@@ -43,8 +45,6 @@ std::string model_file(const Folder& folder, const std::string& configuration, b
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(text_encoder)
 
 BOOST_AUTO_TEST_CASE(prompts) {
   const Qwen3Folder encoder;

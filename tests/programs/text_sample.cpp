@@ -9,6 +9,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 namespace fs = std::filesystem;
 
+BOOST_AUTO_TEST_SUITE(text_sampling)
+
 namespace {
 
 /// The value of a key in a PNG's texts.
@@ -43,8 +45,6 @@ int difference(const Image& a, const Image& b, Where where) {
 constexpr auto everywhere = [](int, int) { return true; };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(text_sampling)
 
 BOOST_AUTO_TEST_CASE(prompts) {
   const TextRun& trained = TextRun::instance();

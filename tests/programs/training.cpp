@@ -10,6 +10,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 namespace fs = std::filesystem;
 
+BOOST_AUTO_TEST_SUITE(training)
+
 namespace {
 
 /// The lines of metrics.csv behind its header, split at commas.
@@ -45,16 +47,14 @@ std::vector<Image> images_of(const std::string& path, int count, int columns, in
   return images;
 }
 
+}  // namespace
+
 struct Trained {
   ImageData data;
   std::string run = data / "run";
   Outcome outcome = run_well(data.train(
       run, {"--steps", "120", "--checkpoint-every", "50", "--sample-every", "60", "--lr", "0.01"}));
 };
-
-}  // namespace
-
-BOOST_AUTO_TEST_SUITE(training)
 
 BOOST_FIXTURE_TEST_CASE(end_to_end, Trained) {
   for (const auto* word :

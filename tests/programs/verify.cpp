@@ -10,6 +10,8 @@
 using namespace pixnerd;
 using namespace pixnerd::test;
 
+BOOST_AUTO_TEST_SUITE(verify)
+
 namespace {
 
 std::string reference(const std::string& name) {
@@ -44,8 +46,6 @@ void check_failed(const std::string& file, const Words& words) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(verify)
 
 BOOST_AUTO_TEST_CASE(every_reference_file_passes) {
   const auto outcome =

@@ -10,7 +10,10 @@
 #include "files.hpp"
 #include "train_tools.hpp"
 
-namespace pixnerd {
+using namespace pixnerd;
+
+BOOST_AUTO_TEST_SUITE(checkpoint)
+
 namespace {
 
 using test::bits_of;
@@ -69,11 +72,6 @@ bool contains(const std::string& message, const std::string& words) {
 }
 
 }  // namespace
-}  // namespace pixnerd
-
-using namespace pixnerd;
-
-BOOST_AUTO_TEST_SUITE(checkpoint)
 
 BOOST_AUTO_TEST_CASE(comes_back_bit_for_bit) {
   const test::Folder folder;

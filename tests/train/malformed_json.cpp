@@ -13,6 +13,8 @@ using namespace pixnerd;
 using namespace std::string_literals;
 using test::Defect;
 
+BOOST_AUTO_TEST_SUITE(malformed_json)
+
 namespace {
 
 void read_state(const std::string& path) {
@@ -54,8 +56,6 @@ std::string valid_state() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(malformed_json)
 
 BOOST_AUTO_TEST_CASE(states) {
   std::vector<Defect> defects;
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(manifests) {
     defects.push_back({"the facts " + facts, file("manifest.json.tmp", facts), "No such file"});
   }
   defects.push_back({"1 MB of arrays", std::string(1'000'000, '['), "lists no files"});
-  defects.push_back({"2 MB of blanks", std::string(2'000'000, ' '), "at most"});
+  defects.push_back({"2 MB of blanks", std::string(2'000'000, ' '), "more than 1048576"});
   defects.push_back(
       {"a million bytes of objects", "{\"files\": " + values(300'000, "{}") + "}", "lists no files"});
   test::check_refused(defects, "manifest.json", read_manifest);

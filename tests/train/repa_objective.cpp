@@ -12,6 +12,8 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(repa_objectives)
+
 namespace {
 
 Dinov2Encoder<Cpu> tiny_encoder(std::int64_t patch) {
@@ -33,8 +35,6 @@ TrainingBatch<float, Cpu> one_batch() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(repa_objectives)
 
 BOOST_AUTO_TEST_CASE(is_flow_matching_and_alignment) {
   const auto model = test::small_pixnerd(1);

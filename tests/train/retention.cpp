@@ -4,7 +4,10 @@
 
 #include "files.hpp"
 
-namespace pixnerd {
+using namespace pixnerd;
+
+BOOST_AUTO_TEST_SUITE(retention)
+
 namespace {
 
 void put(const std::string& run, std::int64_t step, const CheckpointScore& score) {
@@ -30,11 +33,6 @@ std::vector<std::int64_t> kept(const std::string& run, std::int64_t keep) {
 using Steps = std::vector<std::int64_t>;
 
 }  // namespace
-}  // namespace pixnerd
-
-using namespace pixnerd;
-
-BOOST_AUTO_TEST_SUITE(retention)
 
 BOOST_AUTO_TEST_CASE(the_newest_and_the_best_stay) {
   const test::Folder folder;

@@ -5,7 +5,10 @@
 
 #include "files.hpp"
 
-namespace pixnerd {
+using namespace pixnerd;
+
+BOOST_AUTO_TEST_SUITE(run_folder)
+
 namespace {
 
 std::string put(const std::string& run, std::int64_t step, const std::string& content) {
@@ -21,11 +24,6 @@ std::string content_of(const std::string& path) {
 }
 
 }  // namespace
-}  // namespace pixnerd
-
-using namespace pixnerd;
-
-BOOST_AUTO_TEST_SUITE(run_folder)
 
 BOOST_AUTO_TEST_CASE(newest_by_number_not_by_name) {
   const test::Folder folder;

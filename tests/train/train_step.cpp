@@ -8,7 +8,10 @@
 #include "support.hpp"
 #include "train_tools.hpp"
 
-namespace pixnerd {
+using namespace pixnerd;
+
+BOOST_AUTO_TEST_SUITE(training_step)
+
 namespace {
 
 using test::bits_of;
@@ -44,11 +47,6 @@ struct Run {
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 }  // namespace
-}  // namespace pixnerd
-
-using namespace pixnerd;
-
-BOOST_AUTO_TEST_SUITE(training_step)
 
 BOOST_AUTO_TEST_CASE(is_what_its_parts_are) {
   Run run, by_hand;

@@ -11,11 +11,11 @@
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(transformer)
+
 namespace {
 using Double = Full<double>;
 }
-
-BOOST_AUTO_TEST_SUITE(transformer)
 
 BOOST_AUTO_TEST_CASE(rotary_table_turns_by_position) {
   const auto table = rotary_table<double, Cpu>(3, 2, 8);
