@@ -90,7 +90,7 @@ endif()
 
 # On the GPU.
 set(units "${cuda_sources}")
-if(PIXNERD_QUICK_TESTS) # by hand, since CMake's UNITY_BUILD joins CUDA files from version 3.31 on only
+if(PIXNERD_QUICK_BUILD) # by hand, since CMake's UNITY_BUILD joins CUDA files from version 3.31 on only
   list(FILTER units EXCLUDE REGEX "/main[.]cu$")
   list(LENGTH units last)
   math(EXPR last "${last} - 1")

@@ -84,40 +84,54 @@ Tensor<G, Device> bind_gradient(const Tensor<T, Device>& leaf, bool add, std::ui
   return memory;
 }
 
+/// The random inputs of an operation, and where their gradients go.
+template <class T, class Device>
+struct Leaves {
+  using W = wide_t<T>;
+  const std::vector<Input>& inputs;
+  std::vector<Tensor<T, Device>> tensors;
+  std::vector<Tensor<T, Device>> activations;  ///< gradients; those of parameters are elsewhere
+  std::vector<Tensor<W, Device>> parameters;
+
+  Leaves(const std::vector<Input>& inputs_, bool add)
+      : inputs(inputs_), activations(inputs_.size()), parameters(inputs_.size()) {
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      const auto stream = static_cast<std::uint32_t>(k);
+      const Shape& shape = inputs[k].shape;
+      tensors.push_back(Tensor<T, Device>::from_host(shape, random_elements<T>(shape.count(), stream)));
+      require_grad(tensors[k]);
+      if (inputs[k].is_parameter) {
+        parameters[k] = bind_gradient<W>(tensors[k], add, 100 + stream);
+      } else {
+        activations[k] = bind_gradient<T>(tensors[k], add, 100 + stream);
+      }
+    }
+  }
+
+  template <class Output>
+  Results results(Tape& tape, const Tensor<Output, Device>& output) const {
+    Results out{doubles_of(output), {}};
+    if (!output.slot()) return out;
+    tape.backward(output, Tensor<Output, Device>::from_host(output.shape(),
+                                                            random_elements<Output>(output.count(), 50)));
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      if (!tensors[k].slot()->written()) {
+        out.gradients.emplace_back();
+      } else {
+        out.gradients.push_back(inputs[k].is_parameter ? doubles_of(parameters[k])
+                                                       : doubles_of(activations[k]));
+      }
+    }
+    return out;
+  }
+};
+
+// Compiled for every operation of the tests: what does not need its type is elsewhere.
 template <class T, class Device, class Function>
 Results run_on(const std::vector<Input>& inputs, Function& function, bool add) {
-  using W = wide_t<T>;
-  std::vector<Tensor<T, Device>> leaves;
-  std::vector<Tensor<T, Device>> activations(inputs.size());
-  std::vector<Tensor<W, Device>> parameters(inputs.size());
-  for (std::size_t k = 0; k < inputs.size(); ++k) {
-    const auto stream = static_cast<std::uint32_t>(k);
-    const Shape& shape = inputs[k].shape;
-    leaves.push_back(Tensor<T, Device>::from_host(shape, random_elements<T>(shape.count(), stream)));
-    require_grad(leaves[k]);
-    if (inputs[k].is_parameter) {
-      parameters[k] = bind_gradient<W>(leaves[k], add, 100 + stream);
-    } else {
-      activations[k] = bind_gradient<T>(leaves[k], add, 100 + stream);
-    }
-  }
-  Results results;
+  const Leaves<T, Device> leaves(inputs, add);
   Tape tape;
-  const auto output = function(leaves);
-  using Output = std::remove_cvref_t<decltype(*output.data())>;
-  results.output = doubles_of(output);
-  if (!output.slot()) return results;
-  tape.backward(
-      output, Tensor<Output, Device>::from_host(output.shape(), random_elements<Output>(output.count(), 50)));
-  for (std::size_t k = 0; k < inputs.size(); ++k) {
-    if (!leaves[k].slot()->written()) {
-      results.gradients.emplace_back();
-    } else {
-      results.gradients.push_back(inputs[k].is_parameter ? doubles_of(parameters[k])
-                                                         : doubles_of(activations[k]));
-    }
-  }
-  return results;
+  return leaves.results(tape, function(leaves.tensors));
 }
 
 inline void check_close(const std::string& what, const std::vector<double>& gpu,
@@ -134,6 +148,14 @@ inline void check_close(const std::string& what, const std::vector<double>& gpu,
   BOOST_TEST((error <= tolerance), what << " on the GPU is off by " << error << ", allowed " << tolerance);
 }
 
+inline void check_close(const std::string& where, const Results& gpu, const Results& cpu, double tolerance) {
+  check_close(where + ": output", gpu.output, cpu.output, tolerance);
+  BOOST_TEST_REQUIRE(gpu.gradients.size() == cpu.gradients.size());
+  for (std::size_t k = 0; k < cpu.gradients.size(); ++k) {
+    check_close(text(where, ": gradient of input ", k), gpu.gradients[k], cpu.gradients[k], tolerance);
+  }
+}
+
 }  // namespace detail
 
 /// Calls function(leaves) with the same random inputs on both devices and compares. `function` takes a
@@ -141,18 +163,13 @@ inline void check_close(const std::string& what, const std::vector<double>& gpu,
 template <class T, class Function>
 void compare_devices(const std::string& what, const std::vector<Input>& inputs, Function function,
                      double tolerance = device_tolerance<T>) {
+  std::string shapes;
+  for (const auto& input : inputs) shapes += input.shape.string();
   for (const bool add : {false, true}) {
     const auto cpu = detail::run_on<T, Cpu>(inputs, function, add);
     const auto gpu = detail::run_on<T, Cuda>(inputs, function, add);
-    std::string shapes;
-    for (const auto& input : inputs) shapes += input.shape.string();
-    const std::string where = text(what, " ", element_name<T>, " ", shapes, add ? ", added" : "");
-    detail::check_close(where + ": output", gpu.output, cpu.output, tolerance);
-    BOOST_TEST_REQUIRE(gpu.gradients.size() == cpu.gradients.size());
-    for (std::size_t k = 0; k < cpu.gradients.size(); ++k) {
-      detail::check_close(text(where, ": gradient of input ", k), gpu.gradients[k], cpu.gradients[k],
-                          tolerance);
-    }
+    detail::check_close(text(what, " ", element_name<T>, " ", shapes, add ? ", added" : ""), gpu, cpu,
+                        tolerance);
   }
 }
 
