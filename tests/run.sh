@@ -6,8 +6,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 examples/install_packages.sh build programs data tests || exit 1
 
 jobs=$(nproc)
-# The largest files take 4 GB to compile.
-compilers=$(awk -v most="$jobs" '/^MemAvailable:/ { n = int($2 / 4e6); print n < 1 ? 1 : n < most ? n : most }' /proc/meminfo)
+# The largest files take 4 GB to compile. A container may have less than its machine.
+memory=$(awk '/^MemAvailable:/ { print 1024 * $2 }' /proc/meminfo)
+limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null)
+[[ $limit =~ ^[0-9]+$ && $limit -lt $memory ]] && memory=$limit
+compilers=$((memory / 4000000000))
+compilers=$((compilers < 1 ? 1 : compilers < jobs ? compilers : jobs))
 failed=()
 step() {  # NAME COMMAND...: runs it, goes on whatever comes out
   local name=$1
@@ -17,7 +21,7 @@ step() {  # NAME COMMAND...: runs it, goes on whatever comes out
 }
 
 step "configure" cmake --preset ci
-step "build" cmake --build --preset ci --parallel "${compilers:-$jobs}" -- -k 0
+step "build" cmake --build --preset ci --parallel "$compilers" -- -k 0
 step "tests" ctest --preset ci --parallel "$jobs" --no-tests=error
 step "every header alone" tests/checks/headers_alone.sh build/ci
 step "layout" tests/checks/layout.sh

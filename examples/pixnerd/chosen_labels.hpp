@@ -10,11 +10,19 @@
 
 #include "class_choice.hpp"
 #include "commands.hpp"
-#include "drawing.hpp"
+#include "labels.hpp"
+#include "model_kind.hpp"
 #include "prompts.hpp"
 #include "trained_model.hpp"
 
 namespace pixnerd::program {
+
+/// What the images show.
+struct ChosenLabels {
+  Labels labels;                       ///< of all images
+  std::size_t choices = 0;             ///< how many labels take turns; 0: every class
+  std::vector<std::int64_t> second{};  ///< labels of all images to blend with; empty: none
+};
 
 namespace detail {
 
@@ -42,76 +50,65 @@ inline void check_label_options(const SampleCommand& command, const TrainedModel
   }
 }
 
-inline Labels choose_prompts(const SampleCommand& command, const AnyConfig& config, DrawOptions& options,
-                             std::size_t& choices) {
+inline ChosenLabels choose_prompts(const SampleCommand& command, const AnyConfig& config) {
   const auto* const words = std::get_if<TextModelConfig>(&config);
   const auto prompts = read_prompts(command, /*learned=*/words != nullptr);
-  choices = prompts.size();
+  ChosenLabels out{{}, prompts.size()};
   if (command.blend_with) check_prompt(*command.blend_with, "--blend-with", words != nullptr);
   if (words != nullptr) {
     const LabelFormat format = TextKind::labels(*words);
-    if (command.blend_with)
-      options.second = prompt_labels(format, {*command.blend_with}, command.count).numbers;
-    return prompt_labels(format, prompts, command.count);
+    if (command.blend_with) out.second = prompt_labels(format, {*command.blend_with}, command.count).numbers;
+    out.labels = prompt_labels(format, prompts, command.count);
+    return out;
   }
   // Numbers of texts_of().
-  Labels labels;
   const std::int64_t used = std::min(static_cast<std::int64_t>(prompts.size()), command.count);
   for (std::int64_t i = 0; i < command.count; ++i) {
-    labels.numbers.push_back(i % used);
-    labels.names.push_back(prompts[static_cast<std::size_t>(i % used)]);
+    out.labels.numbers.push_back(i % used);
+    out.labels.names.push_back(prompts[static_cast<std::size_t>(i % used)]);
   }
-  if (command.blend_with) options.second.assign(labels.numbers.size(), used);
-  return labels;
+  if (command.blend_with) out.second.assign(out.labels.numbers.size(), used);
+  return out;
 }
 
-inline Labels class_labels(const SampleCommand& command, const TrainedModel& trained, DrawOptions& options,
-                           std::size_t& choices) {
+inline ChosenLabels choose_class_labels(const SampleCommand& command, const TrainedModel& trained) {
   const std::int64_t classes = std::get<PixnerdC2iConfig>(trained.config).classes;
-  choices = command.classes.size();
-  Labels labels;
-  labels.numbers = choose_classes(command.classes, trained.classes, classes, command.count);
-  for (const auto label : labels.numbers) labels.names.push_back(class_text(trained.classes, label));
+  ChosenLabels out{{}, command.classes.size()};
+  out.labels.numbers = choose_classes(command.classes, trained.classes, classes, command.count);
+  for (const auto label : out.labels.numbers) out.labels.names.push_back(class_text(trained.classes, label));
   if (command.blend_with) {
     const auto second = parse_class(*command.blend_with, trained.classes, classes, "--blend-with");
-    options.second.assign(labels.numbers.size(), second);
+    out.second.assign(out.labels.numbers.size(), second);
   }
-  return labels;
+  return out;
 }
 
 }  // namespace detail
 
-/// The labels of all images, and of what is blended in, in `options`; `choices` is how many take turns. Throws ValueError for
-/// what the model does not know: prompts and classes are each for one kind of models.
-inline Labels choose_labels(const SampleCommand& command, const TrainedModel& trained, DrawOptions& options,
-                            std::size_t& choices) {
+/// The labels of all images. Throws ValueError for what the model does not know: prompts and classes are each for one kind
+/// of models.
+inline ChosenLabels choose_labels(const SampleCommand& command, const TrainedModel& trained) {
   detail::check_label_options(command, trained);
-  if (command.blend) {
-    if (!(*command.blend >= 0 && *command.blend <= 1))
-      raise<ValueError>("--blend", "a share from 0 to 1", text(*command.blend));
-    options.blend = *command.blend;
-  }
-  return trained.text() ? detail::choose_prompts(command, trained.config, options, choices)
-                        : detail::class_labels(command, trained, options, choices);
+  return trained.text() ? detail::choose_prompts(command, trained.config)
+                        : detail::choose_class_labels(command, trained);
 }
 
 /// The texts that labels for a text encoder are numbers of: prompts, then what is blended in.
-inline std::vector<std::string> texts_of(const SampleCommand& command, const Labels& labels,
-                                         std::size_t choices) {
-  const auto used = static_cast<std::ptrdiff_t>(std::min(choices, labels.names.size()));
-  std::vector<std::string> texts(labels.names.begin(), labels.names.begin() + used);
+inline std::vector<std::string> texts_of(const SampleCommand& command, const ChosenLabels& chosen) {
+  const auto& names = chosen.labels.names;
+  const auto used = static_cast<std::ptrdiff_t>(std::min(chosen.choices, names.size()));
+  std::vector<std::string> texts(names.begin(), names.begin() + used);
   if (command.blend_with) texts.push_back(*command.blend_with);
   return texts;
 }
 
 /// Says which prompts are longer than what a model that learned its words reads.
-inline std::vector<std::string> cut_prompts(const TextModelConfig& config, const Labels& labels,
-                                            std::size_t choices) {
+inline std::vector<std::string> cut_prompts(const TextModelConfig& config, const ChosenLabels& chosen) {
+  const auto& names = chosen.labels.names;
   std::vector<std::string> notes;
-  for (std::size_t i = 0; i < std::min(choices, labels.names.size()); ++i) {
-    const auto words = static_cast<std::int64_t>(split_words(labels.names[i]).size());
-    if (words > config.text_tokens)
-      notes.push_back(cut_text(labels.names[i], words, config.text_tokens, "words"));
+  for (std::size_t i = 0; i < std::min(chosen.choices, names.size()); ++i) {
+    const auto words = static_cast<std::int64_t>(split_words(names[i]).size());
+    if (words > config.text_tokens) notes.push_back(cut_text(names[i], words, config.text_tokens, "words"));
   }
   return notes;
 }

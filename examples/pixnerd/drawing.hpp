@@ -145,11 +145,11 @@ Solution<float, Device> follow(const AnyField<Device>& field, const Tensor<float
 
 }  // namespace detail
 
-/// Bytes that drawing `count` images surely takes beside the model: of each patch its token with queries,
+/// Elements of memory that drawing `count` images surely takes beside the model: of each patch its token with queries,
 /// keys, values and the MLP's rows, the field's weights, 2 F F*r, and the features of its pixels before and
 /// after a field block; all of it twice where guidance shows the model each image with its class and without.
 template <class Config>
-double memory_to_draw(const Config& config, const DrawOptions& options, std::int64_t count) {
+double elements_to_draw(const Config& config, const DrawOptions& options, std::int64_t count) {
   const std::int64_t patches = detail::patches_of(config, options);
   const auto images = static_cast<double>(std::min(count, detail::images_at_once(patches)));
   const auto features = static_cast<double>(config.field_features);
@@ -161,7 +161,7 @@ double memory_to_draw(const Config& config, const DrawOptions& options, std::int
           ? 0
           : 2 * features * features * static_cast<double>(config.field_ratio) + 2 * pixels * features;
   const double sides = options.guidance.scale == 1 ? 1 : 2;
-  return sizeof(float) * sides * images * static_cast<double>(patches) * std::max(token, field);
+  return sides * images * static_cast<double>(patches) * std::max(token, field);
 }
 
 /// Draws an image for each label of `numbers`. Image i depends on the seed, i and its label, not on the others.

@@ -145,12 +145,11 @@ class MetricsWriter {
     pending_ += detail::metrics_line(row, aligned_);
   }
 
-  /// Writes what was added, and all rows where the file or its folder was removed meanwhile. Throws FileError when the
-  /// disk is full; the file then ends where it did before, and the next call is another try.
+  /// Writes what was added, and all rows where the file is not as it was left. Throws FileError when the disk is full; the
+  /// file then ends where it did before, and the next call is another try.
   void flush() {
-    struct stat facts {};
-    if (!pending_.empty() && ::fstat(descriptor_.get(), &facts) == 0 && facts.st_nlink == 0)
-      return write_all();
+    if (pending_.empty()) return;
+    if (!is_as_left()) return write_all();
     std::string_view rest = pending_;
     while (!rest.empty()) {
       const auto put = ::write(descriptor_.get(), rest.data(), rest.size());
@@ -171,6 +170,14 @@ class MetricsWriter {
   }
 
  private:
+  /// Whether the file is still there, with the bytes that were written.
+  bool is_as_left() const {
+    struct stat there {
+    }, opened{};
+    return ::stat(path_.c_str(), &there) == 0 && ::fstat(descriptor_.get(), &opened) == 0 &&
+           there.st_dev == opened.st_dev && there.st_ino == opened.st_ino && there.st_size == size_;
+  }
+
   /// Writes the file anew, with every row, and opens it for more.
   void write_all() {
     std::string content(detail::metrics_header(aligned_));

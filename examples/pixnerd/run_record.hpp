@@ -76,9 +76,11 @@ class RunRecord {
     if (std::exchange(told_, said) != said) progress_.note(text("not saved, and the run goes on: ", said));
   }
 
-  /// Brings the rows into the file, or tells why not: when it `must` be, and else every few seconds.
-  void flush(bool must) {
-    if (!must && since_flush_.seconds() <= 5) return;
+  /// Whether rows have waited for a few seconds.
+  bool flush_is_due() const { return since_flush_.seconds() > 5; }
+
+  /// Brings the rows into the file, or tells why not.
+  void flush() {
     try_to([&] { metrics_.flush(); });
     since_flush_ = {};
   }

@@ -73,23 +73,37 @@ struct Layout {
   }
 };
 
-/// Bytes that the parameters of a model take once they are loaded.
-inline double bytes_of_parameters(const TrainedModel& trained, const std::string& precision) {
-  const std::string below = trained.prefix.empty() ? "" : trained.prefix + ".";
+/// Bytes of an element of parameters and activations.
+inline double bytes_of_element(const std::string& precision) {
+  return static_cast<double>(
+      with_precision(precision, [](auto policy) { return sizeof(typename decltype(policy)::compute); }));
+}
+
+/// Elements of all parameters of a model.
+inline double parameter_count(const TrainedModel& trained) {
+  const auto prefixes = model_prefixes(*trained.file);
   double count = 0;
   for (const auto& entry : trained.file->entries()) {
-    if (entry.name.starts_with(below)) count += static_cast<double>(entry.shape.count());
+    // Of several models in a file, the one whose prefix is the longest that fits.
+    const std::string* owner = nullptr;
+    for (const auto& prefix : prefixes) {
+      if ((prefix.empty() || entry.name.starts_with(prefix + ".")) &&
+          (owner == nullptr || prefix.size() > owner->size()))
+        owner = &prefix;
+    }
+    if (owner != nullptr && *owner == trained.prefix) count += static_cast<double>(entry.shape.count());
   }
-  return count * static_cast<double>(with_precision(
-                     precision, [](auto policy) { return sizeof(typename decltype(policy)::compute); }));
+  return count;
 }
 
 /// Throws ValueError when drawing surely takes more than the memory of the device.
 inline void check_drawing_fits(const TrainedModel& trained, const DrawOptions& options, std::int64_t count,
                                const std::string& precision, const DeviceChoice& where) {
+  const double element = bytes_of_element(precision);
+  const double parameters = element * parameter_count(trained);
   const double images =
-      std::visit([&](const auto& config) { return memory_to_draw(config, options, count); }, trained.config);
-  const double parameters = bytes_of_parameters(trained, precision);
+      element * std::visit([&](const auto& config) { return elements_to_draw(config, options, count); },
+                           trained.config);
   if (images + parameters > where.memory) {
     raise<ValueError>(
         "sample",
@@ -209,6 +223,11 @@ inline DrawOptions draw_options(const SampleCommand& command, const TrainedModel
   options.grid =
       TimeGrid(static_cast<int>(command.steps), command.shift.value_or(trained.shift), command.last_step);
   if (!command.trajectory.empty()) options.trajectories = std::min<std::int64_t>(4, command.count);
+  if (command.blend) {
+    if (!(*command.blend >= 0 && *command.blend <= 1))
+      raise<ValueError>("--blend", "a share from 0 to 1", text(*command.blend));
+    options.blend = *command.blend;
+  }
   return options;
 }
 
@@ -244,17 +263,19 @@ inline void print_rows(const Labels& labels, std::int64_t columns) {
 
 /// What a picture says about itself, see `pixnerd info`.
 inline PngText picture_texts(const SampleCommand& command, const TrainedModel& trained,
-                             const DrawOptions& options, const Labels& labels, std::size_t choices,
+                             const DrawOptions& options, const ChosenLabels& chosen,
                              const std::string& settings, const std::string& precision) {
   PngText out{{"Software", text("pixnerd ", version)}, {"pixnerd", settings}, {"model", trained.path}};
   if (trained.needs_encoder()) out.emplace_back("text-encoder", command.text_encoder);
   if (trained.step > 0) out.emplace_back("step", text(trained.step));
   out.emplace_back("precision", precision);
   out.emplace_back("size", text(options.height, "x", options.width));
-  out.emplace_back("count", text(labels.count()));
+  out.emplace_back("count", text(chosen.labels.count()));
   // Each once, in the order of the images.
   std::string names;
-  const std::size_t shown = choices > 0 ? std::min(choices, labels.names.size()) : labels.names.size();
+  const auto& labels = chosen.labels;
+  const std::size_t shown =
+      chosen.choices > 0 ? std::min(chosen.choices, labels.names.size()) : labels.names.size();
   for (std::size_t i = 0; i < shown; ++i) names += text(i == 0 ? "" : "\n", labels.names[i]);
   out.emplace_back(trained.text() ? "prompt" : "classes", names);
   if (command.blend_with) out.emplace_back("blend-with", *command.blend_with);
@@ -283,21 +304,21 @@ template <class Device>
 int sample_command(const SampleCommand& command) {
   TrainedModel trained = detail::find_model(command);
   DrawOptions options = detail::draw_options(command, trained);
-  std::size_t choices = 0;
-  const Labels labels = choose_labels(command, trained, options, choices);
+  const ChosenLabels chosen = choose_labels(command, trained);
+  options.second = chosen.second;
   add_editing(command, options);
-  const detail::Layout layout(command, options, choices);
+  const detail::Layout layout(command, options, chosen.choices);
   const std::string precision = precision_of<Device>(command.precision);
   detail::check_drawing_fits(trained, options, command.count, precision, command.where);
   detail::check_picture_paths(command);
 
   Progress progress;
   std::vector<std::string> notes;
-  if (const auto* words = std::get_if<TextModelConfig>(&trained.config))
-    notes = cut_prompts(*words, labels, choices);
+  if (const auto* words = std::get_if<TextModelConfig>(&trained.config)) notes = cut_prompts(*words, chosen);
   if (trained.needs_encoder()) {
-    const auto texts = texts_of(command, labels, choices);
+    const auto texts = texts_of(command, chosen);
     notes = encode_texts<Device>(command, precision, texts, progress, trained);
+    memory_pool<Device>::instance().trim();  // the model has tensors of other sizes than the encoder's
   }
   const Stopwatch watch;
   options.progress = [&](double share) {
@@ -311,13 +332,13 @@ int sample_command(const SampleCommand& command) {
   Drawing drawing = std::visit(
       [&](const auto& config) {
         using Kind = decltype(kind_of(config));
-        return detail::draw_with<Kind, Device>(config, trained, precision, labels, options);
+        return detail::draw_with<Kind, Device>(config, trained, precision, chosen.labels, options);
       },
       trained.config);
   progress.end_line();
 
   const std::string settings = detail::settings_text(command, options, command.shift.value_or(trained.shift));
-  const auto texts = detail::picture_texts(command, trained, options, labels, choices, settings, precision);
+  const auto texts = detail::picture_texts(command, trained, options, chosen, settings, precision);
   write_png(
       command.out,
       picture_of(std::move(drawing.images), static_cast<int>(layout.columns), static_cast<int>(layout.zoom)),
@@ -335,7 +356,7 @@ int sample_command(const SampleCommand& command) {
               static_cast<long long>(options.height), static_cast<long long>(options.width),
               number_text(drawing.seconds, 2).c_str(), settings.c_str());
   for (const auto& note : notes) std::printf("note     %s\n", note.c_str());
-  detail::print_rows(labels, layout.columns);
+  detail::print_rows(chosen.labels, layout.columns);
   std::printf("picture  %s\n", command.out.c_str());
   if (!command.trajectory.empty()) std::printf("ways     %s\n", command.trajectory.c_str());
   return 0;

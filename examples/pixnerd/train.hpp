@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -112,8 +113,9 @@ class TrainingRun {
  public:
   /// Throws FileError when the checkpoint that the plan starts from, or the metrics beside it, cannot be
   /// read.
-  TrainingRun(const TrainCommand& command, const RunPlan& plan, const RepaEncoder<Device, Precision>& encoder)
+  TrainingRun(const TrainCommand& command, RunPlan& plan, const RepaEncoder<Device, Precision>& encoder)
       : plan_(plan),
+        lock_(std::move(plan.lock)),
         saving_(plan.configuration.saving),
         settings_(plan.configuration.settings),
         training_(settings_, plan.data.images.class_count(), encoder) {
@@ -133,7 +135,7 @@ class TrainingRun {
     if (!plan_.checkpoint.empty()) return run_in_folder(interrupt);
     const std::filesystem::path there = existing_part(folder_path());
     // Measuring took a while: another process may have come first.
-    const RunLock lock(plan_.folder);
+    lock_.emplace(plan_.folder);
     detail::check_free(plan_.folder);
     try {
       return run_in_folder(interrupt);
@@ -148,9 +150,9 @@ class TrainingRun {
  private:
   std::string in_folder(const std::string& name) const { return plan_.folder + "/" + name; }
 
-  /// Without a slash at its end.
+  /// Without a slash or dots at its end.
   std::filesystem::path folder_path() const {
-    return (std::filesystem::path(plan_.folder) / "").parent_path();
+    return (std::filesystem::path(plan_.folder).lexically_normal() / "").parent_path();
   }
 
   /// The longest beginning of a path that exists; empty when a relative path has none.
@@ -164,6 +166,8 @@ class TrainingRun {
   void remove_files(const std::filesystem::path& there) const {
     std::error_code ignored;
     std::filesystem::remove(in_folder("metrics.csv"), ignored);
+    // What lies beside ".." is for the user: behind a link it may be anything.
+    if (plan_.folder.find("..") != plan_.folder.npos) return;
     std::filesystem::path path = folder_path();
     while (path != there && std::filesystem::remove(path, ignored))
       path = path.parent_path();  // until one is not empty
@@ -181,11 +185,18 @@ class TrainingRun {
     const bool finished = training_.run(plan_.data, [&](const StepReport& report) {
       record.add(report, training_.take_alignment());
       const bool is_last = report.step == settings_.steps;
-      if (!is_last && is_due(report.step, saving_.sample_every))
+      const bool draws = !is_last && is_due(report.step, saving_.sample_every);
+      const bool saves = is_last || is_due(report.step, saving_.checkpoint_every);
+      if (draws) {
+        lock_->keep();
         record.try_to([&] { draw_between(report.step, record, interrupt); });
+      }
       // Asked once, behind the drawing: a checkpoint must not be ahead of the metrics.
       const bool stops = interrupt.requested();
-      record.flush(stops || is_last || is_due(report.step, saving_.checkpoint_every));
+      if (stops || saves || record.flush_is_due()) {
+        lock_->keep();
+        record.flush();
+      }
       return !stops;
     });
     record.finish();
@@ -224,6 +235,7 @@ class TrainingRun {
   }
 
   const RunPlan& plan_;
+  std::optional<RunLock> lock_;
   const SavingOptions& saving_;
   const TrainSettings& settings_;
   Training<Kind, Device, Precision> training_;

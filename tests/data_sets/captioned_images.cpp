@@ -70,15 +70,29 @@ BOOST_AUTO_TEST_CASE(a_list) {
 
 BOOST_AUTO_TEST_CASE(lines_of_one_image_are_one_image) {
   const Images folder;
+  fs::create_directories(folder.path / "lists/deep");
+  fs::create_directory_symlink(folder.path / "lists/deep", folder.path / "link");
+  write_png(folder / "lists/b.png", Image(4, 4));
+  const auto line = [](const std::string& path, const char* caption) {
+    return text("{\"image\": \"", path, "\", \"text\": \"", caption, "\"}\n");
+  };
   write_file_atomic(folder / "list.jsonl",
-                    "{\"image\": \"b.png\", \"text\": \"blue\"}\n"
-                    "{\"image\": \"a.JPG\", \"text\": \"a\"}\n"
-                    "{\"image\": \"./b.png\", \"text\": [\"a heart\", \"blue\"]}\n");
-  const CaptionedImages data(folder / "list.jsonl");
-  test::check_dataset(data);
-  BOOST_TEST(data.size() == 2);
-  BOOST_TEST((data.captions(0) == Texts{"blue", "a heart", "blue"}));
-  BOOST_TEST((data.captions(1) == Texts{"a"}));
+                    text(line("b.png", "blue"), line("a.JPG", "a"), line("./b.png", "a heart"),
+                         line("lists/../b.png", "blue"), line(folder / "b.png", "b"),
+                         line("link/../b.png", "another one, beside what the link leads to")));
+  const auto check = [](const std::string& list) {
+    const CaptionedImages data(list);
+    BOOST_TEST(data.size() == 3);
+    BOOST_TEST((data.captions(0) == Texts{"blue", "a heart", "blue", "b"}));
+    BOOST_TEST((data.captions(1) == Texts{"a"}));
+    test::check_dataset(data);
+  };
+  check(folder / "list.jsonl");
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.path);
+  check("list.jsonl");
+  check("./lists/../list.jsonl");
+  fs::current_path(before);
 }
 
 BOOST_AUTO_TEST_CASE(images_are_cropped_as_published_for_text_to_image) {

@@ -23,6 +23,8 @@ using test::equal_bits;
 using test::fail_every_allocation;
 using test::Folder;
 
+BOOST_FIXTURE_TEST_SUITE(file_memory, test::FoldersInMemory)
+
 namespace {
 
 std::size_t memory_in_use() {
@@ -65,8 +67,6 @@ void check_reading(const std::string& path) {
 }
 
 }  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(file_memory, test::FoldersInMemory)
 
 BOOST_AUTO_TEST_CASE(parameters_are_loaded_all_or_none) {
   const Folder folder;

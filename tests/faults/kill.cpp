@@ -23,6 +23,8 @@ using test::bits_of;
 using test::equal_bits;
 using test::Folder;
 
+BOOST_FIXTURE_TEST_SUITE(kill_tests, test::FoldersInMemory)
+
 namespace {
 
 /// Memory that a killed process leaves to the one that started it.
@@ -63,8 +65,6 @@ struct Training {
 }
 
 }  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(kill_tests, test::FoldersInMemory)
 
 BOOST_AUTO_TEST_CASE(two_hundred_kills_while_saving) {
   const Folder folder;

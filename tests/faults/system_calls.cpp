@@ -25,6 +25,8 @@ using test::Fault;
 using test::Faults;
 using test::Folder;
 
+BOOST_FIXTURE_TEST_SUITE(system_calls, test::FoldersInMemory)
+
 namespace {
 
 constexpr unsigned opens_and_writes = test::open_call | test::write_call | test::sync_call | test::close_call;
@@ -170,8 +172,6 @@ void check(const Writing& writing) {
 }
 
 }  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(system_calls, test::FoldersInMemory)
 
 BOOST_AUTO_TEST_CASE(a_file) {
   const auto letters = [](int version) { return std::string(10'000, static_cast<char>('a' + version)); };
@@ -332,26 +332,33 @@ BOOST_AUTO_TEST_CASE(metrics_of_a_run_that_goes_on) {
   }
 }
 
-/// Who removes the file while a run goes on gets all of its rows again.
-BOOST_AUTO_TEST_CASE(metrics_that_were_removed) {
+/// Whoever removes, moves or cuts the file while a run goes on gets all of its rows again.
+BOOST_AUTO_TEST_CASE(metrics_that_others_change) {
   const Folder folder;
   const std::string run = folder / "run", path = run + "/metrics.csv";
-  const auto add = [](program::MetricsWriter& writer, std::int64_t step) {
-    writer.add({step, 0.5, 0.25, 1e-3, 100, 1.5});
-    writer.flush();
-  };
   std::filesystem::create_directory(run);
   program::MetricsWriter writer(path, 0);
-  add(writer, 1);
+  std::size_t rows = 0;
+  const auto add = [&] {
+    writer.add({static_cast<std::int64_t>(++rows), 0.5, 0.25, 1e-3, 100, 1.5});
+    writer.flush();
+  };
+  add();
   std::filesystem::remove(path);
-  add(writer, 2);
-  add(writer, 3);
-  BOOST_TEST(program::read_metrics(path).size() == 3u);
+  add();
+  add();
+  BOOST_TEST(program::read_metrics(path).size() == rows);
+  std::filesystem::rename(path, path + ".old");
+  add();
+  BOOST_TEST(program::read_metrics(path).size() == rows);
+  std::filesystem::resize_file(path, 0);
+  add();
+  BOOST_TEST(program::read_metrics(path).size() == rows);
   std::filesystem::remove_all(run);
-  test::check_throws<FileError>([&] { add(writer, 4); }, {"metrics.csv", errno_text(ENOENT)});
+  test::check_throws<FileError>(add, {"metrics.csv", errno_text(ENOENT)});
   std::filesystem::create_directory(run);
-  add(writer, 5);
-  BOOST_TEST(program::read_metrics(path).size() == 5u);
+  add();
+  BOOST_TEST(program::read_metrics(path).size() == rows);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

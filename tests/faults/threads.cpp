@@ -31,6 +31,8 @@ extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attribute
 
 using namespace pixnerd;
 
+BOOST_AUTO_TEST_SUITE(thread_faults)
+
 namespace {
 
 /// While it lives, so many threads can be started.
@@ -62,8 +64,6 @@ void check_loop() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(thread_faults)
 
 BOOST_AUTO_TEST_CASE(loops_run_on_the_threads_that_there_are) {
   for (const int count : {0, 1, 3, 10}) {

@@ -11,6 +11,8 @@ using namespace pixnerd;
 using namespace pixnerd::test;
 namespace fs = std::filesystem;
 
+BOOST_FIXTURE_TEST_SUITE(kill_program, FoldersInMemory)
+
 namespace {
 
 std::int64_t newest_step(const std::string& run) {
@@ -26,8 +28,6 @@ std::set<std::string> names(const std::string& run) {
 }
 
 }  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(kill_program, FoldersInMemory)
 
 BOOST_AUTO_TEST_CASE(killed_again_and_again) {
   const ImageData data;

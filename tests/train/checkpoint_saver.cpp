@@ -3,7 +3,10 @@
 #include "files.hpp"
 #include "train_tools.hpp"
 
-namespace pixnerd {
+using namespace pixnerd;
+
+BOOST_AUTO_TEST_SUITE(checkpoint_saver)
+
 namespace {
 
 using test::bits_of;
@@ -48,11 +51,6 @@ TrainState at_step(std::int64_t step) {
 }
 
 }  // namespace
-}  // namespace pixnerd
-
-using namespace pixnerd;
-
-BOOST_AUTO_TEST_SUITE(checkpoint_saver)
 
 BOOST_AUTO_TEST_CASE(files_are_those_of_a_store_that_is_saved_at_once) {
   const test::Folder folder;

@@ -115,6 +115,24 @@ BOOST_AUTO_TEST_CASE(one_process_at_a_time) {
   test::check_throws<FileError>([&] { const RunLock bad(folder / "file"); }, {"writable folder"});
 }
 
+BOOST_AUTO_TEST_CASE(a_folder_that_others_remove_or_replace) {
+  const test::Folder folder;
+  const std::string run = folder / "deep/run";
+  RunLock lock(run);
+  lock.keep();
+  std::filesystem::remove_all(folder / "deep");
+  lock.keep();
+  test::check_throws<FileError>([&] { const RunLock second(run); }, {"no other process", run});
+  // What bears its name now is somebody else's.
+  std::filesystem::rename(run, folder / "aside");
+  const RunLock other(run);
+  test::check_throws<FileError>([&] { lock.keep(); }, {"in which this run began", run, "another one"});
+  // One that cannot be made is for those who write there.
+  std::filesystem::remove_all(folder / "deep");
+  write_file_atomic(folder / "deep", std::string_view("a file"));
+  lock.keep();
+}
+
 BOOST_AUTO_TEST_CASE(a_failing_write_leaves_nothing) {
   const test::Folder folder;
   const std::string run = folder / "run";

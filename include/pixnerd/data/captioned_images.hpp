@@ -27,13 +27,13 @@ namespace pixnerd {
 /// - a folder: every *.png, *.jpg and *.jpeg (in either case), and beside it a text of the same name that ends
 ///   in .txt, one caption a line; in the order of the names. Names that start with a dot are ignored;
 /// - a file *.jsonl, an object a line: {"image": "PATH", "text": "CAPTION"}, or {"image": "PATH", "text":
-///   ["CAPTION", ...]}. Paths are relative to the file's folder. Other members are ignored. Lines of one path are one
+///   ["CAPTION", ...]}. Paths are relative to the file's folder. Other members are ignored. Lines of one file are one
 ///   image with the captions of all of them: it must not be both learned and held out.
 ///
 /// All images are of one class, "image".
 class CaptionedImages {
  public:
-  /// Largest text of one image, and largest list, in bytes.
+  /// Largest text of one image in a folder or of one line of a list, and largest list, in bytes.
   static constexpr std::uint64_t max_text_bytes = 1 << 20, max_list_bytes = std::uint64_t{1} << 30;
 
   /// Throws FileError when `path` is missing, when an image has no text, when a text is empty or too long, when
@@ -115,6 +115,7 @@ class CaptionedImages {
     const auto bytes = read_file(path, max_list_bytes);
     std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const std::string folder = detail::parent_folder(path);
+    OneName one_name;
     std::unordered_map<std::string, std::size_t> known;
     for (std::int64_t number = 1; !rest.empty(); ++number) {
       const auto end = std::min(rest.find('\n'), rest.size());
@@ -122,8 +123,7 @@ class CaptionedImages {
       rest.remove_prefix(std::min(end + 1, rest.size()));
       if (is_blank(line)) continue;
       File added = list_entry(line, folder, text("line ", number, " of '", path, "'"));
-      const std::string key = std::filesystem::path(added.path).lexically_normal().string();
-      const auto [place, is_new] = known.try_emplace(key, files_.size());
+      const auto [place, is_new] = known.try_emplace(one_name(added.path), files_.size());
       if (is_new) {
         files_.push_back(std::move(added));
       } else {
@@ -132,6 +132,24 @@ class CaptionedImages {
       }
     }
   }
+
+  /// One name for every way to write the path of a file: its folder as the disk knows it, asked for once a folder.
+  class OneName {
+   public:
+    std::string operator()(const std::filesystem::path& path) {
+      const auto [place, is_new] = folders_.try_emplace(path.parent_path().string());
+      if (is_new) {
+        std::error_code error;
+        const auto whole = std::filesystem::absolute(path.parent_path(), error);
+        const auto found = std::filesystem::weakly_canonical(whole, error);
+        place->second = (error ? whole.lexically_normal() : found).string();
+      }
+      return place->second + "/" + path.filename().string();
+    }
+
+   private:
+    std::unordered_map<std::string, std::string> folders_;
+  };
 
   static File list_entry(std::string_view line, const std::string& folder, const std::string& where) {
     const auto refuse = [&](const std::string& got) {

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -89,7 +90,7 @@ inline NewestCheckpoint newest_checkpoint(const std::string& run,
     } catch (const FileError& error) {
       // It may be whole: whether to lose its steps is for the user to decide.
       raise<FileError>("run folder",
-                       text("to read the checkpoint '", path, "' (moved elsewhere, it is passed over)"),
+                       text("to read the checkpoint '", path, "' (to pass it over, move it out of the run)"),
                        error.what());
     }
     if (problem.empty()) {
@@ -132,19 +133,40 @@ class RunLock {
  public:
   /// Creates the folder where it is missing. Throws FileError when another RunLock, of any process, has it, or the
   /// folder cannot be opened. On a file system without locks there is no protection, and no error.
-  explicit RunLock(const std::string& run) {
-    std::error_code error;
-    std::filesystem::create_directories(run, error);
-    if (!error) folder_ = detail::open_file(run, O_RDONLY | O_DIRECTORY);
-    const int number = error ? error.value() : folder_.get() < 0 ? errno : 0;
-    if (number != 0)
-      raise<FileError>("run folder", text("a writable folder '", run, "'"), errno_text(number));
-    if (::flock(folder_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-      raise<FileError>("run folder", text("no other process that trains in '", run, "'"), "one");
+  explicit RunLock(const std::string& run) : run_(run) { take(); }
+
+  /// Makes sure that the folder is still the locked one; where it was removed, there is a new one with a lock. Throws
+  /// FileError when there is another one of that name, or another process has it. A folder that cannot be made or looked
+  /// at is no error here: whoever writes there is told.
+  void keep() {
+    struct stat there {
+    }, locked{};
+    if (::stat(run_.c_str(), &there) != 0) {
+      std::error_code error;
+      if (errno == ENOENT && std::filesystem::create_directories(run_, error)) take();
+      return;
     }
+    if (::fstat(folder_.get(), &locked) == 0 && there.st_dev == locked.st_dev &&
+        there.st_ino == locked.st_ino)
+      return;
+    raise<FileError>("run folder", text("the folder '", run_, "' in which this run began"),
+                     "another one of that name");
   }
 
  private:
+  void take() {
+    std::error_code error;
+    std::filesystem::create_directories(run_, error);
+    if (!error) folder_ = detail::open_file(run_, O_RDONLY | O_DIRECTORY);
+    const int number = error ? error.value() : folder_.get() < 0 ? errno : 0;
+    if (number != 0)
+      raise<FileError>("run folder", text("a writable folder '", run_, "'"), errno_text(number));
+    if (::flock(folder_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      raise<FileError>("run folder", text("no other process that trains in '", run_, "'"), "one");
+    }
+  }
+
+  std::string run_;
   detail::FileDescriptor folder_;
 };
 
