@@ -172,8 +172,8 @@ class MetricsWriter {
  private:
   /// Whether the file is still there, with the bytes that were written.
   bool is_as_left() const {
-    struct stat there {
-    }, opened{};
+    struct stat there {};
+    struct stat opened {};
     return ::stat(path_.c_str(), &there) == 0 && ::fstat(descriptor_.get(), &opened) == 0 &&
            there.st_dev == opened.st_dev && there.st_ino == opened.st_ino && there.st_size == size_;
   }

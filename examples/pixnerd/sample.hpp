@@ -19,6 +19,7 @@
 #include "chosen_labels.hpp"
 #include "commands.hpp"
 #include "drawing.hpp"
+#include "drawing_memory.hpp"
 #include "editing.hpp"
 #include "precision_choice.hpp"
 #include "progress.hpp"
@@ -72,47 +73,6 @@ struct Layout {
     }
   }
 };
-
-/// Bytes of an element of parameters and activations.
-inline double bytes_of_element(const std::string& precision) {
-  return static_cast<double>(
-      with_precision(precision, [](auto policy) { return sizeof(typename decltype(policy)::compute); }));
-}
-
-/// Elements of all parameters of a model.
-inline double parameter_count(const TrainedModel& trained) {
-  const auto prefixes = model_prefixes(*trained.file);
-  double count = 0;
-  for (const auto& entry : trained.file->entries()) {
-    // Of several models in a file, the one whose prefix is the longest that fits.
-    const std::string* owner = nullptr;
-    for (const auto& prefix : prefixes) {
-      if ((prefix.empty() || entry.name.starts_with(prefix + ".")) &&
-          (owner == nullptr || prefix.size() > owner->size()))
-        owner = &prefix;
-    }
-    if (owner != nullptr && *owner == trained.prefix) count += static_cast<double>(entry.shape.count());
-  }
-  return count;
-}
-
-/// Throws ValueError when drawing surely takes more than the memory of the device.
-inline void check_drawing_fits(const TrainedModel& trained, const DrawOptions& options, std::int64_t count,
-                               const std::string& precision, const DeviceChoice& where) {
-  const double element = bytes_of_element(precision);
-  const double parameters = element * parameter_count(trained);
-  const double images =
-      element * std::visit([&](const auto& config) { return elements_to_draw(config, options, count); },
-                           trained.config);
-  if (images + parameters > where.memory) {
-    raise<ValueError>(
-        "sample",
-        text("a model and images that fit into the ", std::llround(where.memory / 1e6), " MB of ",
-             where.memory_owner),
-        text("at least ", std::llround(parameters / 1e6), " MB for '", trained.path, "' and ",
-             std::llround(images / 1e6), " MB for --size ", options.height, "x", options.width));
-  }
-}
 
 /// Throws now, not after the work: ValueError when a picture is no .png, FileError when it cannot be written.
 inline void check_picture_path(const char* option, const std::string& path) {

@@ -139,8 +139,8 @@ class RunLock {
   /// FileError when there is another one of that name, or another process has it. A folder that cannot be made or looked
   /// at is no error here: whoever writes there is told.
   void keep() {
-    struct stat there {
-    }, locked{};
+    struct stat there {};
+    struct stat locked {};
     if (::stat(run_.c_str(), &there) != 0) {
       std::error_code error;
       if (errno == ENOENT && std::filesystem::create_directories(run_, error)) take();
