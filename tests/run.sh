@@ -7,10 +7,10 @@ examples/install_packages.sh build programs data tests || exit 1
 
 jobs=$(nproc)
 # The largest files take 4 GB to compile. A container may have less than its machine.
-memory=$(awk '/^MemAvailable:/ { print 1024 * $2 }' /proc/meminfo)
+memory_kb=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo)
 limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null)
-[[ $limit =~ ^[0-9]+$ && $limit -lt $memory ]] && memory=$limit
-compilers=$((memory / 4000000000))
+[[ $limit =~ ^[0-9]+$ && $((limit / 1024)) -lt $memory_kb ]] && memory_kb=$((limit / 1024))
+compilers=$((memory_kb / 4000000))
 compilers=$((compilers < 1 ? 1 : compilers < jobs ? compilers : jobs))
 failed=()
 step() {  # NAME COMMAND...: runs it, goes on whatever comes out
