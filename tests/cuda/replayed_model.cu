@@ -1,5 +1,7 @@
 #include "compare.cuh"
 
+#include <algorithm>
+
 #include <pixnerd/core/replay.cuh>
 #include <pixnerd/flow/guidance.hpp>
 #include <pixnerd/flow/replayed_model.hpp>
@@ -31,6 +33,23 @@ struct ToyModel {
   }
 };
 
+/// x + 100 n in the n-th size of images that it sees, from a table that it makes once for each, as models do.
+struct ModelWithTables {
+  mutable std::vector<Tensor<float, Cuda>> tables;
+
+  Tensor<float, Cuda> forward(const Tensor<float, Cuda>& x, const Tensor<float, Cuda>&,
+                              const Tensor<std::int64_t, Cuda>&, const NoTap&) const {
+    auto table = std::find_if(tables.begin(), tables.end(),
+                              [&](const auto& known) { return known.shape() == x.shape(); });
+    if (table == tables.end()) {
+      const auto next = static_cast<float>(100 * (tables.size() + 1));
+      table = tables.insert(table, Tensor<float, Cuda>::full(x.shape(), next));
+    }
+    const auto twice = weighted_sum<float, Cuda>({{2.0, x}});
+    return weighted_sum<float, Cuda>({{0.5, twice}, {1.0, *table}});
+  }
+};
+
 Tensor<std::int64_t, Cuda> labels_of(std::int64_t first) {
   return Tensor<std::int64_t, Cuda>::from_host({2}, std::vector<std::int64_t>{first, first + 1});
 }
@@ -59,6 +78,23 @@ BOOST_AUTO_TEST_CASE(gives_what_the_model_gives) {
   for (std::size_t i = 0; i < kept.size(); ++i) BOOST_TEST((kept[i].to_host() == expected[i]), i);
   BOOST_TEST(model.calls == 6);
   BOOST_TEST(plain.calls == 16);
+}
+
+BOOST_AUTO_TEST_CASE(sizes_take_turns) {
+  const ModelWithTables model;
+  const ReplayedModel replayed(model, labels_of(0));
+  const auto t = Tensor<float, Cuda>::full({2}, 0.5f);
+  const std::vector<Shape> sizes{{2, 3, 4, 5}, {2, 3, 5, 4}, {2, 3, 2, 10}};
+  for (std::size_t seen = 1; seen <= sizes.size(); ++seen) {
+    for (int i = 0; i < 5; ++i) {
+      for (std::size_t n = 0; n < seen; ++n) {
+        const auto x = Tensor<float, Cuda>::full(sizes[n], static_cast<float>(i));
+        const float expected = static_cast<float>(i) + 100.0f * static_cast<float>(n + 1);
+        for (const float value : replayed.forward(x, t, labels_of(0)).to_host())
+          BOOST_TEST_REQUIRE(value == expected, "size " << n << " of " << seen << ", call " << i);
+      }
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(calls_the_model_when_told_not_to_record) {

@@ -10,8 +10,9 @@
 
 namespace pixnerd {
 
-/// The work allocates from memory of this object's own, also in its first two calls: those leave there what the
-/// recording needs.
+/// The recorded work allocates from memory of this object's own. So does the call before it, which leaves there what the
+/// recording needs, but not the first one: what that makes to be kept, a table of some size, stays with whoever keeps it,
+/// out of the reach of what is recorded.
 template <>
 class Replay<Cuda> {
  public:
@@ -31,8 +32,14 @@ class Replay<Cuda> {
       return;
     }
     if (graph_ == nullptr) {
+      if (calls_ == 0) {
+        work();
+        memory_pool<Cuda>::instance().trim();  // the arena has use for it
+        ++calls_;
+        return;
+      }
       const CudaArena::Use use(*arena_);
-      if (calls_ < 2) {
+      if (calls_ == 1) {
         work();
         ++calls_;
         return;

@@ -81,7 +81,7 @@ class ReplayedModel {
         return *known;
       }
     }
-    // They never run at once, and leave nothing in memory of their own: it can be the same.
+    // They never run at once, and what a model keeps, tables of a size, its first call makes: memory can be shared.
     const bool first = recordings.empty();
     recordings.push_back(std::unique_ptr<Recording<T>>(
         new Recording<T>{copy(x), copy(t), Tensor<T, Device>(x.shape()), copy(condition),
