@@ -19,12 +19,19 @@ namespace pixnerd::program {
 /// The rows of metrics.csv, a line of progress, and notes.
 class RunRecord {
  public:
-  /// Begins metrics.csv at `path`, or goes on behind step `resumed_step`. Throws FileError.
+  /// Begins metrics.csv at `path`, or goes on behind step `resumed_step`, and tells when rows before it are gone. Throws
+  /// FileError.
   RunRecord(const std::string& path, std::int64_t resumed_step, const TrainSettings& settings, bool aligned)
       : settings_(settings),
         aligned_(aligned),
         metrics_(path, resumed_step, aligned),
-        seconds_(metrics_.seconds()) {}
+        seconds_(metrics_.seconds()) {
+    const std::int64_t lost = resumed_step - static_cast<std::int64_t>(rows().size());
+    if (lost > 0) {
+      progress_.note(text("of the ", resumed_step, " steps before, '", path, "' lacks ", lost,
+                          ": the curve and the time spent go on without them"));
+    }
+  }
 
   /// Takes in a step, and shows now and then how far the run is.
   void add(const StepReport& report, double alignment) {

@@ -266,6 +266,17 @@ BOOST_AUTO_TEST_CASE(nobody_reads_the_log) {
   BOOST_TEST(manifest_problem(run + "/step-500") == "");
 }
 
+BOOST_AUTO_TEST_CASE(metrics_that_are_gone) {
+  const ImageData data;
+  const std::string run = data / "run";
+  run_well(data.train(run, {"--steps", "4", "--sample-every", "0"}));
+  BOOST_TEST(run_well({"train", "--resume", "--run", run, "--steps", "6"}).err.find("lacks") ==
+             std::string::npos);
+  fs::remove(run + "/metrics.csv");
+  const auto told = run_well({"train", "--resume", "--run", run, "--steps", "8"}).err;
+  BOOST_TEST(told.find(text("of the 6 steps before, '", run, "/metrics.csv' lacks 6")) != told.npos, told);
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_resumed) {
   const ImageData data;
   run_well(data.train(data / "run", {"--steps", "4", "--sample-every", "0"}));
