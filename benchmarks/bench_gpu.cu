@@ -79,7 +79,7 @@ class Training {
   Objective objective_;
   AdamW optimizer_;
   TrainOptions options_;
-  TrainState state_;
+  TrainProgress state_;
   Batch batch_;
   std::optional<TrainStepper<Mixed, Cuda, AdamW, Objective>> stepper_;
 };

@@ -64,7 +64,7 @@ std::vector<double> train_losses(const PixnerdC2iConfig& config, std::uint64_t s
   auto objective = flow_matching_objective(model);
   const AdamW optimizer;
   TrainStepper<Precision, Device, AdamW, decltype(objective)> take_step(store, optimizer, objective, options);
-  TrainState state;
+  TrainProgress state;
   state.seed = seed;
   Waves waves{seed};
   std::vector<double> losses;

@@ -99,7 +99,7 @@ std::vector<std::vector<float>> undisturbed(bool capture) {
   Run<Precision> run(capture);
   auto objective = run.objective();
   TrainStepper stepper(run.store, run.optimizer, objective, run.options);
-  TrainState state;
+  TrainProgress state;
   std::vector<std::vector<float>> out{run.bits()};
   for (int step = 0; step < steps; ++step) {
     Noise data{state.samples, batches[step]};
@@ -122,7 +122,7 @@ bool train_disturbed(const std::vector<std::vector<float>>& expected, bool captu
     Run<Precision> run(capture);
     auto objective = run.objective();
     TrainStepper stepper(run.store, run.optimizer, objective, run.options);
-    TrainState state;
+    TrainProgress state;
     while (state.step < steps) {
       const auto step = static_cast<std::size_t>(state.step);
       Noise data{state.samples, batches[step]};

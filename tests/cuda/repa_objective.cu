@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(trains_as_on_the_cpu) {
       Tensor<float> images;
       std::vector<std::int64_t> labels, sample_ids;
     };
-    TrainState state;
+    TrainProgress state;
     std::vector<double> losses;
     for (int i = 0; i < 5; ++i) {
       const auto next = [&] {

@@ -63,7 +63,7 @@ Outcome run_training(std::int64_t steps, bool capture, std::int64_t accumulation
   const AdamW optimizer;
   auto objective = flow_matching_objective(model);
   TrainStepper stepper(store, optimizer, objective, options);
-  TrainState state;
+  TrainProgress state;
   Noise data;
   Outcome out;
   for (std::int64_t step = 0; step < steps; ++step) {

@@ -37,7 +37,7 @@ std::vector<float> work(Model& model, Objective&& objective, Noise data, TrainOp
   options.capture = process.capture;
   ParameterStore<Precision, Cuda> store(model);
   store.start_average();
-  TrainState state{0, 0, 11, {}};
+  TrainState state{{.seed = 11}, {}};
   const auto newest = newest_checkpoint(options.run);
   if (!newest.path.empty()) state = load_checkpoint(newest.path, store);
   data.next = state.samples;

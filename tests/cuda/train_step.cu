@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include <pixnerd/train/loop.hpp>
+#include <pixnerd/train/train_step.hpp>
 
 #include "toy_training.cuh"
 
@@ -39,12 +39,13 @@ Outcome run_training(const TrainOptions& options, const AnOptimizer& optimizer =
   ParameterStore<Full<float>, Cuda> store(model);
   store.start_average();
   ToyObjective objective{model};
-  TrainState state;
+  TrainProgress state;
   Outcome out;
-  train(store, optimizer, objective, data, options, state, [&](const StepReport& report) {
+  TrainStepper take_step(store, optimizer, objective, options);
+  while (state.step < options.steps) {
+    const StepReport report = take_step(data, state);
     out.reports.insert(out.reports.end(), {report.loss, report.grad_norm, report.rate});
-    return true;
-  });
+  }
   for (const auto& slab : {store.weights(), store.first_moments(), store.second_moments(), store.average()}) {
     const auto values = slab.to_host();
     out.slabs.insert(out.slabs.end(), values.begin(), values.end());
@@ -81,7 +82,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_is_named_and_changes_nothing) {
   options.accumulation = 2;
   const AdamW optimizer;
   TrainStepper stepper(store, optimizer, objective, options);
-  TrainState state;
+  TrainProgress state;
   Noise data;
   // In an eager step, in the one that is recorded, and in a repeated one.
   for (const std::int64_t good_steps : {1, 1, 4}) {
@@ -128,7 +129,7 @@ BOOST_AUTO_TEST_CASE(outliers_are_skipped_where_the_gradients_are) {
   options.capture = true;
   const AdamW optimizer;
   TrainStepper stepper(store, optimizer, objective, options);
-  TrainState state;
+  TrainProgress state;
   Noise same = data;
   for (std::int64_t step = 1; step <= 30; ++step) {
     const auto weights = store.weights().to_host(), moments = store.second_moments().to_host(),
@@ -151,7 +152,7 @@ BOOST_AUTO_TEST_CASE(batches_of_other_shapes_begin_anew) {
     options.capture = capture;
     const AdamW optimizer;
     TrainStepper stepper(store, optimizer, objective, options);
-    TrainState state;
+    TrainProgress state;
     Noise data;
     for (const std::int64_t batch : {4, 4, 4, 4, 2, 2, 2, 2, 5, 4}) {
       data.batch = batch;
@@ -169,7 +170,7 @@ BOOST_AUTO_TEST_CASE(a_steady_state_allocates_nothing) {
   const auto options = toy_options();
   const AdamW optimizer;
   TrainStepper stepper(store, optimizer, objective, options);
-  TrainState state;
+  TrainProgress state;
   Noise data;
   for (int i = 0; i < 4; ++i) stepper(data, state);
   const auto before = memory_pool<Cuda>::instance().statistics();

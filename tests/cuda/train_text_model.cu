@@ -62,7 +62,7 @@ std::vector<std::vector<double>> run_training(std::int64_t steps, bool capture) 
   const AdamW optimizer;
   auto objective = flow_matching_objective(model);
   TrainStepper stepper(store, optimizer, objective, options);
-  TrainState state;
+  TrainProgress state;
   Captioned data;
   std::vector<std::vector<double>> out(3);
   for (std::int64_t step = 0; step < steps; ++step) {

@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_saved_all_or_none) {
   test::TinyModel model(1);
   test::Store store(model);
   store.start_average();
-  const TrainState state{2, 4, 3, {{"width", 7}}};
+  const TrainState state{{2, 4, 3}, {{"width", 7}}};
   save_checkpoint(run, store, {1, 2, 3, {}});
   fail_every_allocation([&] { save_checkpoint(run, store, state); },
                         [&](bool threw) {
@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_loaded_all_or_not) {
   loaded.start_average();
   test::fill_store(store, 1);
   test::fill_store(loaded, 2);
-  const auto path = save_checkpoint(folder / "run", store, {1, 2, 3, {{"width", 7}}});
+  const auto path = save_checkpoint(folder / "run", store, {{1, 2, 3}, {{"width", 7}}});
   const auto before = bits_of(loaded), after = bits_of(store);
   std::optional<TrainState> state;
   fail_every_allocation([&] { state.emplace(load_checkpoint(path, loaded)); },

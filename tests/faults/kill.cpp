@@ -39,7 +39,7 @@ struct Training {
 
   Training() { store.start_average(); }
 
-  TrainState state_at(std::int64_t step) const { return {step, 7 * step, 3, {{"step", step}}}; }
+  TrainState state_at(std::int64_t step) const { return {{step, 7 * step, 3}, {{"step", step}}}; }
   /// What a step computes: numbers that depend on its number alone.
   void do_step(std::int64_t step) { test::fill_store(store, static_cast<std::uint64_t>(step)); }
 };

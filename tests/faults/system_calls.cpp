@@ -246,7 +246,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint) {
     test::fill_store(store, static_cast<std::uint64_t>(version));
     return test::bits_of(store);
   };
-  const auto state = [](int version) { return TrainState{version, 10 * version, 3, {}}; };
+  const auto state = [](int version) { return TrainState{{version, 10 * version, 3}, {}}; };
   const auto write = [&](const std::string& run, int version) {
     expected(version);
     save_checkpoint(run, store, state(version));

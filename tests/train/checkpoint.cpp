@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(comes_back_bit_for_bit) {
   const test::Folder folder;
   const std::string run = folder / "run";
   Everything saved(1), loaded(2);
-  TrainState state{40, 640, 9, {{"width", 7}}};
+  TrainState state{{40, 640, 9}, {{"width", 7}}};
   const std::string path = save_checkpoint(run, saved.store, state);
   BOOST_TEST(path == run + "/step-40");
   BOOST_TEST(!equal_bits(bits_of(saved.store), bits_of(loaded.store)));

@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(a_save_that_fails_stops_the_run_with_its_state_intact) {
   TrainState state;
   std::vector<float> after_step;
   std::int64_t steps = 0;
-  save_checkpoint(folder / "other", store, {.step = 10});
+  save_checkpoint(folder / "other", store, {{.step = 10}, {}});
   const auto on_step = [&](const StepReport& report) {
     // Where the second checkpoint belongs, there is a whole one by now.
     if (report.step == 9) std::filesystem::rename(folder / "other/step-10", options.run + "/step-10");
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(a_save_that_fails_is_told_and_the_run_goes_on) {
         options.run = folder / text("run-", failing, in_background);
         options.save_in_background = in_background;
         const auto others = text(options.run, "-others");
-        save_checkpoint(others, store, {.step = failing});
+        save_checkpoint(others, store, {{.step = failing}, {}});
         std::vector<std::string> told;
         options.on_save_failed = [&](const std::exception& error) { told.push_back(error.what()); };
         const auto on_step = [&](const StepReport& report) {

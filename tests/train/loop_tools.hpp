@@ -59,7 +59,7 @@ std::vector<float> run_training(const TrainOptions& options, OnStep on_step, boo
   auto model = small_pixnerd(3);
   Store store(model);
   store.start_average();
-  TrainState state{0, 0, 11, {}};
+  TrainState state{{.seed = 11}, {}};
   if (!options.run.empty()) {
     const auto newest = newest_checkpoint(options.run);
     if (!newest.path.empty()) state = load_checkpoint(newest.path, store);

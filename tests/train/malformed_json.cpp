@@ -47,7 +47,7 @@ std::string values(std::size_t count, const std::string& one) {
 }
 
 std::string valid_state() {
-  TrainState state{123, 3936, 42, {}};
+  TrainState state{{123, 3936, 42}, {}};
   for (int i = 0; i < 60; ++i) {
     state.configuration["setting " + std::to_string(i)] = {
         {"value", i * 0.37}, {"name", "\"\\\n"}, {"on", i % 2 == 0}};

@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(four_steps_with_repa) {
                         number("weight_decay")};
   const std::int64_t batch = integer("batch");
   const auto losses = file.read<float>("losses"), norms = file.read<float>("grad_norms");
-  TrainState state;
+  TrainProgress state;
   for (std::size_t step = 0; step < norms.size(); ++step) {
     const auto name = [&](const char* tensor) { return text("step", step, ".", tensor); };
     struct Data {

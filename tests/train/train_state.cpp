@@ -12,7 +12,7 @@ BOOST_AUTO_TEST_SUITE(train_state)
 BOOST_AUTO_TEST_CASE(comes_back_as_it_was) {
   const test::Folder folder;
   const std::string path = folder / "state.json";
-  TrainState state{123, std::int64_t{1} << 40, std::numeric_limits<std::uint64_t>::max(), {}};
+  TrainState state{{123, std::int64_t{1} << 40, std::numeric_limits<std::uint64_t>::max()}, {}};
   state.configuration = {{"model", {{"width", 192}, {"rate", 1e-3}}}, {"data", "emoji"}};
   state.skipped = 7;
   state.loss = {0.1 + 0.2, 50};

@@ -33,7 +33,7 @@ TrainOptions small_options() {
 struct Run {
   PixnerdC2i<Cpu> model = small_pixnerd(1);
   Store store{model};
-  TrainState state;
+  TrainProgress state;
 
   Run() { store.start_average(); }
 
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(helpers_learn_with_the_model) {
     const auto flow = flow_matching_objective(model)(batch);
     return add(flow, mean(helper(Tensor<float>::full({2, 3}, 1.0f))));
   };
-  TrainState state;
+  TrainProgress state;
   Noise data(2);
   const auto report = train_step(store, AdamW{}, objective, data, small_options(), state);
   BOOST_TEST(helper.weight.data()[0] < before[0]);
@@ -323,7 +323,7 @@ BOOST_AUTO_TEST_CASE(mixed_precision_learns) {
   Store full_store(full);
   auto options = small_options();
   options.rate = 3e-3;
-  TrainState mixed_state, full_state;
+  TrainProgress mixed_state, full_state;
   const auto mixed_objective = flow_matching_objective(mixed);
   const auto full_objective = flow_matching_objective(full);
   double loss = 0;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <pixnerd/train/checkpoint_saver.hpp>
+#include <pixnerd/train/train_state.hpp>
 #include <pixnerd/train/train_step.hpp>
 
 namespace pixnerd {
@@ -65,7 +66,7 @@ inline CheckpointScore score_of(const TrainOptions& options, const TrainState& s
 ///
 ///     ParameterStore<Full<float>, Cpu> store(model);
 ///     store.start_average();
-///     TrainState state{.seed = 1, .configuration = ...};
+///     TrainState state{{.seed = 1}, configuration};
 ///     const RunLock lock(run);
 ///     if (const auto newest = newest_checkpoint(run); !newest.path.empty()) {
 ///       state = load_checkpoint(newest.path, store);

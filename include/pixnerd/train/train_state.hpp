@@ -1,9 +1,7 @@
 /// \file
-/// Where a training run stands. With the weights and moments it is all that resuming needs: random numbers
-/// are functions of the seed and the step, and the data's position is the number of samples served.
+/// What a checkpoint says about a training run beside the weights and moments, as state.json.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -12,21 +10,9 @@
 #include <pixnerd/core/version.hpp>
 #include <pixnerd/io/json_file.hpp>
 #include <pixnerd/train/tidy_json.hpp>
+#include <pixnerd/train/train_progress.hpp>
 
 namespace pixnerd {
-
-/// A mean that forgets: of all values while they are few, m <- m + (x - m) / min(count, 50) from then on.
-struct RunningMean {
-  double mean = 0;         ///< 0 before the first value
-  std::int64_t count = 0;  ///< values that it was given
-
-  void add(double value) {
-    constexpr std::int64_t horizon = 50;
-    ++count;
-    mean += (value - mean) / static_cast<double>(std::min(count, horizon));
-  }
-  bool operator==(const RunningMean&) const = default;
-};
 
 /// By what the checkpoints of a run are compared: less is better.
 struct CheckpointScore {
@@ -34,19 +20,11 @@ struct CheckpointScore {
   double value = 0;     ///< finite
 };
 
-struct TrainState {
-  std::int64_t step = 0;                                    ///< steps done
-  std::int64_t samples = 0;                                 ///< samples served, those of all steps
-  std::uint64_t seed = 0;                                   ///< of noise, times and label dropout
+/// With the weights and moments, all that resuming needs.
+struct TrainState : TrainProgress {
   nlohmann::json configuration = nlohmann::json::object();  ///< whatever the program needs to rebuild the run
-  std::int64_t skipped = 0;  ///< of the steps, those that changed nothing; see TrainOptions::skip_outliers
-  RunningMean loss{};        ///< of the steps that were not skipped
-  RunningMean grad_norm{};   ///< of all steps, before clipping; what is an outlier counts as the limit
-  CheckpointScore score{};   ///< of the weights at this step, once a checkpoint of them was begun
+  CheckpointScore score{};  ///< of the weights at this step, once a checkpoint of them was begun
 };
-
-/// Steps are the 32-bit counters of the random numbers.
-inline constexpr std::int64_t most_steps = 0xffffffff;
 
 /// The text of a checkpoint's state.json. Throws ValueError for a configuration beyond the limits of
 /// io/json_file.hpp.

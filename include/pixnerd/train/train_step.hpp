@@ -18,7 +18,7 @@
 #include <pixnerd/optim/grad_norm.hpp>
 #include <pixnerd/optim/optimizer.hpp>
 #include <pixnerd/optim/schedule.hpp>
-#include <pixnerd/train/train_state.hpp>
+#include <pixnerd/train/train_progress.hpp>
 #include <pixnerd/train/training_batch.hpp>
 
 namespace pixnerd {
@@ -39,7 +39,7 @@ struct TrainOptions {
   double average_decay = 0.9999;  ///< of the moving average of the weights
   NoisingOptions noising;
   /// A step is skipped, so that it changes neither weights nor moments nor averages, when the norm of its gradient is
-  /// above this factor times the mean of the norms before (TrainState::grad_norm), once there are 20 of those. 0 skips
+  /// above this factor times the mean of the norms before (TrainProgress::grad_norm), once there are 20 of those. 0 skips
   /// none. What is skipped counts as the limit in that mean, so a lasting change of the norms is followed.
   double skip_outliers = 0;
 
@@ -152,7 +152,7 @@ class TrainStepper {
   /// loss or a gradient is not finite, and ValueError when the data do not go on where the state stands;
   /// weights and state are then as they were. A step that is skipped as an outlier advances the state alone.
   template <class NextBatch>
-  StepReport operator()(NextBatch& next_batch, TrainState& state) {
+  StepReport operator()(NextBatch& next_batch, TrainProgress& state) {
     const std::int64_t step = state.step + 1;
     std::int64_t samples = state.samples;
     seen_.clear();
@@ -259,7 +259,8 @@ class TrainStepper {
 /// One step of a TrainStepper that is made for it, and records nothing.
 template <class Precision, class Device, class AnOptimizer, class Objective, class NextBatch>
 StepReport train_step(ParameterStore<Precision, Device>& store, const AnOptimizer& optimizer,
-                      Objective& objective, NextBatch& next_batch, TrainOptions options, TrainState& state) {
+                      Objective& objective, NextBatch& next_batch, TrainOptions options,
+                      TrainProgress& state) {
   options.capture = false;
   TrainStepper<Precision, Device, AnOptimizer, Objective> stepper(store, optimizer, objective, options);
   return stepper(next_batch, state);
