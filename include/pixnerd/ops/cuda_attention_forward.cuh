@@ -62,7 +62,8 @@ __global__ void __launch_bounds__(tile_threads, Tile::forward_blocks)
 #pragma unroll
       for (int j = 0; j < 8; ++j) now = fmaxf(now, fmaxf(p[j][2 * r], p[j][2 * r + 1]));
       now = warp_max<4>(now);
-      const float shift = now * slope, correction = exp2_fast(largest[r] * slope - shift);
+      // The difference comes first: exactly 0 where the maximum stays, also where the compiler fuses products and sums.
+      const float shift = now * slope, correction = exp2_fast((largest[r] - now) * slope);
       largest[r] = now;
       sum[r] *= correction;
 #pragma unroll
