@@ -31,8 +31,7 @@ enum cublasLtMatmulDescAttributes_t {
   CUBLASLT_MATMUL_DESC_TRANSA = 3,
   CUBLASLT_MATMUL_DESC_TRANSB = 4,
   CUBLASLT_MATMUL_DESC_EPILOGUE = 7,
-  CUBLASLT_MATMUL_DESC_BIAS_POINTER = 8,
-  CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE = 26
+  CUBLASLT_MATMUL_DESC_BIAS_POINTER = 8
 };
 enum cublasLtMatrixLayoutAttribute_t {
   CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT = 5,
@@ -50,7 +49,7 @@ enum cublasLtMatmulPreferenceAttributes_t {
 struct cublasLtMatmulDescOpaque_t {
   cublasComputeType_t compute;
   cudaDataType_t scale;
-  std::int32_t transpose_a, transpose_b, vector_type;
+  std::int32_t transpose_a, transpose_b;
   std::uint32_t epilogue;
   void* vector;
 
@@ -83,7 +82,7 @@ struct cublasLtMatmulHeuristicResult_t {
 
 inline cublasStatus_t cublasLtMatmulDescInit(cublasLtMatmulDescOpaque_t* operation,
                                              cublasComputeType_t compute, cudaDataType_t scale) {
-  *operation = {compute, scale, CUBLAS_OP_N, CUBLAS_OP_N, -1, CUBLASLT_EPILOGUE_DEFAULT, nullptr};
+  *operation = {compute, scale, CUBLAS_OP_N, CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT, nullptr};
   return CUBLAS_STATUS_SUCCESS;
 }
 inline cublasStatus_t cublasLtMatrixLayoutInit(cublasLtMatrixLayoutOpaque_t* layout, cudaDataType_t type,
@@ -120,8 +119,6 @@ inline cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDescOpaque_t*
       return emulation::set_attribute(operation->epilogue, value, bytes);
     case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
       return emulation::set_attribute(operation->vector, value, bytes);
-    case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:
-      return emulation::set_attribute(operation->vector_type, value, bytes);
   }
   return CUBLAS_STATUS_INVALID_VALUE;
 }

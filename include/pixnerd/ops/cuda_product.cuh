@@ -78,11 +78,12 @@ void cuda_product(const char* op, const ProductSizes& s, const ProductOperand<T>
     return;
   }
   auto product = detail::library_product(s, a, b, c);
-  if (bias != nullptr && !c.add) {
-    product.epilogue = CUBLASLT_EPILOGUE_BIAS;
-    product.vector = bias;
-    product.vector_type = detail::cuda_type<T>;
-    if (detail::ProductLibrary::instance().run(op, product)) return;
+  if constexpr (std::same_as<R, T>) {  // the library's biases have the type of the result
+    if (bias != nullptr && !c.add) {
+      product.epilogue = CUBLASLT_EPILOGUE_BIAS;
+      product.vector = bias;
+      if (detail::ProductLibrary::instance().run(op, product)) return;
+    }
   }
   detail::run_plain(op, product);
   if (bias != nullptr) detail::apply_bias(op, s, c, true, bias);
@@ -104,7 +105,6 @@ void cuda_product_and_sums(const char* op, const ProductSizes& s, const ProductO
     W* written = sums.add ? reinterpret_cast<W*>(detour.get()) : sums.data;
     product.epilogue = CUBLASLT_EPILOGUE_BGRADB;
     product.vector = written;
-    product.vector_type = detail::cuda_type<W>;
     if (detail::ProductLibrary::instance().run(op, product)) {
       if (sums.add) cuda_elementwise<W, 1, 1>(op, s.rows, {written}, {sums}, detail::CopyFormula{});
       return;

@@ -50,8 +50,7 @@ struct LibraryProduct {
   const void* second = nullptr;
   void* result = nullptr;
   bool add = false;
-  cudaDataType_t vector_type = CUDA_R_32F;  ///< of what the epilogue reads or writes
-  const void* vector = nullptr;
+  const void* vector = nullptr;  ///< what the epilogue reads or writes, of the result's type
 
   cublasComputeType_t compute() const {
     if (type == CUDA_R_64F) return CUBLAS_COMPUTE_64F;
@@ -107,7 +106,7 @@ class ProductLibrary {
 
  private:
   static constexpr std::size_t workspace_bytes = std::size_t{64} << 20;
-  using Key = std::array<std::int64_t, 21>;
+  using Key = std::array<std::int64_t, 20>;
 
   /// Descriptors are kept so that a call need not fill them in again. They stay where they were filled in: nothing says
   /// that copies of them are good.
@@ -136,7 +135,6 @@ class ProductLibrary {
             p.result_type,
             p.compute(),
             p.epilogue,
-            p.vector_type,
             p.vector == nullptr ? 0 : alignment_of(p.vector),
             alignment_of(p.first),
             alignment_of(p.second),
@@ -198,10 +196,6 @@ class ProductLibrary {
     if (product.epilogue != CUBLASLT_EPILOGUE_DEFAULT) {
       set(op, p.operation, CUBLASLT_MATMUL_DESC_EPILOGUE, static_cast<std::uint32_t>(product.epilogue));
       set(op, p.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.vector);
-      if (product.vector_type != product.result_type) {
-        set(op, p.operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE,
-            static_cast<std::int32_t>(product.vector_type));
-      }
     }
     describe(op, p.first, product.type, l.first, l.batch);
     describe(op, p.second, product.type, l.second, l.batch);
