@@ -4,9 +4,9 @@
 /// The threads of a block are fibers on one thread of the processor; barriers and warp functions are rendezvous of fibers.
 /// Blocks run on all processors in any order. What a GPU would do wrong in silence is an error here: threads of which some
 /// wait at a barrier that others never reach; shared and global memory that is read before it is written holds NaN; memory
-/// written beyond its end is found when it is freed; asynchronous copies arrive as late as they may. Threads run from the
-/// first to the last, or, with PIXNERD_EMULATION_ORDER=reverse, from the last to the first: a missing barrier that one order
-/// hides, the other shows. Nothing here is fast.
+/// written beyond its end is found when it is freed. Threads run from the first to the last, and asynchronous copies arrive
+/// as late as they may; or, with PIXNERD_EMULATION_ORDER=reverse, from the last to the first, and copies arrive at once: what
+/// one order hides, a missing barrier or a copy into memory that others still read, the other shows. Nothing here is fast.
 #pragma once
 
 #include <array>
@@ -135,27 +135,29 @@ auto with_warp(unsigned mask, const T& value, Use use) {
   });
 }
 
-/// Lets the oldest groups of copies arrive until `pending` are left.
-inline void wait_copies(std::size_t pending) {
-  auto& groups = current_thread->groups;
-  while (groups.size() > pending) {
-    for (const Copy& copy : groups.front()) {
-      if (copy.from == nullptr) {
-        std::memset(copy.to, 0, 16);
-      } else {
-        std::memcpy(copy.to, copy.from, 16);
-      }
-    }
-    groups.erase(groups.begin());
-  }
-}
-
 inline bool runs_in_reverse() {
   static const bool reverse = [] {
     const char* order = std::getenv("PIXNERD_EMULATION_ORDER");
     return order != nullptr && std::string(order) == "reverse";
   }();
   return reverse;
+}
+
+inline void arrive(const Copy& copy) {
+  if (copy.from == nullptr) {
+    std::memset(copy.to, 0, 16);
+  } else {
+    std::memcpy(copy.to, copy.from, 16);
+  }
+}
+
+/// Lets the oldest groups of copies arrive until `pending` are left.
+inline void wait_copies(std::size_t pending) {
+  auto& groups = current_thread->groups;
+  while (groups.size() > pending) {
+    for (const Copy& copy : groups.front()) arrive(copy);
+    groups.erase(groups.begin());
+  }
 }
 
 inline void run_block(Block& block, const std::function<void()>& body,

@@ -79,7 +79,9 @@ inline void copy_async(void* shared, const void* global, bool valid = true) {
       (valid && reinterpret_cast<std::uintptr_t>(global) % 16 != 0)) {
     throw std::runtime_error("emulated kernel: an asynchronous copy off 16 bytes");
   }
-  emulation::current_thread->copies.push_back({shared, valid ? global : nullptr});
+  const emulation::Copy copy{shared, valid ? global : nullptr};
+  if (emulation::runs_in_reverse()) return emulation::arrive(copy);
+  emulation::current_thread->copies.push_back(copy);
 }
 inline void commit_copies() {
   auto& thread = *emulation::current_thread;
