@@ -44,7 +44,7 @@ if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION) # CMake 3.25 and older do n
 endif()
 if(PIXNERD_QUICK_BUILD)
   if(EXISTS /dev/nvidiactl OR EXISTS /dev/nvhost-gpu OR EXISTS /dev/dxg) # a driver: Linux, Jetson, Linux below Windows
-    set(CMAKE_CUDA_FLAGS_RELEASE "-O1 -DNDEBUG") # of what runs on the CPU: kernels are optimized always
+    set(CMAKE_CUDA_FLAGS_RELEASE "-O2 -DNDEBUG") # of what runs on the CPU, fused as in kernels, which are optimized always
   else()
     set(CMAKE_CUDA_FLAGS_RELEASE "-O0 -Xptxas=-O0 -DNDEBUG") # it has to compile, and no more
   endif()

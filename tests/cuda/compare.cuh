@@ -46,6 +46,10 @@ inline constexpr double device_tolerance<double> = 1e-12;
 template <>
 inline constexpr double device_tolerance<bfloat16> = 5e-3;
 
+/// Where ||b|| is less, ||a - b|| alone counts: such results are differences of numbers of order one, and most of them is
+/// rounding, which is another one where one compiler fuses products and sums and the other does not.
+inline constexpr double cancelled = 1e-2;
+
 namespace detail {
 
 /// Standard normal elements, the same for the same stream.
@@ -143,7 +147,8 @@ inline void check_close(const std::string& what, const std::vector<double>& gpu,
     difference += (gpu[i] - cpu[i]) * (gpu[i] - cpu[i]);
     norm += cpu[i] * cpu[i];
   }
-  const double error = std::sqrt(difference) / (norm > 0 ? std::sqrt(norm) : 1.0);
+  norm = std::sqrt(norm);
+  const double error = std::sqrt(difference) / (norm < cancelled ? 1.0 : norm);
   // Written so that NaN fails.
   BOOST_TEST((error <= tolerance), what << " on the GPU is off by " << error << ", allowed " << tolerance);
 }
