@@ -13,7 +13,7 @@ struct Gpu {
   std::string name;
   int capability = 0;  ///< compute capability, 90 for 9.0
   int multiprocessors = 0;
-  double memory = 0, memory_free = 0;  ///< bytes
+  double memory = 0;  ///< bytes
 };
 
 /// What there is of CUDA.
@@ -25,6 +25,9 @@ struct CudaSupport {
 };
 
 CudaSupport cuda_support();
+
+/// Bytes of GPU `index` that nobody uses now. Throws Error when it cannot be used.
+double free_gpu_memory(int index);
 
 /// Makes GPU `index` the one of this process.
 void use_gpu(int index);

@@ -70,6 +70,15 @@ struct SettingPrinter {
   }
 };
 
+/// How much of a GPU's memory is free, or why that cannot be said: others may use it alone.
+inline std::string free_memory_text(int gpu) {
+  try {
+    return text(bytes_text(free_gpu_memory(gpu)), " of it free");
+  } catch (const Error& error) {
+    return text("not usable now (", error.what(), ")");
+  }
+}
+
 /// Which GPUs there is code for, and which there are.
 inline void print_cuda(const CudaSupport& cuda) {
   if (!cuda.compiled_in) {
@@ -84,11 +93,10 @@ inline void print_cuda(const CudaSupport& cuda) {
   for (std::size_t i = 0; i < cuda.gpus.size(); ++i) {
     const Gpu& gpu = cuda.gpus[i];
     const std::string problem = gpu_problem(cuda, gpu);
-    print_fact(
-        text(Cuda::name, ":", i),
-        text(gpu.name, ", ", bytes_text(gpu.memory), ", ", bytes_text(gpu.memory_free),
-             " of it free, compute capability ", capability_text(gpu.capability), ", ", gpu.multiprocessors,
-             " multiprocessors", problem.empty() ? "" : ": too old for this program"));
+    print_fact(text(Cuda::name, ":", i),
+               text(gpu.name, ", ", bytes_text(gpu.memory), ", ", free_memory_text(static_cast<int>(i)),
+                    ", compute capability ", capability_text(gpu.capability), ", ", gpu.multiprocessors,
+                    " multiprocessors", problem.empty() ? "" : ": too old for this program"));
   }
 }
 

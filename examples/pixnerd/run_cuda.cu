@@ -18,10 +18,14 @@ CudaSupport cuda_support() {
   std::sort(out.architectures.begin(), out.architectures.end());
   for (int i = 0; i < cuda_device_count(); ++i) {
     const auto info = cuda_device_info(i);
-    out.gpus.push_back({info.name, 10 * info.major + info.minor, info.multiprocessors,
-                        static_cast<double>(info.memory), static_cast<double>(info.memory_free)});
+    out.gpus.push_back(
+        {info.name, 10 * info.major + info.minor, info.multiprocessors, static_cast<double>(info.memory)});
   }
   return out;
+}
+
+double free_gpu_memory(int index) {
+  return static_cast<double>(cuda_free_memory(index));
 }
 
 void use_gpu(int index) {

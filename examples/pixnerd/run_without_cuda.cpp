@@ -12,6 +12,10 @@ CudaSupport cuda_support() {
   return {};
 }
 
+double free_gpu_memory(int) {
+  raise<Error>("cuda", "a program with CUDA code", "one without");
+}
+
 void use_gpu(int) {
   raise<Error>("cuda", "a program with CUDA code", "one without");
 }

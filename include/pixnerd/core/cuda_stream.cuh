@@ -19,7 +19,7 @@ struct CudaDeviceInfo {
   std::string name;
   int major = 0, minor = 0;  ///< compute capability
   int multiprocessors = 0;
-  std::size_t memory = 0, memory_free = 0;  ///< bytes
+  std::size_t memory = 0;  ///< bytes
 };
 
 /// Number of GPUs; 0 without a GPU and without a driver. Never throws.
@@ -99,17 +99,22 @@ inline void use_cuda_device(int index) {
 inline CudaDeviceInfo cuda_device_info(int index) {
   cudaDeviceProp properties{};
   PIXNERD_CUDA_CHECK("cuda device", cudaGetDeviceProperties(&properties, index));
-  CudaDeviceInfo info{properties.name,           properties.major,
-                      properties.minor,          properties.multiProcessorCount,
-                      properties.totalGlobalMem, 0};
+  return {properties.name, properties.major, properties.minor, properties.multiProcessorCount,
+          properties.totalGlobalMem};
+}
+
+/// Bytes of a GPU's memory that nobody uses now. Begins to use that GPU: throws CudaError when it or its driver does not let
+/// this process.
+inline std::size_t cuda_free_memory(int index) {
   int before = 0;
   PIXNERD_CUDA_CHECK("cuda device", cudaGetDevice(&before));
-  PIXNERD_CUDA_CHECK("cuda device", cudaSetDevice(index));
-  std::size_t total = 0;
-  const cudaError_t error = cudaMemGetInfo(&info.memory_free, &total);
-  PIXNERD_CUDA_CHECK("cuda device", cudaSetDevice(before));
+  std::size_t free = 0, total = 0;
+  cudaError_t error = cudaSetDevice(index);
+  if (error == cudaSuccess) error = cudaMemGetInfo(&free, &total);
+  if (error != cudaSuccess) (void)cudaGetLastError();
+  (void)cudaSetDevice(before);
   PIXNERD_CUDA_CHECK("cuda memory", error);
-  return info;
+  return free;
 }
 
 /// The stream of all kernels and copies of the library. Throws CudaError without a GPU.
