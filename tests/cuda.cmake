@@ -1,16 +1,21 @@
 # Tests of the GPU's code. Every tests/cuda/NAME.cu is one test cuda_emulated/NAME, compiled by the C++ compiler and run on
 # the CPU by tests/emulation, and, where nvcc is, one test cuda/NAME, which needs a GPU and is skipped without one.
 file(GLOB cuda_sources CONFIGURE_DEPENDS cuda/*.cu)
-if(NOT "train" IN_LIST pixnerd_usable_components OR NOT "tokenizer" IN_LIST pixnerd_usable_components)
-  foreach(source IN LISTS cuda_sources)
-    file(STRINGS "${source}" includes REGEX "pixnerd/(io|data|train)/|examples/pixnerd/")
-    if(includes)
-      cmake_path(GET source FILENAME name)
-      message(STATUS "pixnerd: left out: tests/cuda/${name}, which needs the components io, train and tokenizer")
-      list(REMOVE_ITEM cuda_sources "${source}")
-    endif()
-  endforeach()
-endif()
+# What some need beside the core.
+set(needed_by_dinov2 torch)
+set(needed_by_qwen3 torch)
+set(needed_by_qwen3_text tokenizer)
+set(needed_by_reference torch)
+set(needed_by_train_resume train)
+foreach(source IN LISTS cuda_sources)
+  cmake_path(GET source STEM name)
+  set(missing ${needed_by_${name}})
+  list(REMOVE_ITEM missing ${pixnerd_usable_components})
+  if(missing)
+    message(STATUS "pixnerd: left out: tests/cuda/${name}.cu, which needs the component ${missing}")
+    list(REMOVE_ITEM cuda_sources "${source}")
+  endif()
+endforeach()
 
 # Registers each file of a test program as the test SUITE/NAME.
 function(pixnerd_add_cuda_tests suite program)

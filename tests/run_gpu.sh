@@ -4,7 +4,8 @@
 #   tests/run_gpu.sh [--stage NAME] [--minutes M] [--out DIR]
 #
 #   --stage NAME   this stage alone, also if it passed before; otherwise all that have not passed yet, in this order:
-#     build        compiles the tests for this GPU (nvcc, CMake, Eigen, Boost's headers)
+#     build        compiles the tests for this GPU (nvcc, CMake, Eigen, Boost's headers; the reference files need
+#                  nlohmann-json, zlib and libzip as well)
 #     ops          every operation against the CPU: sizes 1, odd, empty, large; gradients written and added
 #     reference    the published model's reference files, whole training steps, both compilers in one program
 #     programs     compiles the benchmarks
@@ -15,11 +16,12 @@
 #     curves       training in bfloat16 against float32: the mean loss of 3 seeds
 #     units        the library's other tests and the program, as far as their libraries are there
 #   --minutes M    begins no stage after M minutes, and stops what still runs half a minute later
-#   --out DIR      copies the status and all logs there
+#   --out DIR      copies the status there, and an archive of all logs
 #
 # Goes on where the last call stopped, as long as the sources are the same; the state is in build/gpu/state. A stage is stopped
-# before ten minutes are over, and the next call goes on with it. Prints the time of each stage and writes
-# docs/gpu_status.md. Without a GPU it says so and writes nothing.
+# before ten minutes are over, and the next call goes on with it; what failed is tried again behind all else. Prints the time
+# of each stage and writes docs/gpu_status.md. Without a GPU it says so and writes nothing. Libraries that the machine lacks may
+# lie in a folder that the environment variable CMAKE_PREFIX_PATH names.
 set -uo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
@@ -46,7 +48,6 @@ while [[ $# -gt 0 ]]; do
   esac
   shift 2
 done
-((forced)) || stages=("${all_stages[@]}")
 
 card=$(nvidia-smi --query-gpu=name,memory.total,compute_cap --format=csv,noheader 2>/dev/null | head -n 1)
 if [[ -z $card ]]; then
@@ -64,7 +65,8 @@ sources=$(find CMakeLists.txt cmake pixnerd-config.cmake include tests benchmark
 state=$build/state/$sources
 logs=$state/logs
 mkdir -p "$logs"
-left() {  # seconds that the present stage may still take
+most_seconds=$((60 * minutes + 30 < 590 ? 60 * minutes + 30 : 590))  # that a stage may take in one call
+left() {  # of the present stage
   local of_all=$((60 * minutes + 30 - SECONDS)) of_stage=$((stage_begin + 590 - SECONDS))
   echo $((of_all < of_stage ? of_all : of_stage))
 }
@@ -78,44 +80,55 @@ run() {
   timeout --signal=TERM --kill-after=10 "$limit" "$@" >"$log" 2>&1
 }
 
-# The test files of a stage: NAME and the names of its suites.
-test_files() {  # PATTERN, "yes" or "no": whether names match it
-  local file name suites
+# The test files of a stage that have not passed: NAME and the names of its suites. Those that were never tried come first:
+# what fails or takes too long must not keep them from their turn.
+test_files() {  # STAGE PATTERN, "yes" or "no": whether names match it
+  local file name suites mark new=() stopped=() failed=()
   for file in tests/cuda/*.cu; do
     name=$(basename "$file" .cu)
     [[ $name != main && $name != all_kernels ]] || continue
-    if [[ $name =~ $1 ]]; then [[ $2 == yes ]] || continue; else [[ $2 == no ]] || continue; fi
-    ! grep -q "left out: tests/cuda/$name[.]cu" "$state/configuration" || continue
+    if [[ $name =~ $2 ]]; then [[ $3 == yes ]] || continue; else [[ $3 == no ]] || continue; fi
+    ! grep -q "left out: tests/cuda/${name}[.]cu" "$state/configuration" || continue
+    mark=$state/$1.$name
+    [[ ! -e $mark.passed ]] || continue
     suites=$(sed -n 's/^BOOST_AUTO_TEST_SUITE( *\([A-Za-z0-9_]*\).*/\1/p' "$file" | paste -s -d ,)
-    echo "$name $suites"
+    if [[ -e $mark.failed ]]; then
+      failed+=("$name $suites")
+    elif [[ -e $mark.stopped ]]; then
+      stopped+=("$name $suites")
+    else
+      new+=("$name $suites")
+    fi
   done
+  printf '%s\n' "${new[@]}" "${stopped[@]}" "${failed[@]}" | sed '/^$/d'
 }
 
 # Runs test files one by one, those that passed before excepted; notes each. `prefix`: a command before the program.
 run_tests() {  # STAGE PATTERN MATCHES PREFIX...
-  local stage=$1 name suites status bad=0
+  local stage=$1 name suites status mark begin given bad=0
   while read -r name suites; do
-    [[ ! -e $state/$stage.$name.passed ]] || continue
-    local begin=$SECONDS
+    mark=$state/$stage.$name begin=$SECONDS given=$(left)
     run "$stage.$name" "${@:4}" $build/bin/test_cuda --run_test="$suites" --log_level=test_suite </dev/null
     status=$?
     if ((status == 0)) && grep -q 'skipped: no CUDA device' "$logs/$stage.$name.log"; then status=3; fi
-    rm -f "$state/$stage.$name".{passed,failed}
+    rm -f "$mark".{passed,failed}
     if ((status == 0)); then
-      echo $((SECONDS - begin)) >"$state/$stage.$name.passed"
+      rm -f "$mark.stopped"
+      echo $((SECONDS - begin)) >"$mark.passed"
       printf '   %-24s passed  %4d s\n' "$name" $((SECONDS - begin))
     elif ((status == 124)); then
+      ((given > 5)) || return 124  # not even begun
       printf '   %-24s stopped %4d s\n' "$name" $((SECONDS - begin))
-      # What takes ten minutes by itself will not pass the next time either.
-      ((SECONDS - begin > 570)) || return 124
-      echo "took longer than ten minutes" >"$state/$stage.$name.failed" && bad=1
+      # What had all the time of a call will not pass in the next one either.
+      ((given > most_seconds - 30)) || { touch "$mark.stopped" && return 124; }
+      echo "took longer than $((SECONDS - begin)) s, all that a call has" >"$mark.failed" && bad=1
     else
-      grep -m 3 -E 'error: |========= |terminate|skipped:' "$logs/$stage.$name.log" >"$state/$stage.$name.failed" ||
-        tail -n 3 "$logs/$stage.$name.log" >"$state/$stage.$name.failed"
-      printf '   %-24s FAILED  %4d s  %s\n' "$name" $((SECONDS - begin)) "$(head -n 1 "$state/$stage.$name.failed")"
+      grep -m 3 -E 'error: |========= |terminate|skipped:' "$logs/$stage.$name.log" >"$mark.failed" ||
+        tail -n 3 "$logs/$stage.$name.log" >"$mark.failed"
+      printf '   %-24s FAILED  %4d s  %s\n' "$name" $((SECONDS - begin)) "$(head -n 1 "$mark.failed")"
       bad=1
     fi
-  done < <(test_files "$2" "$3")
+  done < <(test_files "$1" "$2" "$3")
   return $bad
 }
 
@@ -131,7 +144,7 @@ sanitize() {  # TOOL ARGUMENTS...: on the tests of the operations
   PIXNERD_TEST_EXACT_MEMORY=1 run_tests "$1" "$whole" no compute-sanitizer --tool "$@" --error-exitcode 9
 }
 
-whole='^(reference|train_step|errors)'  # not of single operations, or with errors on purpose
+whole='^(reference|train_step|errors|allocations|large_)'  # not of single operations, or with errors on purpose
 
 stage_build() {
   local generator=() architecture=${card##*, }
@@ -145,6 +158,9 @@ stage_build() {
 stage_ops() { run_tests ops "$whole" no; }
 stage_reference() {
   run_tests reference "$whole" yes || return
+  if grep -q 'left out: tests/cuda/reference[.]cu' "$state/configuration"; then
+    echo "left out: this machine lacks a library (see below)" | tee "$state/reference.reference.failed" && return 1
+  fi
   run two_units $build/bin/two_units && cat "$logs/two_units.log"
 }
 stage_programs() { build_targets programs bench_gpu bench_precision_gpu; }
@@ -158,6 +174,7 @@ stage_timing() {
 }
 stage_memcheck() { sanitize memcheck; }
 stage_racecheck() { sanitize racecheck; }
+# Products that store through the tensor memory accelerator may look uninitialized to tools older than CUDA 13.1's.
 stage_initcheck() { sanitize initcheck; }
 stage_curves() {
   run curves $build/bin/bench_precision_gpu
@@ -180,9 +197,16 @@ stage_units() {
   return $status
 }
 
+if ((!forced)); then  # what failed before comes last: it must not keep the others from their turn
+  again=() stages=()
+  for stage in "${all_stages[@]}"; do
+    if [[ $stage != build && -e $state/$stage.failed ]]; then again+=("$stage"); else stages+=("$stage"); fi
+  done
+  stages+=("${again[@]}")
+fi
 for stage in "${stages[@]}"; do
   if ((forced)); then
-    rm -f "$state/$stage".*passed "$state/$stage".*failed
+    rm -f "$state/$stage".*passed "$state/$stage".*failed "$state/$stage".*stopped
   elif [[ -e $state/$stage.passed ]]; then
     continue
   fi
@@ -211,7 +235,7 @@ done
 source tests/gpu_status.sh
 write_gpu_status >docs/gpu_status.md
 if [[ -n $out ]]; then
-  mkdir -p "$out" && cp docs/gpu_status.md "$out/" && cp -r "$state" "$out/state"
+  mkdir -p "$out" && cp docs/gpu_status.md "$out/" && tar -C "$state" -czf "$out/state.tar.gz" .
 fi
 printf '\n'
 sed -n '/^| Stage/,/^$/p' docs/gpu_status.md

@@ -2,16 +2,17 @@
 # Builds tests/consumer against this library in each way that a user may: installed and moved elsewhere, with and without
 # components, as a subdirectory; and checks what is said when a component's library is missing.
 #
-#   tests/checks/consumer.sh BUILD COMPILER     BUILD: a configured build folder of this library
+#   tests/checks/consumer.sh BUILD COMPILER GENERATOR     BUILD: a configured build folder of this library
 set -euo pipefail
 build=$1
 compiler=$2
+generator=$3
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 configure() {  # NAME OPTIONS...
-  cmake -G Ninja -S "$root/tests/consumer" -B "$work/$1" -DCMAKE_CXX_COMPILER="$compiler" \
+  cmake -G "$generator" -S "$root/tests/consumer" -B "$work/$1" -DCMAKE_CXX_COMPILER="$compiler" \
     -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wpedantic -Werror" "${@:2}"
 }
 build_and_run() {  # NAME
