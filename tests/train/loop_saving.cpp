@@ -102,6 +102,57 @@ BOOST_AUTO_TEST_CASE(a_save_that_fails_is_told_and_the_run_goes_on) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(steps_before_data_that_cannot_be_read_are_saved) {
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 12;
+  options.checkpoint_every = 5;
+  const auto expected = run_training(options, go_on);
+  for (const std::int64_t bad : {0, 5, 8}) {  // batches from 0, one a step
+    options.run = folder / text("run-", bad);
+    auto model = small_pixnerd(3);
+    Store store(model);
+    store.start_average();
+    TrainState state{{.seed = 11}, {}};
+    Noise data(batch);
+    const auto next_batch = [&] {
+      if (state.step == bad) throw FileError("[read image] a bad one");
+      return data();
+    };
+    test::check_throws<FileError>(
+        [&] {
+          train(store, AdamW{0.9, 0.99, 1e-8, 0.01}, flow_matching_objective(model), next_batch, options,
+                state, go_on);
+        },
+        {"a bad one"});
+    BOOST_TEST(newest_checkpoint(options.run).path == (bad == 0 ? "" : checkpoint_path(options.run, bad)));
+    BOOST_TEST(equal_bits(run_training(options, go_on), expected));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_that_cannot_be_scored_is_saved_without_a_score) {
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 6;
+  options.checkpoint_every = 2;
+  options.evaluate = []() -> double { throw FileError("[read image] a bad one"); };
+  for (const bool in_background : {true, false}) {
+    options.save_in_background = in_background;
+    std::vector<std::string> told;
+    options.on_save_failed = [&](const std::exception& error) { told.push_back(error.what()); };
+    options.run = folder / text("told-", in_background);
+    run_training(options, go_on);
+    BOOST_TEST((told == std::vector<std::string>(3, "[read image] a bad one")));
+    BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{6, 4, 2}));
+    BOOST_TEST(read_train_state(options.run + "/step-4/state.json").score.measure == "");
+
+    options.on_save_failed = {};
+    options.run = folder / text("thrown-", in_background);
+    test::check_throws<FileError>([&] { run_training(options, go_on); }, {"a bad one"});
+    BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{2}));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_best_checkpoint_stays) {
   const test::Folder folder;
   auto options = small_options();

@@ -61,8 +61,9 @@ inline CheckpointScore score_of(const TrainOptions& options, const TrainState& s
 /// Trains from where `state` stands until `options.steps` are done, or `on_step(report)`, called after each
 /// step, returns false. Saves a checkpoint every `options.checkpoint_every` steps and at the end, in either
 /// case, when there is a folder for them. All but the last are saved while the next steps are taken; that one of
-/// them could not be saved is thrown, or told to `options.on_save_failed`, before the next step or save begins.
-/// Nothing is being saved when this returns or throws. Returns whether all steps are done.
+/// them could not be saved is thrown, or told to `options.on_save_failed`, before the next step or save begins; so is that
+/// `options.evaluate` failed, once the checkpoint is saved without a score. Nothing is being saved when this returns or
+/// throws. Returns whether all steps are done.
 ///
 ///     ParameterStore<Full<float>, Cpu> store(model);
 ///     store.start_average();
@@ -77,7 +78,9 @@ inline CheckpointScore score_of(const TrainOptions& options, const TrainState& s
 ///
 /// A run that was interrupted and resumed ends with the same bits as one that was not, whatever the number of
 /// threads; so does one that was killed in the middle of a step, whose batches are then served again.
-/// Throws what TrainStepper and save_checkpoint() throw, and ValueError for an option out of range.
+/// Throws what TrainStepper and save_checkpoint() throw, and ValueError for an option out of range. What ends a run between
+/// its saves, data that cannot be read or memory that runs out, is thrown once the steps before it are saved, if they can be;
+/// not so NonFiniteError, which speaks of these very weights.
 template <class Precision, class Device, class AnOptimizer, class Objective, class NextBatch, class OnStep>
 bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimizer, Objective&& objective,
            NextBatch&& next_batch, const TrainOptions& options, TrainState& state, OnStep&& on_step) {
@@ -96,19 +99,43 @@ bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimize
       options.on_save_failed(error);
     }
   };
+  const std::int64_t first = state.step;
+  const auto save_before_the_end = [&] {
+    if (options.run.empty() || state.step == first) return;
+    try {
+      state.score = {};
+      saver.save(store, state);
+    } catch (const std::exception&) {
+      // Saved already, or not to be saved: what ends the run is told in either case.
+    }
+  };
   bool go_on = true;
   while (go_on && state.step < options.steps) {
     tolerate([&] { saver.check(); });
     const auto start = Clock::now();
     const std::int64_t samples = state.samples;
-    StepReport report = take_step(next_batch, state);
+    StepReport report;
+    try {
+      report = take_step(next_batch, state);
+    } catch (const NonFiniteError&) {
+      throw;
+    } catch (const std::exception&) {
+      save_before_the_end();
+      throw;
+    }
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     report.samples_per_second = static_cast<double>(state.samples - samples) / seconds;
     go_on = on_step(std::as_const(report));
     const bool ends = !go_on || state.step == options.steps;
     const bool is_due = options.checkpoint_every > 0 && state.step % options.checkpoint_every == 0;
     if (options.run.empty() || !(ends || is_due)) continue;
-    state.score = detail::score_of(options, state);
+    std::exception_ptr unscored;
+    try {
+      state.score = detail::score_of(options, state);
+    } catch (const std::exception&) {
+      state.score = {};
+      unscored = std::current_exception();
+    }
     tolerate([&] { saver.finish(); });
     if (ends) {
       saver.save(store, state);
@@ -117,6 +144,7 @@ bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimize
     } else {
       tolerate([&] { saver.save(store, state); });
     }
+    if (unscored) tolerate([&] { std::rethrow_exception(unscored); });
   }
   return state.step >= options.steps;
 }
