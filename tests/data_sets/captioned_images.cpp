@@ -104,11 +104,25 @@ BOOST_AUTO_TEST_CASE(images_are_cropped_as_published_for_text_to_image) {
   BOOST_TEST((data.read(0, 16).image != center_crop(read_image(path), 16)));
 }
 
-BOOST_AUTO_TEST_CASE(an_image_file_that_is_missing_is_named_when_it_is_read) {
+BOOST_AUTO_TEST_CASE(an_image_file_that_is_missing_is_named) {
   const Images folder;
-  write_file_atomic(folder / "list.jsonl", "{\"image\": \"c.png\", \"text\": \"c\"}");
-  const CaptionedImages data(folder / "list.jsonl");
-  check_throws<FileError>([&] { data.read(0, 8); }, {folder / "c.png", "No such file"});
+  const std::string list = folder / "list.jsonl";
+  write_file_atomic(list, "{\"image\": \"a.png\", \"text\": \"a\"}\n{\"image\": \"c.png\", \"text\": \"c\"}");
+  check_throws<FileError>([&] { CaptionedImages{list}; }, {"line 2", list, folder / "c.png", "No such file"});
+  write_file_atomic(list, "{\"image\": \"a.png\", \"text\": \"a\"}");
+  const CaptionedImages data(list);
+  std::filesystem::remove(folder / "a.png");
+  check_throws<FileError>([&] { data.read(0, 8); }, {folder / "a.png", "No such file"});
+}
+
+BOOST_AUTO_TEST_CASE(a_byte_order_mark_is_no_part_of_a_text) {
+  const Images folder;
+  write_file_atomic(folder / "a.txt",
+                    "\xef\xbb\xbf"
+                    "apple\n");
+  BOOST_TEST(CaptionedImages(folder.path).captions(0).at(0) == "apple");
+  write_file_atomic(folder / "list.jsonl", "\xef\xbb\xbf{\"image\": \"a.png\", \"text\": \"a\"}");
+  BOOST_TEST(CaptionedImages(folder / "list.jsonl").captions(0).at(0) == "a");
 }
 
 BOOST_AUTO_TEST_CASE(refuses_folders_without_images_or_texts) {

@@ -19,6 +19,7 @@
 #include <pixnerd/data/resize.hpp>
 #include <pixnerd/io/file.hpp>
 #include <pixnerd/io/read_image.hpp>
+#include <pixnerd/io/utf8.hpp>
 
 namespace pixnerd {
 
@@ -37,7 +38,7 @@ class CaptionedImages {
   static constexpr std::uint64_t max_text_bytes = 1 << 20, max_list_bytes = std::uint64_t{1} << 30;
 
   /// Throws FileError when `path` is missing, when an image has no text, when a text is empty or too long, when
-  /// a line of the list is something else, and when there are no images.
+  /// a line of the list is something else or names an image that is not there, and when there are no images.
   explicit CaptionedImages(const std::string& path) {
     std::error_code unknown;
     if (std::filesystem::is_directory(path, unknown)) {
@@ -95,7 +96,8 @@ class CaptionedImages {
     for (const auto& image : images) {
       const std::string path = fs::path(image).replace_extension(".txt").string();
       const auto bytes = read_file(path, max_text_bytes);
-      std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      std::string_view rest =
+          without_byte_order_mark({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
       File added{image.string(), {}};
       while (!rest.empty()) {
         const auto end = std::min(rest.find('\n'), rest.size());
@@ -113,7 +115,8 @@ class CaptionedImages {
 
   void read_list(const std::string& path) {
     const auto bytes = read_file(path, max_list_bytes);
-    std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    std::string_view rest =
+        without_byte_order_mark({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     const std::string folder = detail::parent_folder(path);
     OneName one_name;
     std::unordered_map<std::string, std::size_t> known;
@@ -122,9 +125,12 @@ class CaptionedImages {
       const std::string_view line = rest.substr(0, end);
       rest.remove_prefix(std::min(end + 1, rest.size()));
       if (is_blank(line)) continue;
-      File added = list_entry(line, folder, text("line ", number, " of '", path, "'"));
+      const std::string where = text("line ", number, " of '", path, "'");
+      File added = list_entry(line, folder, where);
       const auto [place, is_new] = known.try_emplace(one_name(added.path), files_.size());
       if (is_new) {
+        const std::string problem = detail::absence_of_file(added.path);
+        if (!problem.empty()) raise<FileError>("captioned images", text("the image of ", where), problem);
         files_.push_back(std::move(added));
       } else {
         auto& captions = files_[place->second].captions;

@@ -94,6 +94,18 @@ inline std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_
 
 namespace detail {
 
+/// Why there is no file to read at a path, in a few words; empty when there is one. Throws FileError when that cannot be
+/// told.
+inline std::string absence_of_file(const std::string& path) {
+  struct stat status {};
+  const int number = ::stat(path.c_str(), &status) == 0 ? 0 : errno;
+  const bool is_missing = number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG;
+  if (number != 0 && !is_missing)
+    raise<FileError>("read file", text("a readable file '", path, "'"), errno_text(number));
+  if (number == 0 && S_ISREG(status.st_mode)) return "";
+  return text("'", path, "': ", is_missing ? errno_text(number) : "a folder or device, not a file");
+}
+
 /// Whether `path` names the opened file.
 inline bool is_file_at(const FileDescriptor& file, const std::string& path) {
   struct stat opened {};

@@ -46,6 +46,12 @@ inline Utf8Step utf8_step(std::string_view characters, std::size_t at) {
 
 }  // namespace detail
 
+/// Text without the mark of UTF-8 that some editors put before it.
+inline std::string_view without_byte_order_mark(std::string_view characters) {
+  constexpr std::string_view mark = "\xef\xbb\xbf";
+  return characters.starts_with(mark) ? characters.substr(mark.size()) : characters;
+}
+
 /// Appends a code point below 0x110000 that is no surrogate.
 inline void append_utf8(std::string& out, char32_t code) {
   const auto tail = [&](int shift) { out += static_cast<char>(0x80 | (code >> shift & 0x3f)); };

@@ -2,11 +2,9 @@
 /// manifest.json: the sizes and checksums of the files of a folder, by which a damaged checkpoint is known.
 #pragma once
 
-#include <sys/stat.h>
 #include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -49,22 +47,6 @@ inline void write_manifest(const std::string& folder, const std::vector<std::str
   }
   write_file_atomic(folder + "/manifest.json", manifest.dump(2) + "\n");
 }
-
-namespace detail {
-
-/// Why there is no file to read at a path, in a few words; empty when there is one. Throws FileError when that cannot be
-/// told.
-inline std::string absence_of_file(const std::string& path) {
-  struct stat status {};
-  const int number = ::stat(path.c_str(), &status) == 0 ? 0 : errno;
-  const bool is_missing = number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG;
-  if (number != 0 && !is_missing)
-    raise<FileError>("read file", text("a readable file '", path, "'"), errno_text(number));
-  if (number == 0 && S_ISREG(status.st_mode)) return "";
-  return text("'", path, "': ", is_missing ? errno_text(number) : "a folder or device, not a file");
-}
-
-}  // namespace detail
 
 /// What is wrong with a folder according to its manifest.json, in a few words; empty when every file that it
 /// lists is there with its size and checksum. Throws FileError, naming the file, when one cannot be read: that says
