@@ -93,7 +93,7 @@ inline ChosenLabels choose_labels(const SampleCommand& command, const TrainedMod
                         : detail::choose_class_labels(command, trained);
 }
 
-/// The texts that labels for a text encoder are numbers of: prompts, then what is blended in.
+/// The texts of all images, prompts and then what is blended in: labels for a text encoder are their numbers.
 inline std::vector<std::string> texts_of(const SampleCommand& command, const ChosenLabels& chosen) {
   const auto& names = chosen.labels.names;
   const auto used = static_cast<std::ptrdiff_t>(std::min(chosen.choices, names.size()));
@@ -102,13 +102,22 @@ inline std::vector<std::string> texts_of(const SampleCommand& command, const Cho
   return texts;
 }
 
-/// Says which prompts are longer than what a model that learned its words reads.
-inline std::vector<std::string> cut_prompts(const TextModelConfig& config, const ChosenLabels& chosen) {
-  const auto& names = chosen.labels.names;
+/// Says what is not drawn, for want of images.
+inline std::vector<std::string> left_out_prompts(const SampleCommand& command, const ChosenLabels& chosen) {
+  const auto count = static_cast<std::size_t>(command.count);
+  const bool prompted = !command.prompts.empty() || !command.prompt_file.empty();
+  if (!prompted || chosen.choices <= count) return {};
+  return {text("of the ", chosen.choices, " prompts the first ", count, " are drawn; --count ",
+               chosen.choices, " draws all")};
+}
+
+/// Says which texts are longer than what a model that learned its words reads.
+inline std::vector<std::string> cut_prompts(const SampleCommand& command, const TextModelConfig& config,
+                                            const ChosenLabels& chosen) {
   std::vector<std::string> notes;
-  for (std::size_t i = 0; i < std::min(chosen.choices, names.size()); ++i) {
-    const auto words = static_cast<std::int64_t>(split_words(names[i]).size());
-    if (words > config.text_tokens) notes.push_back(cut_text(names[i], words, config.text_tokens, "words"));
+  for (const auto& one : texts_of(command, chosen)) {
+    const auto words = static_cast<std::int64_t>(split_words(one).size());
+    if (words > config.text_tokens) notes.push_back(cut_text(one, words, config.text_tokens, "words"));
   }
   return notes;
 }

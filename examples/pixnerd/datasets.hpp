@@ -57,6 +57,14 @@ inline bool holds_images(const std::string& folder) {
   return false;
 }
 
+inline bool holds_folders(const std::string& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (std::filesystem::is_directory(it->path(), error)) return true;
+  }
+  return false;
+}
+
 /// Images with texts. Throws what CaptionedImages throws, and ValueError for a text that is not UTF-8.
 inline OpenedData open_captioned(const TrainSettings& settings) {
   if (settings.corrupt == "skip") {
@@ -82,8 +90,12 @@ inline OpenedData open_all(const TrainSettings& settings) {
     return AnyDataset(Emoji(options));
   }
   if (settings.data == "fashion-mnist") return AnyDataset(FashionMnist());
-  if (settings.text && (settings.data.ends_with(".jsonl") || holds_images(settings.data)))
-    return open_captioned(settings);
+  const bool is_list = settings.data.ends_with(".jsonl");
+  if (settings.text && (is_list || holds_images(settings.data))) return open_captioned(settings);
+  if (is_list || (holds_images(settings.data) && !holds_folders(settings.data))) {
+    raise<ValueError>("--data", "a folder with a folder of images per class, or --text as well",
+                      text("images of no class, '", settings.data, "'"));
+  }
   // Below this an image holds nothing to learn, and is likely to be a mistake.
   const int least_side = static_cast<int>(std::min<std::int64_t>(8, settings.size));
   ImageFolder folder(settings.data, settings.corrupt == "skip" ? CorruptFiles::skip : CorruptFiles::fatal,

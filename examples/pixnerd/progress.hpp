@@ -54,6 +54,18 @@ inline std::string printable(const std::string& from) {
   return words;
 }
 
+/// A word as a shell must be given it, for commands that people copy.
+inline std::string shell_word(const std::string& from) {
+  const std::string word = printable(from);
+  const bool is_plain =
+      word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%") ==
+      word.npos;
+  if (is_plain && !word.empty()) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
 /// Keeps one line of stderr up to date when it is a terminal; writes a line every few seconds when it is a
 /// file or a pipe.
 class Progress {

@@ -56,7 +56,8 @@ inline std::vector<std::string> read_prompts(const SampleCommand& command, bool 
   for (const auto& prompt : prompts) detail::check_prompt(prompt, "--prompt", learned);
   if (command.prompt_file.empty()) return prompts;
   const auto bytes = read_file(command.prompt_file, max_prompt_bytes);
-  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::string_view rest =
+      without_byte_order_mark({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   for (std::int64_t number = 1; !rest.empty(); ++number) {
     const auto end = std::min(rest.find('\n'), rest.size());
     std::string line(rest.substr(0, end));

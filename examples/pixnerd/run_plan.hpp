@@ -44,8 +44,14 @@ inline bool is_free(const std::string& folder) {
 /// Throws FileError unless a new run may have a folder.
 inline void check_free(const std::string& folder) {
   if (is_free(folder)) return;
-  raise<FileError>("train", text("a new folder '", folder, "'"),
-                   "one that is in use (--resume goes on with its run, --run names another)");
+  std::error_code ignored;
+  const bool is_folder = std::filesystem::is_directory(folder, ignored);
+  raise<FileError>(
+      "train", text("a new folder '", folder, "'"),
+      !is_folder ? "something else of that name (--run names another)"
+      : checkpoint_steps(folder).empty()
+          ? "one with other files, and no checkpoint to go on from (remove it, or --run names another)"
+          : "one that is in use (--resume goes on with its run, --run names another)");
 }
 
 /// The settings of the run that is resumed. Throws ValueError when the command line contradicts them; only
@@ -98,11 +104,16 @@ inline std::string checkpoint_before(const std::string& folder, std::int64_t ste
   return newest.path;
 }
 
-/// Throws FileError when a run that goes on does not find its encoder.
-inline void check_encoder_is_there(const std::string& path) {
-  const std::string problem = pixnerd::detail::absence_of_file(path);
-  if (problem.empty()) return;
-  raise<FileError>("resume", "--repa FILE, for the encoder of the run is not where it was", problem);
+/// Throws FileError when a run that goes on does not find its images, or its encoder, where they were.
+inline void check_all_is_there(const TrainSettings& settings) {
+  const bool is_path = settings.data != "emoji" && settings.data != "fashion-mnist";
+  if (is_path && !pixnerd::detail::path_exists(settings.data))
+    raise<FileError>("resume", "--data PATH, for the images of the run are not where they were",
+                     text("nothing at '", settings.data, "'"));
+  if (settings.repa.empty()) return;
+  const std::string problem = pixnerd::detail::absence_of_file(settings.repa);
+  if (!problem.empty())
+    raise<FileError>("resume", "--repa FILE, for the encoder of the run is not where it was", problem);
 }
 
 /// Throws ValueError when the images are not those that the run was started with.
@@ -170,7 +181,7 @@ RunPlan plan_run(const TrainCommand& command) {
                       text(command.replay));
   }
   if (!settings.repa.empty() && settings.repa_block == 0) settings.repa_block = default_repa_block(settings);
-  if (command.resume && !settings.repa.empty()) detail::check_encoder_is_there(settings.repa);
+  if (command.resume) detail::check_all_is_there(settings);
   const std::optional<RepaPlan> repa = plan_repa(settings);
   OpenedData data = open_data(settings);
   RunConfiguration configuration{settings, class_names(data.images), data.images.size()};

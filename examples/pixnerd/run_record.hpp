@@ -68,12 +68,12 @@ class RunRecord {
   /// Spent training since the run began, pauses left out.
   double seconds() const { return seconds_; }
 
-  /// Writes what the run can go on without, which write() throws a FileError about: told, the same only once.
+  /// Draws or writes what the run can go on without: that it failed is told, the same only once.
   template <class Write>
   void try_to(Write write) {
     try {
       write();
-    } catch (const FileError& error) {
+    } catch (const std::exception& error) {
       tell_not_saved(error);
     }
   }

@@ -274,12 +274,14 @@ int sample_command(const SampleCommand& command) {
 
   Progress progress;
   std::vector<std::string> notes;
-  if (const auto* words = std::get_if<TextModelConfig>(&trained.config)) notes = cut_prompts(*words, chosen);
+  if (const auto* words = std::get_if<TextModelConfig>(&trained.config))
+    notes = cut_prompts(command, *words, chosen);
   if (trained.needs_encoder()) {
     const auto texts = texts_of(command, chosen);
     notes = encode_texts<Device>(command, precision, texts, progress, trained);
     memory_pool<Device>::instance().trim();  // the model has tensors of other sizes than the encoder's
   }
+  for (auto& note : left_out_prompts(command, chosen)) notes.push_back(std::move(note));
   const Stopwatch watch;
   options.progress = [&](double share) {
     if (progress.due()) {

@@ -71,8 +71,15 @@ inline void print_replay(const std::string& folder, std::int64_t step) {
     std::printf(
         "stopped    before step %lld, %s is kept; to look at the step: pixnerd train --resume --run %s "
         "--replay %lld\n",
-        static_cast<long long>(step), newest.path.c_str(), folder.c_str(), static_cast<long long>(step));
+        static_cast<long long>(step), newest.path.c_str(), shell_word(folder).c_str(),
+        static_cast<long long>(step));
   }
+  std::fflush(stdout);
+}
+
+inline void print_stopped(std::int64_t step, const std::string& folder) {
+  std::printf("stopped    after step %lld; go on with: pixnerd train --resume --run %s\n",
+              static_cast<long long>(step), shell_word(folder).c_str());
   std::fflush(stdout);
 }
 
@@ -271,16 +278,19 @@ int train_as_planned(TrainCommand command, RunPlan plan, const RepaEncoder<Devic
     // The error itself is told by who catches it.
     detail::print_replay(plan.folder, run.step() + 1);
     throw;
+  } catch (const Error&) {
+    if (run.step() > 0 && pixnerd::detail::path_exists(checkpoint_path(plan.folder, run.step())))
+      detail::print_stopped(run.step(), plan.folder);
+    throw;
   }
   if (!finished) {
-    std::printf("stopped    after step %lld; go on with: pixnerd train --resume --run %s\n",
-                static_cast<long long>(run.step()), plan.folder.c_str());
+    detail::print_stopped(run.step(), plan.folder);
     return 0;
   }
   std::printf("samples    %s/samples.png\n", plan.folder.c_str());
   std::string prompt;
-  if (settings.text) prompt = text(" --prompt \"", plan.data.images.captions(0).front(), "\"");
-  std::printf("more       pixnerd sample --run %s%s\n", plan.folder.c_str(), prompt.c_str());
+  if (settings.text) prompt = " --prompt " + shell_word(plan.data.images.captions(0).front());
+  std::printf("more       pixnerd sample --run %s%s\n", shell_word(plan.folder).c_str(), prompt.c_str());
   return 0;
 }
 

@@ -212,9 +212,10 @@ class Training {
   /// compared by the loss of the averaged model on evaluation_batches().
   template <class OnStep>
   bool run(const OpenedData& data, OnStep on_step) {
+    // Read now: an image that cannot be read must not be found after hours.
     std::vector<Batch> fixed;
+    if (!options_.run.empty()) fixed = evaluation_batches(data.compared, labels_, settings_);
     options_.evaluate = [&] {
-      if (fixed.empty()) fixed = evaluation_batches(data.compared, labels_, settings_);
       const Model model = averaged();
       return evaluation_loss<float, Device>(fixed, options_.noising, state.seed,
                                             flow_matching_objective(model));

@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(every_source_of_texts) {
   };
   BOOST_TEST(train(data / "list.jsonl", "a").find("3 images with texts") != std::string::npos);
   const ImageData classes;
-  BOOST_TEST(train(classes.images(), "b", {"--precision", "mixed"}).find("--prompt \"rings\"") !=
+  BOOST_TEST(train(classes.images(), "b", {"--precision", "mixed"}).find("--prompt rings\n") !=
              std::string::npos);
   // As many steps as fit.
   const auto measured = run_well(data.train(data / "c", {"--minutes", "0.01", "--sample-every", "0"})).out;
@@ -69,6 +69,19 @@ BOOST_AUTO_TEST_CASE(every_source_of_texts) {
   fs::remove(data.path / "images/3.txt");
   refuse({}, {"images/3.txt", "No such file"});
   check_refused({"train", "--data", classes.images(), "--words", "3"}, {"--words is for --text only"}, 2);
+}
+
+BOOST_AUTO_TEST_CASE(captions_do_nothing_to_a_terminal_or_a_shell) {
+  const CaptionData data;
+  for (int i = 0; i < 6; ++i)
+    write_file_atomic(data / text("images/", i, ".txt"), "a'b \"$(touch x)\" \x1b[31mred\n");
+  const auto out = run_well(data.train(data / "my run", {"--steps", "4", "--sample-every", "0"})).out;
+  const std::string command =
+      text("pixnerd sample --run '", data / "my run", "' --prompt 'a'\\''b \"$(touch x)\" ?[31mred'");
+  BOOST_TEST(out.find(command) != out.npos, out);
+  const auto replayed = run_well(data.train(data / "other", {"--steps", "4", "--replay", "2"})).out;
+  BOOST_TEST(replayed.find("?[31mred") != replayed.npos, replayed);
+  BOOST_TEST((out + replayed).find('\x1b') == std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

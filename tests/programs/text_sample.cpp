@@ -117,6 +117,23 @@ BOOST_AUTO_TEST_CASE(sizes_and_files) {
             "--solver", "adams2", "--out", folder / "d.png"});
 }
 
+BOOST_AUTO_TEST_CASE(what_is_not_drawn_or_read_is_told) {
+  const TextRun& trained = TextRun::instance();
+  const Folder folder;
+  write_file_atomic(folder / "p.txt", "\xef\xbb\xbfred\ngreen\nblue\n");
+  const auto note = [&](const Words& options) {
+    const auto out = run_well(trained.sample(folder / "s.png", options)).out;
+    const auto at = out.find("note     ");
+    return at == out.npos ? "" : out.substr(at + 9, out.find('\n', at) - at - 9);
+  };
+  BOOST_TEST(note({"--prompts", folder / "p.txt"}) == "");
+  BOOST_TEST(note({"--prompts", folder / "p.txt", "--count", "2"}) ==
+             "of the 3 prompts the first 2 are drawn; --count 3 draws all");
+  BOOST_TEST(text_of(folder / "s.png", "prompt").starts_with("red"));
+  BOOST_TEST(note({"--prompt", "red", "--blend-with", "a very large blue thing"}) ==
+             "of the 5 words of \"a very large blue thing\" the first 4 are read");
+}
+
 BOOST_AUTO_TEST_CASE(editing) {
   const TextRun& trained = TextRun::instance();
   const Folder folder;

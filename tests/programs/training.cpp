@@ -4,6 +4,7 @@
 #include <pixnerd/io/read_image.hpp>
 #include <pixnerd/train/retention.hpp>
 
+#include "../../examples/pixnerd/run_record.hpp"
 #include "program.hpp"
 
 using namespace pixnerd;
@@ -286,6 +287,15 @@ BOOST_AUTO_TEST_CASE(emoji_and_fashion) {
   words[4] = data / "tones";
   const int with = images(run_well(words).out);
   BOOST_TEST(with > 4 * without, with << " images with skin tones, " << without << " without");
+}
+
+BOOST_AUTO_TEST_CASE(a_picture_that_fails_ends_no_run) {
+  const Folder folder;
+  const program::TrainSettings settings;
+  program::RunRecord record(folder / "metrics.csv", 0, settings, false);
+  record.try_to([] { throw OutOfMemory("[cpu memory] no room for a picture"); });
+  record.try_to([] { throw NonFiniteError("[sample] a picture of nothing"); });
+  BOOST_CHECK_THROW(record.try_to([] { throw 1; }), int);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
