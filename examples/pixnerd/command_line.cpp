@@ -236,7 +236,8 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
 
 CLI::App* add_verify(CLI::App& app, VerifyCommand& command) {
   CLI::App* verify = app.add_subcommand("verify", "Compare the library with files of another implementation");
-  verify->add_option("files", command.files, "files of tensors: inputs, weights and expected results")
+  verify
+      ->add_option("files", command.files, "inputs, weights and expected results; or texts and their tokens")
       ->type_name("FILE")
       ->take_all()
       ->required();
@@ -248,12 +249,20 @@ CLI::App* add_verify(CLI::App& app, VerifyCommand& command) {
   verify->footer(
       "Prints a row for each file: its worst tensor, the error |ours - theirs| / |theirs| (L2 norms), what "
       "it\n"
-      "may be at most, pass or FAIL. Exits with status 1 if any fails. Kinds of files: the "
-      "class-conditional\n"
-      "model (forward and gradients), samplers (trajectories), training with REPA (losses, weights, "
-      "averages).\n\n"
-      "Example:\n"
-      "  pixnerd verify tests/data/c2i_*.safetensors tests/data/samplers.safetensors");
+      "may be at most, pass or FAIL. Exits with status 1 if any fails. Kinds of files, which tell what they "
+      "are:\n"
+      "  c2i, t2i        the class-conditional and the text-to-image model: forward pass and gradients\n"
+      "  samplers        trajectories of the solvers, with guidance\n"
+      "  training_repa   a training with REPA: losses, gradients, weights, averages\n"
+      "  dinov2          features of DINOv2, the encoder of REPA\n"
+      "  interpolate     images of other sizes, as that encoder needs them\n"
+      "  qwen3           hidden states of Qwen3, the text encoder\n"
+      "  tokens          a .json of texts and their ids, with its tokenizer.json beside it; the error is "
+      "the\n"
+      "                  number of wrong ids\n\n"
+      "Examples:\n"
+      "  pixnerd verify tests/data/c2i_*.safetensors tests/data/samplers.safetensors\n"
+      "  pixnerd verify tests/data/tokenizer/tokens.json");
   return verify;
 }
 
@@ -312,8 +321,10 @@ std::optional<Command> parse_command_line(int count, const char* const* argument
   app.option_defaults()->take_last();  // of an option given twice; commands inherit it
   app.footer(
       "Start here:\n"
+      "  pixnerd sample --prompt 'smiling cat face'         draws with the model that comes with the "
+      "program\n"
       "  pixnerd train --data emoji --batch 16 --no-flip    trains for five minutes\n"
-      "  pixnerd sample --run runs/emoji                    draws images into samples.png\n"
+      "  pixnerd sample --run runs/emoji                    draws with what was trained\n"
       "  pixnerd train --help                               explains every option");
 
   TrainCommand train_command;

@@ -31,10 +31,12 @@ double relative_error(std::span<const A> ours, std::span<const B> theirs, const 
 /// The outcome of all comparisons of a file.
 class Comparison {
  public:
-  /// Takes in the error of one tensor and what it may be.
+  /// Takes in the error of one tensor and what it may be; 0 where it must be equal.
   void add(const std::string& name, double error, double tolerance) {
     ++count_;
-    const double share = std::isfinite(error) ? error / tolerance : std::numeric_limits<double>::infinity();
+    const double share = error == 0             ? 0
+                         : std::isfinite(error) ? error / tolerance
+                                                : std::numeric_limits<double>::infinity();
     if (share <= worst_share_) return;
     worst_share_ = share;
     worst_name_ = name;

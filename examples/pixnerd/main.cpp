@@ -1,5 +1,5 @@
 /// \file
-/// The program pixnerd: trains class-conditional models on images, draws samples, checks the library.
+/// The program pixnerd: trains image generators told by classes or texts, draws with them, checks the library.
 #include <cstdio>
 #include <exception>
 #include <new>

@@ -55,7 +55,7 @@ class ReferenceFile {
                             "\"runs\"), training_repa (config \"feat_loss_weight\"), dinov2 (config "
                             "\"interpolate_offset\"), qwen3 (config \"num_key_value_heads\") and "
                             "interpolate (\"x\" and \"bicubic.HxW\") in '",
-                            path, "'"),
+                            path, "', or tokens in a .json"),
                        "another file");
     }
   }

@@ -13,6 +13,7 @@
 #include "verify_qwen3.hpp"
 #include "verify_samplers.hpp"
 #include "verify_text_model.hpp"
+#include "verify_tokens.hpp"
 #include "verify_training.hpp"
 
 namespace pixnerd::program {
@@ -21,6 +22,7 @@ namespace pixnerd::program {
 /// or of no known kind, NonFiniteError for one with NaN or infinity in its inputs.
 template <class Device, class Precision>
 Comparison verify_file(const std::string& path) {
+  if (holds_tokens(path)) return verify_tokens(path);
   const ReferenceFile reference(path);
   switch (reference.kind()) {
     case ReferenceKind::text_model:

@@ -2,6 +2,7 @@
 /// Against numbers that PyTorch drew.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include <pixnerd/core/torch_random.hpp>
@@ -53,6 +54,35 @@ BOOST_AUTO_TEST_CASE(every_number_of_the_reference) {
     ++checked;
   }
   BOOST_TEST(checked == 24);
+}
+
+// What PyTorch 2.15 draws: from 2^28 on each number takes two words.
+BOOST_AUTO_TEST_CASE(integers_of_every_range) {
+  using Values = std::vector<std::int64_t>;
+  constexpr std::int64_t one = 1;
+  const struct {
+    std::int64_t low, high;
+    Values expected;
+  } cases[] = {
+      {0, 1000, {542, 67, 876, 414, 26}},
+      {0, one << 27, {132242534, 65682867, 56755036, 116757774, 56882282}},
+      {0, (one << 28) - 1, {266460267, 199900607, 56755051, 250975504, 191100021}},
+      {0, one << 28, {199900595, 250975502, 127521863, 147532820, 35788921}},
+      {-(one << 27), (one << 27) + 1, {97286055, 13983807, -111505834, -55557916, -82529734}},
+      {0, one << 31, {1273642419, 787846414, 1201263687, 415968276, 1914837113}},
+      {0, (one << 32) - 1, {734796314, 576165995, 2197670066, 839703249, 2584932063}},
+      {0, one << 32, {3421126067, 787846414, 3348747335, 2563451924, 1914837113}},
+      {0, one << 33, {3421126067, 787846414, 3348747335, 2563451924, 1914837113}},
+      {std::numeric_limits<std::int64_t>::min(),
+       std::numeric_limits<std::int64_t>::max(),
+       {-2314326399425823309, 8314211556539077902, 4279532810384561223, 1819927849474927636,
+        -6345336139475183495}},
+  };
+  for (const auto& [low, high, expected] : cases) {
+    Values got(expected.size());
+    TorchRandom(42).integers(low, high, got);
+    BOOST_TEST(got == expected, "from " << low << " to " << high);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(only_the_lower_half_of_a_seed_counts) {

@@ -1,7 +1,10 @@
 /// \file
 /// The tokenizer against Hugging Face's, on reference texts and random ones, and on texts made to be slow.
+#include <time.h>
+
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <chrono>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -24,6 +27,21 @@ std::string test_file(const std::string& name) {
 
 Tokenizer reference() {
   return Tokenizer(test_file("tokenizer.json"));
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool is_sanitized = true;
+#elif defined(__has_feature)
+constexpr bool is_sanitized = __has_feature(address_sanitizer);
+#else
+constexpr bool is_sanitized = false;
+#endif
+constexpr double most_seconds = is_sanitized ? 10 : 1;  // for a megabyte
+
+double thread_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 }  // namespace
@@ -146,18 +164,22 @@ BOOST_AUTO_TEST_CASE(pad_token) {
   }
 }
 
-// A megabyte each. All take well below a second; the limit is for slow machines and sanitizers, and far below what
-// anything quadratic would take.
+// A megabyte each may take a second. The slowest took 0.18 s with -O1 on a busy machine, and 1.7 s with sanitizers. What
+// others do on the machine counts little in the processor's time of this thread, and less in the best of three.
 BOOST_AUTO_TEST_CASE(hostile_texts_take_no_time) {
   const auto tokenizer = reference();
   for (const std::string piece : {"x", " ", "\n", ".", "'", "<|endoftext|", "<|endoftext|>", "\u0301\u0316",
                                   "\u1100", "the", " \n", "\u65e5", "A photo of 3 cats, they're drawn. "}) {
     std::string characters;
     while (characters.size() < 1 << 20) characters += piece;
-    const auto begin = std::chrono::steady_clock::now();
-    const auto ids = tokenizer.encode(characters);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    BOOST_TEST(seconds.count() < 20, piece);
+    Ids ids;
+    double best = std::numeric_limits<double>::infinity();
+    for (int run = 0; run < 3 && best > most_seconds; ++run) {
+      const double begin = thread_seconds();
+      ids = tokenizer.encode(characters);
+      best = std::min(best, thread_seconds() - begin);
+    }
+    BOOST_TEST(best <= most_seconds, piece << ": " << best << " s");
     BOOST_TEST((tokenizer.decode(ids) == normalize_nfc(characters)), piece);
   }
 }

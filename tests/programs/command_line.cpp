@@ -8,13 +8,18 @@ using namespace pixnerd::test;
 BOOST_AUTO_TEST_SUITE(command_line)
 
 BOOST_AUTO_TEST_CASE(help_and_version) {
-  BOOST_TEST(run_well({"--help"}).out.find("pixnerd train --data emoji") != std::string::npos);
+  for (const std::string example : {"pixnerd sample --prompt ", "pixnerd train --data emoji"})
+    BOOST_TEST(run_well({"--help"}).out.find(example) != std::string::npos, example);
   BOOST_TEST(run_well({"--version"}).out.find("pixnerd 0.") == 0u);
   for (const std::string command : {"train", "sample", "verify", "convert", "info"}) {
     const auto outcome = run_well({command, "--help"});
     BOOST_TEST(outcome.out.find("Example") != std::string::npos);
     BOOST_TEST(outcome.err == "");
   }
+  const auto verify = run_well({"verify", "--help"}).out;
+  for (const std::string kind :
+       {"c2i, t2i", "samplers", "training_repa", "dinov2", "interpolate", "qwen3", "tokens"})
+    BOOST_TEST(verify.find("\n  " + kind + "  ") != std::string::npos, kind);
   // Defaults are part of the help.
   BOOST_TEST(run_well({"train", "--help"}).out.find("learning rate at its highest [0.001]") !=
              std::string::npos);

@@ -42,6 +42,12 @@ int difference(const Image& a, const Image& b, Where where) {
   return most;
 }
 
+double mean_difference(const Image& a, const Image& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.rgb.size(); ++i) sum += std::abs(int{a.rgb[i]} - int{b.rgb[i]});
+  return sum / static_cast<double>(a.rgb.size());
+}
+
 constexpr auto everywhere = [](int, int) { return true; };
 
 }  // namespace
@@ -154,6 +160,31 @@ BOOST_AUTO_TEST_CASE(editing) {
   const Image plain = draw("p.png", {});
   BOOST_TEST((varied("1") == plain));
   BOOST_TEST(text_of(folder / "v.png", "pixnerd").find("strength 1") != std::string::npos);
+
+  // An image can be enlarged by the field, with as many tokens as before.
+  const auto halves = [](int size) {
+    Image image(size, size, 40);
+    for (int y = 0; y < size; ++y) std::fill_n(image.pixel(y, size / 2), 3 * size / 2, std::uint8_t{220});
+    return image;
+  };
+  write_png(folder / "small.png", halves(16));
+  const auto enlarged = [&](const std::string& strength, const Words& more) {
+    run_well(
+        trained.sample(folder / "l.png", Words{"--prompt", "red", "--count", "1", "--init",
+                                               folder / "small.png", "--strength", strength, "--size", "32"} +
+                                             more));
+    const Image all = read_image(folder / "l.png");
+    BOOST_TEST_REQUIRE(all.height == 32 + 4);
+    BOOST_TEST_REQUIRE(all.width == 32 + 4);
+    return image_of(folder / "l.png", 0, 32, 32);
+  };
+  const Words by_field{"--scale-decoder"};
+  const double near = mean_difference(enlarged("0.05", by_field), halves(32));
+  const double far = mean_difference(enlarged("0.9", by_field), halves(32));
+  BOOST_TEST(near < 16);
+  BOOST_TEST(far > 2 * near);
+  BOOST_TEST(text_of(folder / "l.png", "pixnerd").find("decoder scale 2 2") != std::string::npos);
+  BOOST_TEST((enlarged("0.9", by_field) != enlarged("0.9", {})));
 
   // What the mask keeps stays.
   Image mask(16, 16, 0);

@@ -18,6 +18,10 @@ std::string reference(const std::string& name) {
   return text(PIXNERD_TEST_DATA, "/", name, ".safetensors");
 }
 
+std::string tokens() {
+  return text(PIXNERD_TEST_DATA, "/tokenizer/tokens.json");
+}
+
 /// Copies a reference file with one tensor of float32 multiplied by `factor`.
 void copy_scaled(const std::string& from, const std::string& to, const std::string& tensor, float factor) {
   const SafetensorsFile file(from);
@@ -51,11 +55,11 @@ BOOST_AUTO_TEST_CASE(every_reference_file_passes) {
   const auto outcome =
       run_well({"verify", reference("c2i_square"), reference("c2i_rect"), reference("t2i_square"),
                 reference("t2i_scaled"), reference("samplers"), reference("training_repa"),
-                reference("dinov2"), reference("interpolate"), reference("qwen3")});
+                reference("dinov2"), reference("interpolate"), reference("qwen3"), tokens()});
   std::size_t passed = 0;
   for (auto at = outcome.out.find("pass  "); at != std::string::npos; at = outcome.out.find("pass  ", at + 1))
     ++passed;
-  BOOST_TEST(passed == 9u, outcome.out);
+  BOOST_TEST(passed == 10u, outcome.out);
   BOOST_TEST(outcome.out.find("FAIL") == std::string::npos, outcome.out);
 }
 
@@ -100,6 +104,41 @@ BOOST_AUTO_TEST_CASE(wrong_results_fail) {
     BOOST_TEST(outcome.out.find(text("FAIL  ", one.worst)) != std::string::npos,
                one.tensor << ": " << outcome.out);
   }
+}
+
+// A failure names the text, where its ids begin to differ, and both.
+BOOST_AUTO_TEST_CASE(wrong_tokens_fail) {
+  const Folder folder;
+  const std::string file = folder / "wrong.json";
+  write_file_atomic(file, content(tokens()));
+  check_failed(file, {folder / "tokenizer.json", "No such file"});
+  std::filesystem::copy(text(PIXNERD_TEST_DATA, "/tokenizer/tokenizer.json"), folder / "tokenizer.json");
+  const auto verify_entry = [&](const std::string& entry) {
+    write_file_atomic(file, R"([{"text": "", "ids": []}, )" + entry + "]");
+    return run({"verify", file});
+  };
+  BOOST_TEST(verify_entry(R"({"text": "a photo of a cat", "ids": [67, 295, 291, 267, 294]})").status == 0);
+  const struct {
+    const char *entry, *reason;
+  } cases[] = {
+      {R"({"text": "a photo of a cat", "ids": [67, 295, 292, 267, 294]})",
+       R"(1.00e+00      0e+00  FAIL  "a photo of a cat" from token 2 on: expected ids 292 267 294, got 291 267 294)"},
+      {R"({"text": "a photo of a cat", "ids": [67, 295, 291]})",
+       R"(2.00e+00      0e+00  FAIL  "a photo of a cat" from token 3 on: expected ids none, got 267 294)"},
+      {R"({"text": "", "ids": [7]})", R"(FAIL  "" from token 0 on: expected ids 7, got none)"},
+  };
+  for (const auto& one : cases) {
+    const auto outcome = verify_entry(one.entry);
+    BOOST_TEST(outcome.status == 1);
+    BOOST_TEST(outcome.out.find(one.reason) != std::string::npos, outcome.out);
+  }
+  for (const std::string bad : {"1", "{}", R"({"text": 1, "ids": []})", R"({"text": "a"})",
+                                R"({"text": "a", "ids": [0.5]})", R"({"text": "a", "ids": 67})"}) {
+    BOOST_TEST(verify_entry(bad).status == 1);
+    check_failed(file, {"a list of {\"text\"", "wrong.json"});
+  }
+  write_file_atomic(file, "[]");
+  check_failed(file, {"a list of {\"text\"", "wrong.json"});
 }
 
 BOOST_AUTO_TEST_CASE(files_of_other_kinds) {

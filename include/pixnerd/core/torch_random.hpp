@@ -19,7 +19,8 @@
 namespace pixnerd {
 
 /// What torch.manual_seed(seed) starts on the CPU: a Mersenne twister and PyTorch's ways of making numbers of its words.
-/// Integers are equal to PyTorch's, normals within rounding of logarithm, sine and cosine.
+/// Integers are equal to PyTorch's, normals within rounding of logarithm, sine and cosine. Compared with PyTorch 2.15; versions
+/// before 2.7 draw integers of some ranges otherwise, see integers().
 class TorchRandom {
  public:
   /// PyTorch takes a 64-bit seed and uses its lower half.
@@ -47,18 +48,20 @@ class TorchRandom {
     }
   }
 
-  /// torch.randint: integers of [low, high). Throws ValueError unless low < high.
+  /// torch.randint in int64: integers of [low, high). Throws ValueError unless low < high. A number takes two words of the
+  /// twister where there are 2^28 or more to choose from. Before PyTorch 2.7 that began at 2^32, so between the two those
+  /// versions draw other numbers.
   void integers(std::int64_t low, std::int64_t high, std::span<std::int64_t> out) {
     if (low >= high) raise<ValueError>("torch random", "low < high", text(low, " and ", high));
     const std::uint64_t range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
-    const bool is_wide = range >= std::uint64_t{1} << 32;
+    const bool is_wide = range >= std::uint64_t{1} << 28;
     for (std::int64_t& value : out) {
       const std::uint64_t word = is_wide ? next_double_word() : engine_();
       value = static_cast<std::int64_t>(word % range + static_cast<std::uint64_t>(low));
     }
   }
 
-  /// torch.randperm: the numbers 0 ... count - 1 in random order.
+  /// torch.randperm: the numbers 0 ... count - 1 in random order. PyTorch orders 214,748,364 and more otherwise.
   std::vector<std::int64_t> permutation(std::int64_t count) {
     if (count < 0) raise<ValueError>("torch random", "at least 0 numbers", text(count));
     std::vector<std::int64_t> out(static_cast<std::size_t>(count));
