@@ -83,7 +83,7 @@ void add_machine(CLI::App* app, DeviceChoice& choice) {
 CLI::App* add_train(CLI::App& app, TrainCommand& command) {
   CLI::App* train = app.add_subcommand("train", "Train a model on images");
   TrainSettings::visit(command.settings, SettingOptions{{train, ""}});
-  train->get_option("--repa")->type_name("FILE");
+  for (const char* name : {"--start-from", "--repa"}) train->get_option(name)->type_name("FILE");
   OptionGroup training{train, "Training"};
   training
       .add("--minutes", command.minutes, "M",
@@ -124,6 +124,8 @@ CLI::App* add_train(CLI::App& app, TrainCommand& command) {
       "  pixnerd train --data emoji --groups 'Animals & Nature' --steps 2000 --run runs/animals\n"
       "  pixnerd train --data photos --size 64 --width 384 --depth 12 --minutes 600\n"
       "                                                           photos/cat/1.jpg, photos/dog/2.png ...\n"
+      "  pixnerd train --data photos --start-from epoch.ckpt --lr 1e-4 --steps 10000\n"
+      "                                                           a published model learns other images\n"
       "  pixnerd train --data emoji --text --no-flip --minutes 60 --run runs/text\n"
       "                                                           from their names: sample --prompt 'red "
       "heart'\n"

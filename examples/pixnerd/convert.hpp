@@ -60,15 +60,9 @@ inline void check_converted_path(const ConvertCommand& command) {
 
 /// Metadata for what comes from a run's checkpoint: how the run was configured, so that `sample --weights` knows sizes, names
 /// of classes and how texts are read. Nothing for other files. Throws FileError or ValueError when state.json is damaged.
-inline SafetensorsMetadata configuration_beside(const std::string& file) {
-  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-  std::error_code unknown;
-  for (const char* name : {"manifest.json", "state.json"}) {
-    if (!std::filesystem::exists(folder / name, unknown)) return {};
-  }
-  const std::string state = (folder / "state.json").string();
-  const auto configuration = read_train_state(state).configuration;
-  configuration_from_json(configuration, state);
+inline SafetensorsMetadata metadata_of_run(const std::string& file) {
+  const auto configuration = configuration_beside(file);
+  if (configuration.is_null()) return {};
   return {{configuration_key, configuration.dump()}};
 }
 
@@ -79,7 +73,7 @@ inline int convert(const ConvertCommand& command) {
   detail::check_converted_path(command);
   const auto file = open_tensor_file(command.in);
   const auto chosen = detail::choose_prefix(*file, command);
-  const auto configuration = detail::configuration_beside(command.in);
+  const auto configuration = detail::metadata_of_run(command.in);
   const InterruptGuard interrupt;
   Progress progress;
   const Stopwatch watch;

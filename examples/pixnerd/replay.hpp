@@ -92,7 +92,11 @@ int replay_step(std::int64_t step, const RunPlan& plan, const RepaEncoder<Device
   const InterruptGuard interrupt;
   const TrainSettings& settings = plan.configuration.settings;
   Training<Kind, Device, Precision> training(settings, plan.data.images.class_count(), encoder);
-  if (!plan.checkpoint.empty()) training.resume(plan.checkpoint);
+  if (plan.checkpoint.empty()) {
+    training.begin();
+  } else {
+    training.resume(plan.checkpoint);
+  }
   const auto start = training.state.step;
   std::printf("replay     step %lld of %lld, from %s\n", static_cast<long long>(step),
               static_cast<long long>(settings.steps),

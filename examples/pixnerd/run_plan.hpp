@@ -13,6 +13,7 @@
 #include "datasets.hpp"
 #include "precision_choice.hpp"
 #include "repa.hpp"
+#include "start_weights.hpp"
 #include "trained_model.hpp"
 #include "training.hpp"
 
@@ -168,6 +169,7 @@ RunPlan plan_run(const TrainCommand& command) {
       raise<ValueError>("replay", "--steps N as in the run, or --resume", "neither");
     }
     if (command.replay == 0) detail::check_free(folder);
+    if (!settings.start_from.empty()) settings = settings_of_start(command, settings);
     const bool is_given = command.given.contains("steps");
     TrainSettings checked = settings;
     if (!is_given) checked.steps = 1;

@@ -31,6 +31,7 @@ struct TrainSettings {
   bool flip = true;
   double hold_out = 0;
 
+  std::string start_from;
   std::int64_t patch = 8;
   std::int64_t width = 192;
   std::int64_t heads = 6;
@@ -84,6 +85,10 @@ struct TrainSettings {
             0, 0.9);
 
     visitor.section("Model");
+    visitor("start-from", self.start_from,
+            "a file of weights to begin with (safetensors or PyTorch's), as sample --weights takes it: the "
+            "model has "
+            "its sizes; for another number of classes, these are learned anew");
     visitor("patch", self.patch, "side of a patch, pixels", 1, 256);
     visitor("width", self.width, "numbers in a patch's token; heads must divide it", 4, 65'536);
     visitor("heads", self.heads, "attention heads; width / heads must be a multiple of 4, at most 512", 1,

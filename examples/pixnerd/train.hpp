@@ -100,7 +100,8 @@ inline void print_plan(const RunPlan& plan, const DeviceChoice& where) {
       settings.hold_out > 0 ? text(", ", plan.data.compared.size(), " more held out") : "";
   fact("data", text(settings.data, ", ", plan.configuration.images, told, kept, ", as ", settings.size, " x ",
                     settings.size, " pixels"));
-  fact("model", text(plan.parameters, " parameters"));
+  const std::string start = settings.start_from.empty() ? "" : text(", from ", settings.start_from);
+  fact("model", text(plan.parameters, " parameters", start));
   if (plan.repa) {
     fact("repa", text("block ", settings.repa_block, " toward the ", plan.repa->encoder.width,
                       " features of ", settings.repa, ", weight ", settings.repa_weight));
@@ -126,7 +127,11 @@ class TrainingRun {
         saving_(plan.configuration.saving),
         settings_(plan.configuration.settings),
         training_(settings_, plan.data.images.class_count(), encoder) {
-    if (!plan.checkpoint.empty()) training_.resume(plan.checkpoint);
+    if (plan.checkpoint.empty()) {
+      training_.begin();
+    } else {
+      training_.resume(plan.checkpoint);
+    }
     training_.state.configuration = configuration_to_json(plan.configuration);
     training_.options().run = plan.folder;
     training_.options().checkpoint_every = plan.configuration.saving.checkpoint_every;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -114,6 +115,20 @@ struct TrainedModel {
 
 namespace detail {
 
+/// How the run was configured in whose checkpoint a file lies; null for files elsewhere. Throws FileError or ValueError when
+/// state.json is damaged.
+inline nlohmann::json configuration_beside(const std::string& file) {
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  std::error_code unknown;
+  for (const char* name : {"manifest.json", "state.json"}) {
+    if (!std::filesystem::exists(folder / name, unknown)) return nullptr;
+  }
+  const std::string state = (folder / "state.json").string();
+  auto configuration = read_train_state(state).configuration;
+  configuration_from_json(configuration, state);
+  return configuration;
+}
+
 /// Fills in what the parameters tell and, where it is known, how the run that they come from was configured.
 inline void add_sizes(TrainedModel& model, const RunConfiguration* run) {
   const TrainSettings settings = run != nullptr ? run->settings : TrainSettings{};
@@ -175,12 +190,13 @@ inline TrainedModel model_of_file(const std::string& path, bool average) {
   model.prefix = *chosen;
   model.path = chosen->empty() ? path : text(path, ", ", *chosen);
   const auto& metadata = model.file->metadata();
+  std::optional<RunConfiguration> run;
   if (const auto stored = metadata.find(configuration_key); stored != metadata.end()) {
-    const auto run = configuration_from_json(parse_json(stored->second, path, "load model"), path);
-    detail::add_sizes(model, &run);
-  } else {
-    detail::add_sizes(model, nullptr);
+    run = configuration_from_json(parse_json(stored->second, path, "load model"), path);
+  } else if (const auto beside = detail::configuration_beside(path); !beside.is_null()) {
+    run = configuration_from_json(beside, path);
   }
+  detail::add_sizes(model, run ? &*run : nullptr);
   return model;
 }
 

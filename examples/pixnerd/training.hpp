@@ -24,6 +24,7 @@
 #include "labels.hpp"
 #include "model_kind.hpp"
 #include "repa.hpp"
+#include "start_weights.hpp"
 
 namespace pixnerd::program {
 
@@ -154,6 +155,11 @@ class Training {
   TrainState state;
 
   TrainOptions& options() { return options_; }
+
+  /// Begins a new run, with the weights that its settings name. Throws what take_start_weights() throws.
+  void begin() {
+    if (!settings_.start_from.empty()) take_start_weights(settings_.start_from, store_);
+  }
 
   /// Goes back to a checkpoint. Throws FileError when it is damaged or one of another model.
   void resume(const std::string& checkpoint) { state = load_checkpoint(checkpoint, store_); }

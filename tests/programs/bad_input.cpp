@@ -220,10 +220,15 @@ BOOST_AUTO_TEST_CASE(class_out_of_range) {
     check_refused({"sample", "--run", trained.run, "--classes", "rings," + name + ",1", "--out", out},
                   {"--classes", "0 to 1", "rings, stripes", "got " + name});
   }
-  check_refused({"sample", "--weights", trained.checkpoint + "/ema.safetensors", "--size", "16", "--classes",
+  // Weights alone have no names of classes; those in a checkpoint are the run's.
+  fs::copy(trained.checkpoint + "/ema.safetensors", trained.data.path / "alone.safetensors");
+  check_refused({"sample", "--weights", trained.data / "alone.safetensors", "--size", "16", "--classes",
                  "rings", "--out", out},
                 {"--classes", "0 to 1", "got rings"});
   BOOST_TEST(!fs::exists(out));
+  const Folder folder;
+  run_well({"sample", "--weights", trained.checkpoint + "/ema.safetensors", "--classes", "rings", "--count",
+            "1", "--steps", "2", "--out", folder / "s.png"});
 }
 
 BOOST_AUTO_TEST_CASE(solver_settings_out_of_range) {
