@@ -19,7 +19,7 @@
 #   --out DIR      copies the status there, and an archive of all logs
 #
 # Goes on where the last call stopped, as long as the sources are the same; the state is in build/gpu/state. A stage is stopped
-# before ten minutes are over, and the next call goes on with it; what failed is tried again behind all else. Prints the time
+# before ten minutes are over, and a later call goes on with it; what was stopped or failed comes behind all else. Prints the time
 # of each stage and writes docs/gpu_status.md. Without a GPU it says so and writes nothing. Libraries that the machine lacks may
 # lie in a folder that the environment variable CMAKE_PREFIX_PATH names.
 set -uo pipefail
@@ -110,14 +110,13 @@ run_tests() {  # STAGE PATTERN MATCHES PREFIX...
     mark=$state/$stage.$name begin=$SECONDS given=$(left)
     run "$stage.$name" "${@:4}" $build/bin/test_cuda --run_test="$suites" --log_level=test_suite </dev/null
     status=$?
+    ((status != 124 || given > 5)) || return 124  # not even begun
     if ((status == 0)) && grep -q 'skipped: no CUDA device' "$logs/$stage.$name.log"; then status=3; fi
-    rm -f "$mark".{passed,failed}
     if ((status == 0)); then
-      rm -f "$mark.stopped"
+      rm -f "$mark".{failed,stopped}
       echo $((SECONDS - begin)) >"$mark.passed"
       printf '   %-24s passed  %4d s\n' "$name" $((SECONDS - begin))
     elif ((status == 124)); then
-      ((given > 5)) || return 124  # not even begun
       printf '   %-24s stopped %4d s\n' "$name" $((SECONDS - begin))
       # What had all the time of a call will not pass in the next one either.
       ((given > most_seconds - 30)) || { touch "$mark.stopped" && return 124; }
@@ -157,11 +156,16 @@ stage_build() {
 }
 stage_ops() { run_tests ops "$whole" no; }
 stage_reference() {
-  run_tests reference "$whole" yes || return
+  local status=0
+  run_tests reference "$whole" yes || status=$?
+  ((status != 124)) || return 124
   if grep -q 'left out: tests/cuda/reference[.]cu' "$state/configuration"; then
-    echo "left out: this machine lacks a library (see below)" | tee "$state/reference.reference.failed" && return 1
+    echo "left out: this machine lacks a library (see below)" | tee "$state/reference.reference.failed"
+    status=1
   fi
-  run two_units $build/bin/two_units && cat "$logs/two_units.log"
+  run two_units $build/bin/two_units || status=$?
+  cat "$logs/two_units.log"
+  return $status
 }
 stage_programs() { build_targets programs bench_gpu bench_precision_gpu; }
 stage_timing() {
@@ -183,9 +187,11 @@ stage_curves() {
   return $status
 }
 stage_units() {
-  run units_build cmake --build $build --parallel "$jobs" || { tail -n 15 "$logs/units_build.log" && return 1; }
-  run units ctest --test-dir $build --parallel "$jobs" -E '^(cuda|two_units|programs|compile_budget)/' --output-on-failure
+  run units_build cmake --build $build --parallel "$jobs"
   local status=$?
+  ((status == 0)) || { tail -n 15 "$logs/units_build.log" && return $status; }
+  run units ctest --test-dir $build --parallel "$jobs" -E '^(cuda|two_units|programs|compile_budget)/' --output-on-failure
+  status=$?
   tail -n 12 "$logs/units.log"
   ((status == 0)) || return $status
   # The program, where it could be built and has images to train on.
@@ -197,12 +203,18 @@ stage_units() {
   return $status
 }
 
-if ((!forced)); then  # what failed before comes last: it must not keep the others from their turn
-  again=() stages=()
+if ((!forced)); then  # what was stopped or failed before comes last: it must not keep the others from their turn
+  stopped=() failed=() stages=()
   for stage in "${all_stages[@]}"; do
-    if [[ $stage != build && -e $state/$stage.failed ]]; then again+=("$stage"); else stages+=("$stage"); fi
+    if [[ $stage != build && -e $state/$stage.failed ]]; then
+      failed+=("$stage")
+    elif [[ $stage != build && -e $state/$stage.stopped ]]; then
+      stopped+=("$stage")
+    else
+      stages+=("$stage")
+    fi
   done
-  stages+=("${again[@]}")
+  stages+=("${stopped[@]}" "${failed[@]}")
 fi
 for stage in "${stages[@]}"; do
   if ((forced)); then
@@ -222,11 +234,11 @@ for stage in "${stages[@]}"; do
   stage_begin=$SECONDS
   "stage_$stage"
   status=$?
-  rm -f "$state/$stage".{passed,failed}
   took=$((SECONDS - stage_begin))
+  ((status == 124)) || rm -f "$state/$stage".{passed,failed,stopped}
   case $status in
     0) echo "$took" >"$state/$stage.passed" && echo "== $stage: passed in $took s" ;;
-    124) echo "== $stage: not finished after $took s, the next call goes on with it" ;;
+    124) touch "$state/$stage.stopped" && echo "== $stage: not finished after $took s, a later call goes on with it" ;;
     *) echo "$took" >"$state/$stage.failed" && echo "== $stage: FAILED after $took s" ;;
   esac
 done

@@ -107,8 +107,9 @@ inline std::vector<std::string> left_out_prompts(const SampleCommand& command, c
   const auto count = static_cast<std::size_t>(command.count);
   const bool prompted = !command.prompts.empty() || !command.prompt_file.empty();
   if (!prompted || chosen.choices <= count) return {};
-  return {text("of the ", chosen.choices, " prompts the first ", count, " are drawn; --count ",
-               chosen.choices, " draws all")};
+  const std::string drawn = count == 1 ? "the first is" : text("the first ", count, " are");
+  return {
+      text("of the ", chosen.choices, " prompts ", drawn, " drawn; --count ", chosen.choices, " draws all")};
 }
 
 /// Says which texts are longer than what a model that learned its words reads.

@@ -90,7 +90,9 @@ inline OpenedData open_all(const TrainSettings& settings) {
     return AnyDataset(Emoji(options));
   }
   if (settings.data == "fashion-mnist") return AnyDataset(FashionMnist());
-  const bool is_list = settings.data.ends_with(".jsonl");
+  std::error_code ignored;
+  const bool is_list =
+      settings.data.ends_with(".jsonl") && std::filesystem::is_regular_file(settings.data, ignored);
   if (settings.text && (is_list || holds_images(settings.data))) return open_captioned(settings);
   if (is_list || (holds_images(settings.data) && !holds_folders(settings.data))) {
     raise<ValueError>("--data", "a folder with a folder of images per class, or --text as well",

@@ -63,10 +63,11 @@ void print_batch(const Training<Kind, Device, Precision>& training, const TrainO
         !std::equal(labels.begin() + first, labels.begin() + first + static_cast<std::ptrdiff_t>(numbers),
                     data.labels.begin() + first);
     const std::string told =
-        data.captions.empty() ? images.class_name(images.label(place.index)) : printable(data.captions[i]);
+        data.captions.empty() ? images.class_name(images.label(place.index)) : data.captions[i];
     std::printf("%12lld %8u %-8s %8.4f %12.5g %12.5g  %s%s\n", static_cast<long long>(data.sample_ids[i]),
                 place.index, place.flip ? "mirrored" : "", times[i], loss / static_cast<double>(each),
-                largest_of(sample.x.rows(row, row + 1)), told.c_str(), dropped ? " (not shown)" : "");
+                largest_of(sample.x.rows(row, row + 1)), printable(told).c_str(),
+                dropped ? " (not shown)" : "");
   }
   std::string line = "largest tokens behind the blocks:";
   for (const double largest : tokens) line += " " + number_text(largest, 4);

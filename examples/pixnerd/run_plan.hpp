@@ -47,12 +47,11 @@ inline void check_free(const std::string& folder) {
   if (is_free(folder)) return;
   std::error_code ignored;
   const bool is_folder = std::filesystem::is_directory(folder, ignored);
-  raise<FileError>(
-      "train", text("a new folder '", folder, "'"),
-      !is_folder ? "something else of that name (--run names another)"
-      : checkpoint_steps(folder).empty()
-          ? "one with other files, and no checkpoint to go on from (remove it, or --run names another)"
-          : "one that is in use (--resume goes on with its run, --run names another)");
+  raise<FileError>("train", text("a new folder '", folder, "'"),
+                   !is_folder ? "something else of that name (--run names another)"
+                   : checkpoint_steps(folder).empty()
+                       ? "one with other files, and no checkpoint to go on from (--run names another)"
+                       : "one that is in use (--resume goes on with its run, --run names another)");
 }
 
 /// The settings of the run that is resumed. Throws ValueError when the command line contradicts them; only

@@ -74,13 +74,13 @@ class RunRecord {
     try {
       write();
     } catch (const std::exception& error) {
-      tell_not_saved(error);
+      tell_failure(error);
     }
   }
 
-  void tell_not_saved(const std::exception& error) {
+  void tell_failure(const std::exception& error) {
     const std::string said = error.what();
-    if (std::exchange(told_, said) != said) progress_.note(text("not saved, and the run goes on: ", said));
+    if (std::exchange(told_, said) != said) progress_.note(text("the run goes on, but: ", said));
   }
 
   /// Whether rows have waited for a few seconds.

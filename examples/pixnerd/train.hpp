@@ -191,7 +191,7 @@ class TrainingRun {
     training_.options().on_save_failed = [&](const std::exception& error) {
       // With nothing saved yet, all of the work is at stake: better to end now than after hours.
       if (checkpoint_steps(plan_.folder).empty()) throw;
-      record.tell_not_saved(error);
+      record.tell_failure(error);
     };
     const bool was_finished = step() == settings_.steps;
     const bool finished = training_.run(plan_.data, [&](const StepReport& report) {
@@ -284,7 +284,8 @@ int train_as_planned(TrainCommand command, RunPlan plan, const RepaEncoder<Devic
     detail::print_replay(plan.folder, run.step() + 1);
     throw;
   } catch (const Error&) {
-    if (run.step() > 0 && pixnerd::detail::path_exists(checkpoint_path(plan.folder, run.step())))
+    std::error_code ignored;
+    if (run.step() > 0 && std::filesystem::exists(checkpoint_path(plan.folder, run.step()), ignored))
       detail::print_stopped(run.step(), plan.folder);
     throw;
   }

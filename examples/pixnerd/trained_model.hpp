@@ -84,8 +84,7 @@ inline std::string find_checkpoint(const std::string& run, std::vector<std::stri
     raise<FileError>("run folder", text("the folder of a training run '", run, "'"), "none");
   }
   auto newest = newest_checkpoint(run);
-  if (newest.path.empty())
-    raise<FileError>("run folder", text("a checkpoint in '", run, "'"), "none to go on from");
+  if (newest.path.empty()) raise<FileError>("run folder", text("a checkpoint in '", run, "'"), "none");
   damaged = std::move(newest.damaged);
   return newest.path;
 }

@@ -72,6 +72,7 @@ BOOST_AUTO_TEST_CASE(a_gpu_that_is_not_there) {
   check_alive();
   use_cuda_device(detail::CudaContext::instance().index());  // the one in use
   BOOST_TEST(!cuda_device_info(0).name.empty());
+  BOOST_TEST(cuda_free_memory(0) <= cuda_device_info(0).memory);
 }
 
 BOOST_AUTO_TEST_CASE(copies_between_host_and_gpu_cannot_be_captured) {

@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_saved_all_or_none) {
   test::Store store(model);
   store.start_average();
   const TrainState state{{2, 4, 3}, {{"width", 7}}};
-  save_checkpoint(run, store, {1, 2, 3, {}});
+  save_checkpoint(run, store, {{1, 2, 3}, {}});
   fail_every_allocation([&] { save_checkpoint(run, store, state); },
                         [&](bool threw) {
                           const auto newest = newest_checkpoint(run);

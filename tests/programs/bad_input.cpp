@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(folders_that_a_run_cannot_have) {
   };
   fs::create_directory(data.path / "run");
   write_file_atomic(data / "run/metrics.csv", "step\n");
-  refuse(data / "run", {data / "run", "no checkpoint to go on from", "remove it"});
+  refuse(data / "run", {data / "run", "no checkpoint to go on from", "--run names another"});
   refuse(data / "run/metrics.csv", {data / "run/metrics.csv", "something else of that name"});
   refuse(TrainedRun::instance().run, {"--resume goes on"});
 }
@@ -170,6 +170,7 @@ BOOST_AUTO_TEST_CASE(images_without_classes) {
   const ImageData data;
   check_refused({"train", "--data", data / "images/rings", "--run", data / "run", "--steps", "3"},
                 {"--data", "--text as well", data / "images/rings"});
+  write_file_atomic(data / "list.jsonl", "{}");
   check_refused({"train", "--data", data / "list.jsonl", "--run", data / "run", "--steps", "3"},
                 {"--data", "--text as well", data / "list.jsonl"});
 }

@@ -1,8 +1,10 @@
 #include <pixnerd/train/loop.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <exception>
 #include <filesystem>
+#include <thread>
 
 #include "loop_tools.hpp"
 
@@ -130,6 +132,41 @@ BOOST_AUTO_TEST_CASE(steps_before_data_that_cannot_be_read_are_saved) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(steps_before_bad_data_are_saved_though_the_save_before_failed) {
+  const test::Folder folder;
+  auto options = small_options();
+  options.steps = 12;
+  options.checkpoint_every = 4;
+  for (const bool in_background : {true, false}) {
+    options.save_in_background = in_background;
+    options.run = folder / text("run-", in_background);
+    const std::string place = options.run + "/step-4", other = options.run + "-other";
+    int told = 0;
+    options.on_save_failed = [&](const std::exception&) { ++told; };
+    auto model = small_pixnerd(3);
+    Store store(model);
+    TrainState state;
+    Noise data(batch);
+    save_checkpoint(other, store, {{.step = 4}, {}});
+    const auto on_step = [&](const StepReport& report) {
+      if (report.step == 3) std::filesystem::rename(other + "/step-4", place);
+      return true;
+    };
+    const auto next_batch = [&] {
+      if (state.step < 4) return data();
+      // The place of the checkpoint was taken, and is free again. A save in the background has met that by now, or will not.
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      std::filesystem::rename(place, other + "/step-4");
+      throw FileError("[read image] a bad one");
+    };
+    test::check_throws<FileError>(
+        [&] { train(store, AdamW{}, flow_matching_objective(model), next_batch, options, state, on_step); },
+        {"a bad one"});
+    BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{4}));
+    if (!in_background) BOOST_TEST(told == 1);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_checkpoint_that_cannot_be_scored_is_saved_without_a_score) {
   const test::Folder folder;
   auto options = small_options();
@@ -142,14 +179,24 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_that_cannot_be_scored_is_saved_without_a_score
     options.on_save_failed = [&](const std::exception& error) { told.push_back(error.what()); };
     options.run = folder / text("told-", in_background);
     run_training(options, go_on);
-    BOOST_TEST((told == std::vector<std::string>(3, "[read image] a bad one")));
+    BOOST_TEST_REQUIRE(told.size() == 3u);
+    BOOST_TEST(told[1] ==
+               "[checkpoint] expected a loss by which step 4, saved without one, is compared, got "
+               "[read image] a bad one");
     BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{6, 4, 2}));
     BOOST_TEST(read_train_state(options.run + "/step-4/state.json").score.measure == "");
 
     options.on_save_failed = {};
     options.run = folder / text("thrown-", in_background);
-    test::check_throws<FileError>([&] { run_training(options, go_on); }, {"a bad one"});
+    test::check_throws<Error>([&] { run_training(options, go_on); }, {"step 2", "a bad one"});
     BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{2}));
+
+    // The checkpoint is there when that is told.
+    options.run = folder / text("there-", in_background);
+    options.on_save_failed = [&](const std::exception&) {
+      BOOST_TEST(!checkpoint_steps(options.run).empty());
+    };
+    run_training(options, go_on);
   }
 }
 

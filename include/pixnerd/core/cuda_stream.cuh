@@ -111,8 +111,8 @@ inline std::size_t cuda_free_memory(int index) {
   std::size_t free = 0, total = 0;
   cudaError_t error = cudaSetDevice(index);
   if (error == cudaSuccess) error = cudaMemGetInfo(&free, &total);
-  if (error != cudaSuccess) (void)cudaGetLastError();
   (void)cudaSetDevice(before);
+  if (error != cudaSuccess) (void)cudaGetLastError();
   PIXNERD_CUDA_CHECK("cuda memory", error);
   return free;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <exception>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -102,12 +103,16 @@ bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimize
   const std::int64_t first = state.step;
   const auto save_before_the_end = [&] {
     if (options.run.empty() || state.step == first) return;
-    try {
-      state.score = {};
-      saver.save(store, state);
-    } catch (const std::exception&) {
-      // Saved already, or not to be saved: what ends the run is told in either case.
-    }
+    // What ends the run is told in either case, so nothing that is thrown here: saved already, or not to be saved.
+    const auto attempt = [](auto save) {
+      try {
+        save();
+      } catch (const std::exception&) {
+      }
+    };
+    attempt([&] { tolerate([&] { saver.finish(); }); });
+    state.score = {};
+    attempt([&] { saver.save(store, state); });
   };
   bool go_on = true;
   while (go_on && state.step < options.steps) {
@@ -129,12 +134,12 @@ bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimize
     const bool ends = !go_on || state.step == options.steps;
     const bool is_due = options.checkpoint_every > 0 && state.step % options.checkpoint_every == 0;
     if (options.run.empty() || !(ends || is_due)) continue;
-    std::exception_ptr unscored;
+    std::string unscored;
     try {
       state.score = detail::score_of(options, state);
-    } catch (const std::exception&) {
+    } catch (const std::exception& error) {
       state.score = {};
-      unscored = std::current_exception();
+      unscored = error.what();
     }
     tolerate([&] { saver.finish(); });
     if (ends) {
@@ -144,7 +149,12 @@ bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimize
     } else {
       tolerate([&] { saver.save(store, state); });
     }
-    if (unscored) tolerate([&] { std::rethrow_exception(unscored); });
+    if (unscored.empty()) continue;
+    tolerate([&] { saver.finish(); });
+    tolerate([&] {
+      raise<Error>("checkpoint",
+                   text("a loss by which step ", state.step, ", saved without one, is compared"), unscored);
+    });
   }
   return state.step >= options.steps;
 }

@@ -48,7 +48,8 @@ struct TrainOptions {
   std::int64_t keep = 0;              ///< newest checkpoints that stay, beside the best one; 0: all of them
   bool save_in_background = true;     ///< see CheckpointSaver, which says what memory that takes
   /// Called when a checkpoint that is not the run's last could not be saved, whatever the reason: training goes on, and the
-  /// next checkpoint is the next try. Where this is empty, and for the last checkpoint, the error ends the run.
+  /// next checkpoint is the next try. Where this is empty, and for the last checkpoint, the error ends the run. Called as
+  /// well when any checkpoint was saved without a score, for `evaluate` failed.
   std::function<void(const std::exception&)> on_save_failed;
   /// The loss of a fixed set of data, a function of the weights alone. By it the best checkpoint is chosen; where
   /// there is none, by the mean loss of the last training steps. Called before each save.
