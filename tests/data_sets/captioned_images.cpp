@@ -134,6 +134,7 @@ BOOST_AUTO_TEST_CASE(refuses_lists_that_are_none) {
   refuses_line("{\"image\": 3, \"text\": \"b\"}", {"an image that is number"});
   refuses_line("{\"image\": \"\", \"text\": \"b\"}", {"without a path"});
   refuses_line("{\"image\": \"b.png\\u0000\", \"text\": \"b\"}", {"without a path"});
+  refuses_line("{\"image\": \"" + std::string(4097, 'b') + "\", \"text\": \"b\"}", {"a path of 4097 bytes"});
   refuses_line("{\"image\": \"b.png\", \"text\": null}", {"a text that is null"});
   refuses_line("{\"image\": \"b.png\", \"text\": [\"b\", 2]}", {"a text that is number"});
   refuses_line("{\"image\": \"b.png\", \"text\": []}", {"no text"});

@@ -179,6 +179,7 @@ class CaptionedImages {
     if (!image.is_string()) refuse(text("an image that is ", image.type_name()));
     const auto& name = image.get_ref<const std::string&>();
     if (name.empty() || name.find('\0') != name.npos) refuse("an image without a path");
+    if (name.size() > max_path_bytes) refuse(text("a path of ", name.size(), " bytes"));
     File out{(std::filesystem::path(folder) / name).string(), {}};
     const auto add = [&](const nlohmann::json& one) {
       if (!one.is_string()) refuse(text("a text that is ", one.type_name()));
@@ -197,6 +198,8 @@ class CaptionedImages {
   static bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r\n") == line.npos; }
 
   static constexpr int max_depth = 64;
+  // No longer one can be opened, and std::filesystem takes 50 bytes for each slash.
+  static constexpr std::size_t max_path_bytes = 4096;
   struct DepthError {};
 
   std::vector<File> files_;
