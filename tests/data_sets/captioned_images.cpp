@@ -128,6 +128,7 @@ BOOST_AUTO_TEST_CASE(refuses_lists_that_are_none) {
   refuses_line("b.png: a blue heart", {"no JSON"});
   refuses_line("{\"image\": \"b.png\", \"text\": \"b\"", {"no JSON"});
   refuses_line("{\"image\": \"b.png\", \"text\": \"\xff\"}", {"no JSON"});
+  refuses_line("{\"image\": \"b.png\", \"text\": \"b\", \"text\": \"c\"}", {"twice in one object"});
   refuses_line("[1, 2]", {"array"});
   refuses_line("{\"text\": \"b\"}", {"no member 'image'"});
   refuses_line("{\"image\": \"b.png\"}", {"no member 'text'"});
@@ -139,7 +140,7 @@ BOOST_AUTO_TEST_CASE(refuses_lists_that_are_none) {
   refuses_line("{\"image\": \"b.png\", \"text\": [\"b\", 2]}", {"a text that is number"});
   refuses_line("{\"image\": \"b.png\", \"text\": []}", {"no text"});
   refuses_line("{\"image\": \"b.png\", \"text\": \" \"}", {"an empty text"});
-  refuses_line("{\"image\": \"b.png\", \"text\": " + std::string(100'000, '['), {"levels of brackets"});
+  refuses_line("{\"image\": \"b.png\", \"text\": " + std::string(100'000, '['), {"more than 100 levels"});
   refuses_line("{\"image\": \"b.png\", \"text\": \"" + std::string(2'000'000, 'b') + "\"}", {"in one line"});
   const Images folder;
   write_file_atomic(folder / "list.jsonl", "\n \n");
