@@ -54,6 +54,11 @@ BOOST_AUTO_TEST_CASE(any_other_line_is_an_error_that_names_it) {
                           {"line 1"});
   check_throws<FileError>([] { parse_emoji_list("", "list.txt"); }, {"list.txt", "none"});
   check_throws<FileError>([] { parse_emoji_list("# nothing\n", "list.txt"); }, {"list.txt", "none"});
+  for (const std::string key : {"# group: ", "# subgroup: "}) {
+    BOOST_TEST(parse_emoji_list(key + std::string(100, 'g') + "\n" + head, "x").size() == 1U);
+    check_throws<FileError>([&] { parse_emoji_list(head + key + std::string(101, 'g'), "list.txt"); },
+                            {"a group's name of at most 100 bytes in line 4 of 'list.txt'", "101"});
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,7 @@
 /// \file
 /// JSON that others wrote: right, wrong, and beyond the limits.
 #include <boost/test/unit_test.hpp>
+#include <ctime>
 #include <string>
 
 #include <pixnerd/io/json_file.hpp>
@@ -47,6 +48,7 @@ BOOST_AUTO_TEST_CASE(extents) {
   BOOST_TEST(extent.values >= 6);
   BOOST_TEST(extent.values <= 9);
   BOOST_TEST(extent.levels == 4);
+  BOOST_TEST(extent.keys == 2);
   BOOST_TEST(extent.longest_token == 7);
   BOOST_TEST(!extent.has_zero);
   BOOST_TEST(measure_json("").values == 0);
@@ -54,6 +56,14 @@ BOOST_AUTO_TEST_CASE(extents) {
   BOOST_TEST(measure_json(std::string_view("\0", 1)).has_zero);
   BOOST_TEST(measure_json("1\n\n").longest_token == 17);
   BOOST_TEST(measure_json("\"\\\"").longest_token == 2);
+}
+
+BOOST_AUTO_TEST_CASE(many_objects_take_no_longer_than_other_values) {
+  std::string json = "[{\"\": 0}";
+  while (json.size() < 600'000) json += ",{\"\": 0}";
+  const auto begin = std::clock();
+  BOOST_TEST(parse_json(json + "]", "F", "here").size() > 60'000);
+  BOOST_TEST(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 1.0);
 }
 
 BOOST_AUTO_TEST_CASE(limits) {

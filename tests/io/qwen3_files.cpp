@@ -142,8 +142,8 @@ BOOST_AUTO_TEST_CASE(damaged_shards) {
   with("model-00001-of-00002.safetensors");
   refused({"[sharded safetensors]", "\"" + tensor + "\"", "model-00001-of-00002.safetensors",
            "none of that name there"});
-  for (const json& bad :
-       {json("../model.safetensors"), json("/etc/passwd"), json(""), json(".."), json(3), json()}) {
+  for (const json& bad : {json("../model.safetensors"), json("/etc/passwd"), json(""), json(".."), json(3),
+                          json(), json(std::string("model-00002-of-00002.safetensors\0", 33))}) {
     with(bad);
     refused({"[sharded safetensors] expected the name of a file beside it for \"" + tensor + "\"", index});
   }

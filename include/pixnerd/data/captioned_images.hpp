@@ -18,6 +18,7 @@
 #include <pixnerd/data/dataset.hpp>
 #include <pixnerd/data/resize.hpp>
 #include <pixnerd/io/file.hpp>
+#include <pixnerd/io/json_file.hpp>
 #include <pixnerd/io/read_image.hpp>
 #include <pixnerd/io/utf8.hpp>
 
@@ -162,29 +163,21 @@ class CaptionedImages {
       raise<FileError>("captioned images", text("{\"image\": \"PATH\", \"text\": \"CAPTION\"} in ", where),
                        got);
     };
-    // A line nests two levels; deeper ones are refused before a tree is built of them.
-    const auto shallow = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) -> bool {
-      if (depth > max_depth) throw DepthError{};
-      return true;
-    };
-    nlohmann::json object;
-    try {
-      if (line.size() > max_text_bytes) refuse(text(line.size(), " bytes in one line"));
-      object = nlohmann::json::parse(line, shallow);
-    } catch (const DepthError&) {
-      refuse(text("more than ", max_depth, " levels of brackets"));
-    } catch (const nlohmann::json::exception& error) {
-      refuse(text("no JSON: ", error.what()));
-    }
+    if (line.size() > max_text_bytes) refuse(text(line.size(), " bytes in one line"));
+    std::string problem;
+    const auto parsed = try_parse_json(line, {.longest_token = max_text_bytes}, &problem);
+    if (!parsed) refuse(text("no JSON: ", problem));
+    const auto& object = *parsed;
     if (!object.is_object()) refuse(object.type_name());
     for (const char* name : {"image", "text"}) {
       if (!object.contains(name)) refuse(text("no member '", name, "'"));
     }
-    const auto& image = object["image"];
-    const auto& caption = object["text"];
+    const auto& image = object.at("image");
+    const auto& caption = object.at("text");
     if (!image.is_string()) refuse(text("an image that is ", image.type_name()));
     const auto& name = image.get_ref<const std::string&>();
     if (name.empty() || name.find('\0') != name.npos) refuse("an image without a path");
+    if (name.size() > max_path_bytes) refuse(text("a path of ", name.size(), " bytes"));
     File out{(std::filesystem::path(folder) / name).string(), {}};
     const auto add = [&](const nlohmann::json& one) {
       if (!one.is_string()) refuse(text("a text that is ", one.type_name()));
@@ -202,8 +195,8 @@ class CaptionedImages {
 
   static bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r\n") == line.npos; }
 
-  static constexpr int max_depth = 64;
-  struct DepthError {};
+  // No longer one can be opened, and std::filesystem takes 50 bytes for each slash.
+  static constexpr std::size_t max_path_bytes = 4096;
 
   std::vector<File> files_;
 };

@@ -37,7 +37,7 @@ class Emoji {
   /// ValueError for a group that the list does not have.
   explicit Emoji(const EmojiOptions& options = {}) {
     const EmojiFont font(options.font);
-    const auto bytes = read_file(options.list, 1 << 24);
+    const auto bytes = read_file(options.list, max_emoji_list_bytes);
     const auto list =
         parse_emoji_list({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, options.list);
     check_groups(options, list);

@@ -27,7 +27,12 @@ struct EmojiEntry {
   }
 };
 
+/// Largest list, in bytes; that of Unicode 15 has 600,000. An emoji in memory takes several times its line.
+inline constexpr std::uint64_t max_emoji_list_bytes = 1 << 21;
+
 namespace detail {
+
+inline constexpr std::size_t max_group_bytes = 100;
 
 inline std::string_view trimmed(std::string_view piece) {
   const auto first = piece.find_first_not_of(" \t\r");
@@ -70,6 +75,13 @@ inline std::vector<EmojiEntry> parse_emoji_list(std::string_view content, const 
     };
     if (const auto value = value_of("# group:"); !value.empty()) group = value;
     if (const auto value = value_of("# subgroup:"); !value.empty()) subgroup = value;
+    // Each emoji holds both.
+    if (const auto longer = std::max(group.size(), subgroup.size()); longer > detail::max_group_bytes) {
+      raise<FileError>("emoji list",
+                       text("a group's name of at most ", detail::max_group_bytes, " bytes in line ", number,
+                            " of '", name, "'"),
+                       text(longer));
+    }
     if (line.empty() || line.front() == '#') continue;
 
     // CODES ; STATUS # EMOJI VERSION NAME

@@ -181,6 +181,10 @@ class FeatureCache {
       detail::checked_index("feature cache", "an image", index, static_cast<std::size_t>(images_));
       check_image(index, pixels_of(images.rows(i, i + 1)));
       const auto& entry = file_.entry(text(index));
+      if (entry.shape != each_)
+        raise<FileError>("feature cache",
+                         text("features ", each_, " of image ", index, " in '", file_.path(), "'"),
+                         text(entry.shape));
       file_.read(entry, std::span<bfloat16>(values));
       if (detail::crc32_of(0, values.data(), values.size() * sizeof(bfloat16)) != checks(index) >> 32) {
         raise<FileError>(

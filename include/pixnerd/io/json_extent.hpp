@@ -13,6 +13,7 @@ namespace pixnerd {
 struct JsonExtent {
   std::size_t values = 0;  ///< counting objects, arrays, and what they hold
   std::size_t levels = 0;  ///< of objects and arrays, one in the other
+  std::size_t keys = 0;    ///< of all objects, those that are twice in one counted twice
   /// Characters of a string, a number, or blanks; line breaks and tabs count eight-fold.
   std::size_t longest_token = 0;
   bool has_zero = false;  ///< a byte of value 0, which the library takes for the end of the text
@@ -51,6 +52,7 @@ inline JsonExtent measure_json(std::string_view json) {
           length = 0;
           break;
         case ':':
+          ++out.keys;
           length = 0;
           break;
         default:

@@ -37,10 +37,8 @@ inline std::size_t count_json_keys(const nlohmann::json& value) {
 }
 
 /// What is beyond the limits; empty where all is within.
-inline std::string json_excess(std::string_view json, const JsonLimits& limits) {
+inline std::string json_excess(const JsonExtent& extent, const JsonLimits& limits) {
   const auto beyond = [](auto most, const char* what) { return text("more than ", most, what); };
-  if (json.size() > limits.bytes) return beyond(limits.bytes, " bytes");
-  const JsonExtent extent = measure_json(json);
   if (extent.has_zero) return "a byte of value 0";
   if (extent.levels > limits.levels) return beyond(limits.levels, " levels");
   if (extent.values > limits.values) return beyond(limits.values, " values");
@@ -59,16 +57,14 @@ inline std::optional<nlohmann::json> try_parse_json(std::string_view json, const
     if (problem != nullptr) *problem = std::move(why);
     return {};
   };
-  if (std::string excess = detail::json_excess(json, limits); !excess.empty())
+  if (json.size() > limits.bytes) return refuse(text("more than ", limits.bytes, " bytes"));
+  const JsonExtent extent = measure_json(json);
+  if (std::string excess = detail::json_excess(extent, limits); !excess.empty())
     return refuse(std::move(excess));
-  std::size_t keys = 0;
-  const auto count_keys = [&](int, nlohmann::json::parse_event_t event, const nlohmann::json&) {
-    if (event == nlohmann::json::parse_event_t::key) ++keys;
-    return true;
-  };
   try {
-    auto value = nlohmann::json::parse(json.begin(), json.end(), count_keys);
-    if (detail::count_json_keys(value) != keys) return refuse("a key that is twice in one object");
+    // With a callback it looks at all that an array holds after each object in it.
+    auto value = nlohmann::json::parse(json.begin(), json.end());
+    if (detail::count_json_keys(value) != extent.keys) return refuse("a key that is twice in one object");
     return value;
   } catch (const nlohmann::json::parse_error& error) {
     return refuse(text("an error at byte ", error.byte));

@@ -72,8 +72,9 @@ class ShardedSafetensors : public TensorFile {
     };
     if (!value.is_string()) refuse(expected(), text("a value of type ", value.type_name()));
     const auto& name = value.get_ref<const std::string&>();
-    // A name must not lead out of the folder.
-    if (name.empty() || name.size() > 255 || name.find('/') != name.npos || name == "." || name == "..") {
+    // A name must not lead out of the folder; to the system, it ends at a byte of value 0.
+    if (name.empty() || name.size() > 255 || name.find_first_of(std::string_view("/\0", 2)) != name.npos ||
+        name == "." || name == "..") {
       refuse(expected(), detail::quoted_name(name));
     }
     return name;
