@@ -30,13 +30,13 @@ void read_captions(const std::string& path) {
   }
 }
 
+/// A folder with an image, its text, and a list.
 struct ImageFolder {
   std::string path = "/dev/shm/pixnerd-fuzz-XXXXXX";
 
   ImageFolder() {
     if (::mkdtemp(path.data()) == nullptr) finding("no folder in /dev/shm");
-    pixnerd::write_file_atomic(path + "/a.png", "");
-    pixnerd::write_file_atomic(path + "/a.txt", "");
+    for (const char* name : {"/a.png", "/a.txt", "/list.jsonl"}) pixnerd::write_file_atomic(path + name, "");
   }
   ImageFolder(const ImageFolder&) = delete;
   ImageFolder& operator=(const ImageFolder&) = delete;
@@ -48,14 +48,14 @@ struct ImageFolder {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::span content(data + 1, size - 1);
+  static ImageFolder texts, listed;
   if (data[0] == 'T') {
-    static ImageFolder folder;
-    static const std::string name = folder.path + "/a.txt";
+    static const std::string name = texts.path + "/a.txt";
     pixnerd::fuzz::overwrite(name, content);
-    return pixnerd::fuzz::run(size, name, [] { read_captions(folder.path); });
+    return pixnerd::fuzz::run(size, name, [] { read_captions(texts.path); });
   }
   if (data[0] != 'L') return 0;
-  static pixnerd::fuzz::MemoryFile memory;
-  memory.fill(content);
-  return pixnerd::fuzz::run(size, memory.path(), [] { read_captions(memory.path()); });
+  static const std::string list = listed.path + "/list.jsonl";
+  pixnerd::fuzz::overwrite(list, content);
+  return pixnerd::fuzz::run(size, list, [] { read_captions(list); });
 }
