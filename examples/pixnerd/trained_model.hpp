@@ -114,8 +114,8 @@ struct TrainedModel {
 
 namespace detail {
 
-/// How the run was configured in whose checkpoint a file lies; null for files elsewhere. Throws FileError or ValueError when
-/// state.json is damaged.
+/// How the run of this program was configured in whose checkpoint a file lies; null for files elsewhere, and in checkpoints
+/// of other programs. Throws FileError or ValueError when state.json is damaged.
 inline nlohmann::json configuration_beside(const std::string& file) {
   const std::filesystem::path folder = std::filesystem::path(file).parent_path();
   std::error_code unknown;
@@ -124,6 +124,7 @@ inline nlohmann::json configuration_beside(const std::string& file) {
   }
   const std::string state = (folder / "state.json").string();
   auto configuration = read_train_state(state).configuration;
+  if (!configuration.is_object() || !configuration.contains("settings")) return nullptr;
   configuration_from_json(configuration, state);
   return configuration;
 }

@@ -1,6 +1,7 @@
 /// \file
 /// Training that begins with the weights of a file.
 #include <pixnerd/io/safetensors.hpp>
+#include <pixnerd/train/train_state.hpp>
 
 #include "text_run.hpp"
 
@@ -93,6 +94,19 @@ BOOST_AUTO_TEST_CASE(words_are_those_of_the_file) {
                 trained.data / "model.safetensors", "--steps", "1", "--batch", "4"})
           .out;
   BOOST_TEST(about.find("as 16 x 16 pixels") != about.npos, about);
+}
+
+BOOST_AUTO_TEST_CASE(checkpoints_of_other_programs_are_weights_alone) {
+  const Start start;
+  const std::string checkpoint = start.data / "first/step-6", state_file = checkpoint + "/state.json";
+  auto state = read_train_state(state_file);
+  state.configuration = {{"mine", 1}};
+  write_file_atomic(state_file, format_train_state(state));
+  const std::string file = checkpoint + "/ema.safetensors", picture = start.data / "s.png";
+  run_well({"sample", "--weights", file, "--size", "16", "--count", "1", "--steps", "2", "--out", picture});
+  check_refused({"sample", "--weights", file, "--size", "16", "--classes", "rings", "--out", picture},
+                {"got rings"});
+  run_well({"convert", file, start.data / "converted.safetensors"});
 }
 
 BOOST_AUTO_TEST_CASE(bad_input) {
