@@ -2,8 +2,6 @@
 /// Texts of images. The first byte of an input says what the rest is: L, a list in JSON lines; T, the text beside the one
 /// image of a folder. A list may name any file of the machine, so images are not opened.
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include <pixnerd/data/captioned_images.hpp>
@@ -31,16 +29,10 @@ void read_captions(const std::string& path) {
 }
 
 /// A folder with an image, its text, and a list.
-struct ImageFolder {
-  std::string path = "/dev/shm/pixnerd-fuzz-XXXXXX";
-
+struct ImageFolder : pixnerd::fuzz::MemoryFolder {
   ImageFolder() {
-    if (::mkdtemp(path.data()) == nullptr) finding("no folder in /dev/shm");
     for (const char* name : {"/a.png", "/a.txt", "/list.jsonl"}) pixnerd::write_file_atomic(path + name, "");
   }
-  ImageFolder(const ImageFolder&) = delete;
-  ImageFolder& operator=(const ImageFolder&) = delete;
-  ~ImageFolder() { std::filesystem::remove_all(path); }
 };
 
 }  // namespace

@@ -2,8 +2,6 @@
 /// The JSON of a training run: state.json with the program's configuration in it, manifest.json, and the same settings
 /// alone. The first byte of an input says which: S, M, C.
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include <pixnerd/io/json_file.hpp>
@@ -42,16 +40,11 @@ void read_configuration(const std::string& path) {
 }
 
 /// A folder in memory with the file "a" of nine bytes and a manifest.
-struct ManifestFolder {
-  std::string path = "/dev/shm/pixnerd-fuzz-XXXXXX";
+struct ManifestFolder : pixnerd::fuzz::MemoryFolder {
   ManifestFolder() {
-    if (::mkdtemp(path.data()) == nullptr) finding("no folder in /dev/shm");
     pixnerd::write_file_atomic(path + "/a", "123456789");
     pixnerd::write_file_atomic(path + "/manifest.json", "");
   }
-  ManifestFolder(const ManifestFolder&) = delete;
-  ManifestFolder& operator=(const ManifestFolder&) = delete;
-  ~ManifestFolder() { std::filesystem::remove_all(path); }
 };
 
 }  // namespace

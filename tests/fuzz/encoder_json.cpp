@@ -2,8 +2,6 @@
 /// JSON in the folder of a text encoder. The first byte of an input says which: C, config.json beside the weights of a small
 /// model; P, tokenizer_config.json; I, model.safetensors.index.json beside two files of tensors.
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -16,18 +14,7 @@ namespace {
 
 using pixnerd::fuzz::finding;
 
-struct Folder {
-  std::string path = "/dev/shm/pixnerd-fuzz-XXXXXX";
-
-  Folder() {
-    if (::mkdtemp(path.data()) == nullptr) finding("no folder in /dev/shm");
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path); }
-};
-
-struct ModelFolder : Folder {
+struct ModelFolder : pixnerd::fuzz::MemoryFolder {
   std::string config = path + "/config.json";
 
   ModelFolder() {
@@ -39,7 +26,7 @@ struct ModelFolder : Folder {
   }
 };
 
-struct Shards : Folder {
+struct Shards : pixnerd::fuzz::MemoryFolder {
   std::string index = path + "/model.safetensors.index.json";
 
   Shards() {

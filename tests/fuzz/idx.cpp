@@ -38,20 +38,15 @@ std::vector<std::uint8_t> stored(std::span<const std::uint8_t> bytes) {
   return out;
 }
 
-struct DataSet {
-  std::string path = "/dev/shm/pixnerd-fuzz-XXXXXX";
+struct DataSet : pixnerd::fuzz::MemoryFolder {
   std::string images, labels;
 
   DataSet() {
-    if (::mkdtemp(path.data()) == nullptr) pixnerd::fuzz::finding("no folder in /dev/shm");
     images = path + "/train-images-idx3-ubyte.gz";
     labels = path + "/train-labels-idx1-ubyte.gz";
     pixnerd::write_file_atomic(images, "");
     pixnerd::write_file_atomic(labels, "");
   }
-  DataSet(const DataSet&) = delete;
-  DataSet& operator=(const DataSet&) = delete;
-  ~DataSet() { std::filesystem::remove_all(path); }
 };
 
 void read_data_set(const std::string& path) {

@@ -16,7 +16,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,6 +53,18 @@ class MemoryFile {
  private:
   int descriptor_;
   std::string path_;
+};
+
+/// A folder in memory, for readers of several files. One serves all inputs.
+struct MemoryFolder {
+  std::string path = "/dev/shm/pixnerd-fuzz-XXXXXX";
+
+  MemoryFolder() {
+    if (::mkdtemp(path.data()) == nullptr) finding("no folder in /dev/shm");
+  }
+  MemoryFolder(const MemoryFolder&) = delete;
+  MemoryFolder& operator=(const MemoryFolder&) = delete;
+  ~MemoryFolder() { std::filesystem::remove_all(path); }
 };
 
 /// Makes these bytes the whole of a file that is there.
