@@ -200,4 +200,11 @@ struct ImageData : Folder {
   }
 };
 
+/// Training on `images` must fail with these words, and leave nothing behind.
+inline void check_untrainable(const ImageData& data, const Words& words, const Words& options = {}) {
+  const auto before = listing(data.path);
+  check_refused(data.train(data / "new/run", Words{"--steps", "20"} + options), words);
+  BOOST_TEST((listing(data.path) == before));
+}
+
 }  // namespace pixnerd::test
