@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <pixnerd/core/thread_pool.hpp>
-#include <pixnerd/models/dinov2.hpp>
+#include <pixnerd/encoders/dinov2.hpp>
 #include <pixnerd/ops/random_fill.hpp>
 
 using namespace pixnerd;
@@ -23,11 +23,11 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-template <class Precision>
+template <class Policy>
 void measure(const char* name, std::int64_t side, std::int64_t batch, int runs) {
   Initializer init(0);
   const double start = now();
-  const Dinov2Encoder<Cpu, Precision> encoder(Dinov2<Cpu, Precision>(Dinov2Config{}, init));
+  const Dinov2Encoder<Policy> encoder(Dinov2<Policy>(Dinov2Config{}, init));
   const double built = now() - start;
   Tensor<float> images({batch, 3, side, side});
   fill_uniform(images, {1, RandomPurpose::test, 0, 0});
@@ -58,8 +58,8 @@ int main(int argc, char** argv) {
   if (argc > 4) set_thread_count(argument(4, 1));
   std::printf("%d threads\n", thread_count());
   try {
-    measure<Full<float>>("float32", side, batch, runs);
-    measure<Mixed>("Mixed", side, batch, runs);
+    measure<On<Cpu>>("float32", side, batch, runs);
+    measure<On<Cpu, Mixed>>("Mixed", side, batch, runs);
   } catch (const Error& error) {
     std::fprintf(stderr, "bench_dinov2: %s\n", error.what());
     return 1;

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include <pixnerd/data/emoji.hpp>
+#include <pixnerd/data/emoji/emoji.hpp>
 #include <pixnerd/pixnerd.hpp>
 
 #include "../examples/pixnerd/drawing.hpp"
@@ -24,8 +24,9 @@ int main(int argc, char** argv) {
     const auto trained = program::model_of_run(argv[1], true, damaged);
     const Emoji data;
     if (trained.classes.size() != static_cast<std::size_t>(data.class_count())) {
-      raise<ValueError>("bench_emoji_classes", text("a run on the ", data.class_count(), " classes of emoji"),
-                        text(trained.classes.size(), " classes"));
+      raise<ValueError>("bench_emoji_classes",
+                        str_cat("a run on the ", data.class_count(), " classes of emoji"),
+                        str_cat(trained.classes.size(), " classes"));
     }
     std::vector<Example> examples;
     for (std::int64_t i = 0; i < data.size(); ++i)
@@ -40,7 +41,7 @@ int main(int argc, char** argv) {
     options.seed = 1;
     const auto& config = std::get<PixnerdC2iConfig>(trained.config);
     const auto model =
-        program::load_model<program::ClassKind, Cpu, Full<float>>(*trained.file, trained.prefix, config);
+        program::load_model<program::ClassKind, On<Cpu>>(*trained.file, trained.prefix, config);
     const auto drawing = program::draw<Cpu>(model, program::ClassKind::labels(config), labels, options);
     std::size_t hits = 0;
     for (std::size_t s = 0; s < labels.size(); ++s) {

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include <pixnerd/io/png.hpp>
+#include <pixnerd/image/png.hpp>
 #include <pixnerd/pixnerd.hpp>
 
 #include "../examples/pixnerd/datasets.hpp"
@@ -152,12 +152,12 @@ int main(int argc, char** argv) {
     const auto* const config = std::get_if<program::TextModelConfig>(&trained.config);
     if (config == nullptr || stored == trained.file->metadata().end()) {
       raise<ValueError>("bench_emoji_text", "a text-to-image model with the settings of its run",
-                        text("'", argv[1], "'"));
+                        str_cat("'", argv[1], "'"));
     }
     const auto run =
         program::configuration_from_json(parse_json(stored->second, argv[1], "load model"), argv[1]);
     if (run.settings.hold_out == 0) {
-      raise<ValueError>("bench_emoji_text", "a run with --hold-out", text("'", argv[1], "'"));
+      raise<ValueError>("bench_emoji_text", "a run with --hold-out", str_cat("'", argv[1], "'"));
     }
     const Emojis emojis(program::open_data(run.settings), static_cast<int>(trained.size));
 
@@ -172,7 +172,7 @@ int main(int argc, char** argv) {
       }
     }
     const auto model =
-        program::load_model<program::TextKind, Cpu, Full<float>>(*trained.file, trained.prefix, *config);
+        program::load_model<program::TextKind, On<Cpu>>(*trained.file, trained.prefix, *config);
     program::DrawOptions options;
     options.height = options.width = trained.size;
     options.grid = TimeGrid(25, trained.shift);

@@ -19,10 +19,10 @@
 #include <vector>
 
 #include <pixnerd/io/convert_checkpoint.hpp>
-#include <pixnerd/io/mapped_safetensors.hpp>
 #include <pixnerd/io/open_tensor_file.hpp>
+#include <pixnerd/io/safetensors/mapped_file.hpp>
 
-#include "../tests/torch_files.hpp"
+#include "../tests/support/torch_files.hpp"
 
 using namespace pixnerd;
 
@@ -117,7 +117,7 @@ int main(int argc, char** argv) {
     std::vector<SafetensorsView> views;
     for (int i = 0; i < count; ++i)
       views.push_back(
-          safetensors_view(text("tensor.", i), Shape{2048, 4096}, std::span<const float>(values)));
+          safetensors_view(str_cat("tensor.", i), Shape{2048, 4096}, std::span<const float>(values)));
     write_safetensors(plain, views);
     test::write_torch_file(checkpoint, views);
     return 0;

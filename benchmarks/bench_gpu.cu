@@ -12,7 +12,7 @@
 #include <optional>
 #include <string>
 
-#include <pixnerd/flow/replayed_model.hpp>
+#include <pixnerd/sampling/captured_model.hpp>
 #include <pixnerd/train/train_step.hpp>
 
 #include "gpu_timing.cuh"
@@ -21,7 +21,7 @@ namespace {
 
 using namespace pixnerd;
 using namespace pixnerd::benchmark;
-using Model = PixnerdC2i<Cuda, Mixed>;
+using Model = PixnerdC2i<On<Cuda, Mixed>>;
 using B16 = bfloat16;
 
 void report(const std::string& name, const char* variant, double milliseconds, double memory) {
@@ -75,13 +75,13 @@ class Training {
 
   Initializer init_;
   Model model_;
-  ParameterStore<Mixed, Cuda> store_;
+  ParameterStore<On<Cuda, Mixed>> store_;
   Objective objective_;
   AdamW optimizer_;
   TrainOptions options_;
   TrainProgress state_;
   Batch batch_;
-  std::optional<TrainStepper<Mixed, Cuda, AdamW, Objective>> stepper_;
+  std::optional<TrainStepper<On<Cuda, Mixed>, AdamW, Objective>> stepper_;
 };
 
 void measure_training(const std::string& name, const PixnerdC2iConfig& config, std::int64_t batch,
@@ -103,7 +103,7 @@ void measure_forward(const std::string& name, std::int64_t batch) {
     const auto x = random<float>({batch, 3, 256, 256}, 0);
     const auto t = Tensor<float, Cuda>::full({batch}, 0.5f);
     const auto labels = Tensor<std::int64_t, Cuda>::full({batch}, 7);
-    const ReplayedModel replayed(model, labels, capture);
+    const CapturedModel replayed(model, labels, capture);
     const double time = milliseconds_of([&] { (void)replayed.forward(x, t, labels); });
     report(name, capture ? "ours" : "ours-uncaptured", time, memory.held());
   }
@@ -129,7 +129,7 @@ void measure_operation(const std::string& name, bool backward, Forward forward, 
 
 void measure_dit_block(const std::string& name, bool backward) {
   Initializer init(0);
-  const DitBlock<Cuda, Mixed> block(1152, 16, init);
+  const DitBlock<On<Cuda, Mixed>> block(1152, 16, init);
   auto s = random<float>({32, 256, 1152}, 0), condition = random<float>({32, 1152}, 1);
   require_grad(s);
   require_grad(condition);
@@ -146,7 +146,7 @@ void measure_dit_block(const std::string& name, bool backward) {
 
 void measure_field_block(const std::string& name, bool backward) {
   Initializer init(0);
-  const FieldBlock<Cuda, Mixed> block(1152, 64, 2, init);
+  const NeuralFieldBlock<On<Cuda, Mixed>> block(1152, 64, 2, init);
   auto pixels = random<B16>({8192, 256, 64}, 0), tokens = random<B16>({8192, 1152}, 1);
   require_grad(pixels);
   require_grad(tokens);

@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include <pixnerd/models/qwen3.hpp>
+#include <pixnerd/encoders/qwen3.hpp>
 
 namespace {
 
@@ -33,7 +33,7 @@ int main(int count, char** arguments) {
   const std::int64_t tokens = count > 1 ? std::strtoll(arguments[1], nullptr, 10) : 128;
   const double begin = seconds();
   Initializer init(0);
-  const Qwen3<Cpu, Mixed> model(Qwen3Config{}, init);
+  const Qwen3<On<Cpu, Mixed>> model(Qwen3Config{}, init);
   std::printf("%lld parameters, made in %.1f s, %.2f GiB\n", static_cast<long long>(parameter_count(model)),
               seconds() - begin, peak());
   std::vector<std::int64_t> ids(static_cast<std::size_t>(tokens));

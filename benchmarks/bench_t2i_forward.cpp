@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
   };
   auto start = clock::now();
   Initializer init(1);
-  const PixnerdT2i<Cpu> model(PixnerdT2iConfig::extra_extra_large(), init);
+  const PixnerdT2i<On<Cpu>> model(PixnerdT2iConfig::extra_extra_large(), init);
   // The head is zero at first.
   for_each_parameter(model, [](const std::string& name, const Tensor<float>& parameter) {
     if (name.starts_with("final_layer.")) fill_normal(parameter, {1, RandomPurpose::test, 0, 0});

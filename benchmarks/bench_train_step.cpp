@@ -8,9 +8,9 @@
 #include <cstdio>
 #include <vector>
 
-#include <pixnerd/flow/flow_matching.hpp>
-#include <pixnerd/flow/time_sampling.hpp>
+#include <pixnerd/diffusion/time_sampling.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
+#include <pixnerd/objectives/flow_matching.hpp>
 #include <pixnerd/ops/random_fill.hpp>
 #include <pixnerd/optim/adamw.hpp>
 #include <pixnerd/optim/grad_norm.hpp>
@@ -42,8 +42,8 @@ int main(int argc, char** argv) {
   set_thread_count(threads);
 
   Initializer init(0);
-  PixnerdC2i<Cpu> model(config, init);
-  ParameterStore<Full<float>, Cpu> store(model);
+  PixnerdC2i<On<Cpu>> model(config, init);
+  ParameterStore store(model);
   store.start_average();
   const AdamW optimizer;
   Tensor<float> images({batch, 3, size, size});

@@ -48,11 +48,11 @@ struct Waves {
 };
 
 /// The loss of every step.
-template <class Device, class Precision>
+template <class Policy>
 std::vector<double> train_losses(const PixnerdC2iConfig& config, std::uint64_t seed, std::int64_t steps) {
   Initializer init(seed);
-  PixnerdC2i<Device, Precision> model(config, init);
-  ParameterStore<Precision, Device> store(model);
+  PixnerdC2i<Policy> model(config, init);
+  ParameterStore<Policy> store(model);
   store.start_average();
   TrainOptions options;
   options.steps = steps;
@@ -63,7 +63,7 @@ std::vector<double> train_losses(const PixnerdC2iConfig& config, std::uint64_t s
   options.noising.null_label = {curve_classes};
   auto objective = flow_matching_objective(model);
   const AdamW optimizer;
-  TrainStepper<Precision, Device, AdamW, decltype(objective)> take_step(store, optimizer, objective, options);
+  TrainStepper<Policy, AdamW, decltype(objective)> take_step(store, optimizer, objective, options);
   TrainProgress state;
   state.seed = seed;
   Waves waves{seed};
@@ -85,8 +85,8 @@ bool compare_curves(const PixnerdC2iConfig& config, std::int64_t steps) {
   std::printf("| Seed | Steps | float32 | bfloat16 | Difference |\n| --- | --- | --- | --- | --- |\n");
   double full_sum = 0, mixed_sum = 0;
   for (const std::uint64_t seed : {1, 2, 3}) {
-    const auto full = train_losses<Device, Full<float>>(config, seed, steps);
-    const auto mixed = train_losses<Device, Mixed>(config, seed, steps);
+    const auto full = train_losses<On<Device>>(config, seed, steps);
+    const auto mixed = train_losses<On<Device, Mixed>>(config, seed, steps);
     for (const double part : {0.0, 0.2, 0.4, 0.6, 0.8}) {
       const double a = mean(full, part, part + 0.2), b = mean(mixed, part, part + 0.2);
       std::printf("| %d | %lld to %lld | %.5f | %.5f | %+.2f %% |\n", static_cast<int>(seed),

@@ -9,11 +9,12 @@
 using namespace pixnerd;
 
 /// Mixes tokens by adding their mean to each: attention for the impatient.
-template <class Device, class Precision = Full<float>>
+template <class Policy = On<Cpu>>
 struct MeanMixer {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
 
-  Linear<Device, Precision> value;
+  Linear<Policy> value;
 
   MeanMixer(std::int64_t width, std::int64_t /*heads*/, Initializer& init) : value(width, width, init) {}
 
@@ -36,16 +37,16 @@ void describe(const char* name, const Model& model) {
 int main() {
   const PixnerdC2iConfig config{
       .patch = 8, .width = 64, .heads = 4, .depth = 3, .field_depth = 2, .field_features = 16, .classes = 10};
-  using Policy = Full<float>;
-  using Norm = RmsNorm<Cpu, Policy>;
-  using MixerBlock = DitBlock<Cpu, Policy, Norm, MeanMixer<Cpu, Policy>>;
+  using Policy = On<Cpu>;
+  using Norm = RmsNorm<Policy>;
+  using MixerBlock = DitBlock<Policy, Norm, MeanMixer<Policy>>;
 
   Initializer init(1);
-  const PixnerdC2i<Cpu> pixnerd(config, init);
+  const PixnerdC2i<On<Cpu>> pixnerd(config, init);
   describe("PixNerd", pixnerd);
   describe("with DiT's linear head",
-           PixnerdC2i<Cpu, Policy, DitBlock<Cpu, Policy>, LinearDecoder<Cpu, Policy>>(config, init));
-  describe("with a mean for attention", PixnerdC2i<Cpu, Policy, MixerBlock>(config, init));
+           PixnerdC2i<Policy, DitBlock<Policy>, LinearDecoder<Policy>>(config, init));
+  describe("with a mean for attention", PixnerdC2i<Policy, MixerBlock>(config, init));
 
   std::cout << "\nThe first parameters, under their published names:\n";
   int shown = 0;

@@ -12,7 +12,7 @@ using namespace pixnerd;
 
 namespace {
 
-using Net = Sequential<Linear<Cpu>, Silu, Linear<Cpu>, Silu, Linear<Cpu>>;
+using Net = Sequential<Linear<On<Cpu>>, Silu, Linear<On<Cpu>>, Silu, Linear<On<Cpu>>>;
 
 /// velocity(x, t): the network sees both coordinates and the time.
 Tensor<float> velocity(const Net& net, const Tensor<float>& x, const Tensor<float>& t) {
@@ -34,8 +34,9 @@ Tensor<float> circle(std::int64_t batch, std::uint32_t step) {
 int main() {
   const std::int64_t batch = 256, steps = 2000;
   Initializer init(1);
-  Net net(Linear<Cpu>(3, 64, init), Silu{}, Linear<Cpu>(64, 64, init), Silu{}, Linear<Cpu>(64, 2, init));
-  ParameterStore<Full<float>, Cpu> store(net);
+  Net net(Linear<On<Cpu>>(3, 64, init), Silu{}, Linear<On<Cpu>>(64, 64, init), Silu{},
+          Linear<On<Cpu>>(64, 2, init));
+  ParameterStore store(net);
   const AdamW optimizer;
   for (std::uint32_t step = 1; step <= steps; ++step) {
     Tensor<float> noise({batch, 2});
@@ -70,7 +71,7 @@ int main() {
   };
   report("noise", noise);
   for (const int n : {1, 4, 16}) {
-    report(text("Euler, ", n).c_str(), integrate(Euler{}, field, noise, TimeGrid(n)).x);
-    report(text("Adams 2, ", n).c_str(), integrate(Adams(2), field, noise, TimeGrid(n)).x);
+    report(str_cat("Euler, ", n).c_str(), integrate(Euler{}, field, noise, TimeGrid(n)).x);
+    report(str_cat("Adams 2, ", n).c_str(), integrate(Adams(2), field, noise, TimeGrid(n)).x);
   }
 }

@@ -5,10 +5,11 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include <pixnerd/data/emoji.hpp>
+#include <pixnerd/data/emoji/emoji.hpp>
 #include <pixnerd/data/loader.hpp>
-#include <pixnerd/data/pixels.hpp>
-#include <pixnerd/io/png.hpp>
+#include <pixnerd/image/grid.hpp>
+#include <pixnerd/image/pixels.hpp>
+#include <pixnerd/image/png.hpp>
 #include <pixnerd/pixnerd.hpp>
 #include <pixnerd/train/loop.hpp>
 
@@ -18,15 +19,15 @@ int main(int argc, char** argv) {
   try {
     const Emoji data;  // 32x32 pictures of smileys, animals and food; the class is Unicode's subgroup
     Initializer init(0);
-    PixnerdC2i<Cpu> model({.patch = 8,
-                           .width = 128,
-                           .heads = 4,
-                           .depth = 4,
-                           .field_depth = 2,
-                           .field_features = 32,
-                           .classes = data.class_count()},
-                          init);
-    ParameterStore<Full<float>, Cpu> store(model);
+    PixnerdC2i model({.patch = 8,
+                      .width = 128,
+                      .heads = 4,
+                      .depth = 4,
+                      .field_depth = 2,
+                      .field_features = 32,
+                      .classes = data.class_count()},
+                     init);
+    ParameterStore store(model);
     store.start_average();
 
     TrainOptions options;

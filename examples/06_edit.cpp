@@ -12,7 +12,7 @@ using namespace pixnerd;
 
 namespace {
 
-using Net = Sequential<Linear<Cpu>, Silu, Linear<Cpu>, Silu, Linear<Cpu>>;
+using Net = Sequential<Linear<On<Cpu>>, Silu, Linear<On<Cpu>>, Silu, Linear<On<Cpu>>>;
 
 Tensor<float> circle(std::int64_t batch, std::uint32_t step) {
   std::vector<float> points;
@@ -36,11 +36,12 @@ void print(const char* name, const Tensor<float>& points) {
 int main(int count, char** words) {
   const std::int64_t batch = 256, steps = count > 1 ? std::atoi(words[1]) : 2000;
   Initializer init(1);
-  Net net(Linear<Cpu>(3, 64, init), Silu{}, Linear<Cpu>(64, 64, init), Silu{}, Linear<Cpu>(64, 2, init));
+  Net net(Linear<On<Cpu>>(3, 64, init), Silu{}, Linear<On<Cpu>>(64, 64, init), Silu{},
+          Linear<On<Cpu>>(64, 2, init));
   const auto velocity = [&](const Tensor<float>& x, const Tensor<float>& t) {
     return net(concat<float, Cpu>({x, t.reshape({x.size(0), 1})}, 1));  // (B, 3) -> (B, 2)
   };
-  ParameterStore<Full<float>, Cpu> store(net);
+  ParameterStore store(net);
   const AdamW optimizer;
   for (std::uint32_t step = 1; step <= steps; ++step) {
     Tensor<float> noise({batch, 2});
@@ -69,7 +70,7 @@ int main(int count, char** words) {
     const double start = 1 - strength;
     const auto noised = flow_sample(LinearPath{}, points, noise, std::vector<double>(5, start)).x;
     const auto varied = integrate(Adams(2), field, noised, grid.from(start)).x;
-    print(text("varied, strength ", strength).c_str(), varied);
+    print(str_cat("varied, strength ", strength).c_str(), varied);
   }
 
   // The first coordinate is known, so the second one is +-1.73 on the circle. The field was trained for whole

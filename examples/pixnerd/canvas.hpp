@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include <pixnerd/io/image.hpp>
+#include <pixnerd/image/image.hpp>
 
 namespace pixnerd::program {
 

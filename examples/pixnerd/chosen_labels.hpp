@@ -30,7 +30,7 @@ namespace detail {
 inline void check_label_options(const SampleCommand& command, const TrainedModel& trained) {
   const bool prompted = !command.prompts.empty() || !command.prompt_file.empty();
   const auto the_model = [&](const char* option, const char* what) {
-    return text(option, ", for the model in '", trained.path, "' ", what);
+    return str_cat(option, ", for the model in '", trained.path, "' ", what);
   };
   if (!trained.text() && prompted)
     raise<ValueError>("--prompt", the_model("--classes NAME,...", "was trained with classes"), "--prompt");
@@ -45,7 +45,7 @@ inline void check_label_options(const SampleCommand& command, const TrainedModel
   }
   if (!trained.needs_encoder() && !command.text_encoder.empty()) {
     raise<ValueError>("--text-encoder",
-                      text("a model that takes the features of a text encoder in '", trained.path, "'"),
+                      str_cat("a model that takes the features of a text encoder in '", trained.path, "'"),
                       trained.text() ? "one that learned its words" : "one that was trained with classes");
   }
 }
@@ -107,9 +107,9 @@ inline std::vector<std::string> left_out_prompts(const SampleCommand& command, c
   const auto count = static_cast<std::size_t>(command.count);
   const bool prompted = !command.prompts.empty() || !command.prompt_file.empty();
   if (!prompted || chosen.choices <= count) return {};
-  const std::string drawn = count == 1 ? "the first is" : text("the first ", count, " are");
-  return {
-      text("of the ", chosen.choices, " prompts ", drawn, " drawn; --count ", chosen.choices, " draws all")};
+  const std::string drawn = count == 1 ? "the first is" : str_cat("the first ", count, " are");
+  return {str_cat("of the ", chosen.choices, " prompts ", drawn, " drawn; --count ", chosen.choices,
+                  " draws all")};
 }
 
 /// Says which texts are longer than what a model that learned its words reads.

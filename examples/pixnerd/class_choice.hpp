@@ -22,7 +22,7 @@ inline std::string some_names(const std::vector<std::string>& names, const std::
     return name.find(wanted) != name.npos || wanted.find(name) != wanted.npos;
   });
   std::string out;
-  for (std::size_t i = 0; i < some.size() && i < 6; ++i) out += text(i == 0 ? "" : ", ", some[i]);
+  for (std::size_t i = 0; i < some.size() && i < 6; ++i) out += str_cat(i == 0 ? "" : ", ", some[i]);
   return out + (some.size() > 6 ? ", ..." : "");
 }
 
@@ -35,8 +35,8 @@ inline std::int64_t parse_class(const std::string& word, const std::vector<std::
   if (error == std::errc() && end == word.data() + word.size() && number >= 0 && number < count)
     return number;
   raise<ValueError>(option,
-                    text("numbers from 0 to ", count - 1,
-                         names.empty() ? "" : text(" or names such as ", some_names(names, word))),
+                    str_cat("numbers from 0 to ", count - 1,
+                            names.empty() ? "" : str_cat(" or names such as ", some_names(names, word))),
                     word);
 }
 
@@ -62,7 +62,7 @@ inline std::vector<std::int64_t> choose_classes(const std::vector<std::string>& 
 
 /// A class for people: its name where it has one.
 inline std::string class_text(const std::vector<std::string>& names, std::int64_t label) {
-  return names.empty() ? text(label) : names[static_cast<std::size_t>(label)];
+  return names.empty() ? str_cat(label) : names[static_cast<std::size_t>(label)];
 }
 
 }  // namespace pixnerd::program

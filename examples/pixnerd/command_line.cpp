@@ -43,20 +43,20 @@ struct SettingOptions {
   void section(const char* title) { group.title = title; }
 
   void operator()(const char* name, std::string& value, const char* help) {
-    group.add(text("--", name), value, "NAME", help);
+    group.add(str_cat("--", name), value, "NAME", help);
   }
   void operator()(const char* name, bool& value, const char* help) {
-    group.add_flag(text("--", name, ",!--no-", name), value, help);
+    group.add_flag(str_cat("--", name, ",!--no-", name), value, help);
   }
   template <class T, class Low, class High>
     requires std::is_arithmetic_v<T>
   void operator()(const char* name, T& value, const char* help, Low, High) {
-    group.add(text("--", name), value, std::floating_point<T> ? "X" : "N", help);
+    group.add(str_cat("--", name), value, std::floating_point<T> ? "X" : "N", help);
   }
   template <class... More>
   void operator()(const char* name, std::string& value, const char* help, const char* first,
                   const More*... more) {
-    group.add(text("--", name), value, text(first, text("|", more)...), help);
+    group.add(str_cat("--", name), value, str_cat(first, str_cat("|", more)...), help);
   }
 };
 
@@ -68,7 +68,7 @@ struct GivenSettings {
   void section(const char*) {}
   template <class... Rest>
   void operator()(const char* name, const Rest&...) {
-    if (app.count(text("--", name)) > 0) given.insert(name);
+    if (app.count(str_cat("--", name)) > 0) given.insert(name);
   }
 };
 
@@ -263,8 +263,8 @@ CLI::App* add_verify(CLI::App& app, VerifyCommand& command) {
       "the\n"
       "                  number of wrong ids\n\n"
       "Examples:\n"
-      "  pixnerd verify tests/data/c2i_*.safetensors tests/data/samplers.safetensors\n"
-      "  pixnerd verify tests/data/tokenizer/tokens.json");
+      "  pixnerd verify tests/fixtures/c2i_*.safetensors tests/fixtures/samplers.safetensors\n"
+      "  pixnerd verify tests/fixtures/tokenizer/tokens.json");
   return verify;
 }
 
@@ -317,7 +317,7 @@ std::optional<Command> parse_command_line(int count, const char* const* argument
       "Pixel neural field diffusion: trains image generators that work on pixels, and samples from them.",
       "pixnerd");
   app.formatter(std::make_shared<HelpFormatter>());
-  app.set_version_flag("--version", text("pixnerd ", version), "the version");
+  app.set_version_flag("--version", str_cat("pixnerd ", version), "the version");
   app.set_help_flag("-h,--help", "this text; each command has its own");
   app.require_subcommand(1);
   app.option_defaults()->take_last();  // of an option given twice; commands inherit it
@@ -367,15 +367,15 @@ std::optional<Command> parse_command_line(int count, const char* const* argument
     const std::string& data = train_command.settings.data;
     for (const char* name : {"groups", "skin-tones"}) {
       if (train_command.given.contains(name) && !data.empty() && data != "emoji")
-        return refuse(text("--", name, " is for --data emoji only"));
+        return refuse(str_cat("--", name, " is for --data emoji only"));
     }
     for (const char* name : {"words", "word-rows", "word-parts", "text-depth"}) {
       if (train_command.given.contains(name) && !train_command.settings.text && !train_command.resume)
-        return refuse(text("--", name, " is for --text only"));
+        return refuse(str_cat("--", name, " is for --text only"));
     }
     for (const char* name : {"repa-weight", "repa-block"}) {
       if (train_command.given.contains(name) && train_command.settings.repa.empty() && !train_command.resume)
-        return refuse(text("--", name, " requires --repa"));
+        return refuse(str_cat("--", name, " requires --repa"));
     }
     return train_command;
   }

@@ -17,7 +17,7 @@ namespace pixnerd::program {
 template <class A, class B>
 double relative_error(std::span<const A> ours, std::span<const B> theirs, const std::string& name) {
   if (ours.size() != theirs.size()) {
-    raise<ShapeError>("verify", text(theirs.size(), " elements of ", name), text(ours.size()));
+    raise<ShapeError>("verify", str_cat(theirs.size(), " elements of ", name), str_cat(ours.size()));
   }
   double difference = 0, norm = 0;
   for (std::size_t i = 0; i < ours.size(); ++i) {

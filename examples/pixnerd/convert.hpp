@@ -50,10 +50,10 @@ inline StoredPrecision stored_precision(const std::string& name) {
 /// Throws ValueError or FileError for a name that must not be written, before the work.
 inline void check_converted_path(const ConvertCommand& command) {
   if (!command.out.ends_with(".safetensors"))
-    raise<ValueError>("convert", "an output whose name ends in .safetensors", text("'", command.out, "'"));
+    raise<ValueError>("convert", "an output whose name ends in .safetensors", str_cat("'", command.out, "'"));
   std::error_code unknown;
   if (!command.force && std::filesystem::exists(std::filesystem::symlink_status(command.out, unknown))) {
-    raise<FileError>("convert", text("no file '", command.out, "' yet, or --force to replace it"),
+    raise<FileError>("convert", str_cat("no file '", command.out, "' yet, or --force to replace it"),
                      "one that exists");
   }
 }
@@ -82,8 +82,8 @@ inline int convert(const ConvertCommand& command) {
       [&](double share) {
         if (progress.due()) {
           const double seconds = watch.seconds();
-          progress.show(text("converting ", std::lround(100 * share), "%, ",
-                             duration_text(seconds / share - seconds), " left"));
+          progress.show(str_cat("converting ", std::lround(100 * share), "%, ",
+                                duration_text(seconds / share - seconds), " left"));
         }
         return !interrupt.requested();
       },
@@ -92,14 +92,15 @@ inline int convert(const ConvertCommand& command) {
   if (interrupt.requested() && !done.committed) return interrupt.exit_status();
 
   detail::print_fact("from", command.in);
-  detail::print_fact("prefix", text(chosen.prefix.empty() ? "none" : chosen.prefix, " (", chosen.why, ")"));
+  detail::print_fact("prefix",
+                     str_cat(chosen.prefix.empty() ? "none" : chosen.prefix, " (", chosen.why, ")"));
   std::string types;
   for (const auto& [type, count] : done.types)
-    types += text(types.empty() ? "" : ", ", count, " ", type_name(type));
-  detail::print_fact("tensors", text(done.tensors, ": ", types));
+    types += str_cat(types.empty() ? "" : ", ", count, " ", type_name(type));
+  detail::print_fact("tensors", str_cat(done.tensors, ": ", types));
   detail::print_fact(
-      "bytes", text(done.bytes_written, " (", detail::bytes_text(static_cast<double>(done.bytes_written)),
-                    "), in ", number_text(watch.seconds(), 2), " s"));
+      "bytes", str_cat(done.bytes_written, " (", detail::bytes_text(static_cast<double>(done.bytes_written)),
+                       "), in ", number_text(watch.seconds(), 2), " s"));
   detail::print_fact("file", command.out);
   return 0;
 }

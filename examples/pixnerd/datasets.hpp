@@ -12,11 +12,11 @@
 
 #include <pixnerd/data/captioned_images.hpp>
 #include <pixnerd/data/dataset.hpp>
-#include <pixnerd/data/emoji.hpp>
+#include <pixnerd/data/emoji/emoji.hpp>
 #include <pixnerd/data/fashion_mnist.hpp>
 #include <pixnerd/data/image_folder.hpp>
 #include <pixnerd/data/subset.hpp>
-#include <pixnerd/io/utf8.hpp>
+#include <pixnerd/text/utf8.hpp>
 
 #include "settings.hpp"
 
@@ -73,7 +73,7 @@ inline OpenedData open_captioned(const TrainSettings& settings) {
   CaptionedImages images(settings.data);
   for (std::int64_t i = 0; i < images.size(); ++i) {
     for (const auto& caption : images.captions(i))
-      check_utf8(caption, text("caption of '", images.path(i), "'"));
+      check_utf8(caption, str_cat("caption of '", images.path(i), "'"));
   }
   return AnyDataset(std::move(images));
 }
@@ -96,7 +96,7 @@ inline OpenedData open_all(const TrainSettings& settings) {
   if (settings.text && (is_list || holds_images(settings.data))) return open_captioned(settings);
   if (is_list || (holds_images(settings.data) && !holds_folders(settings.data))) {
     raise<ValueError>("--data", "a folder with a folder of images per class, or --text as well",
-                      text("images of no class, '", settings.data, "'"));
+                      str_cat("images of no class, '", settings.data, "'"));
   }
   // Below this an image holds nothing to learn, and is likely to be a mistake.
   const int least_side = static_cast<int>(std::min<std::int64_t>(8, settings.size));
@@ -114,7 +114,7 @@ inline OpenedData open_data(const TrainSettings& settings) {
   OpenedData data = detail::open_all(settings);
   if (settings.hold_out == 0) return data;
   if (data.images.size() < 2) {
-    raise<ValueError>("--hold-out", "two images or more", text("one in '", settings.data, "'"));
+    raise<ValueError>("--hold-out", "two images or more", str_cat("one in '", settings.data, "'"));
   }
   auto parts = hold_out(data.images.size(), settings.hold_out, static_cast<std::uint64_t>(settings.seed));
   data.images = Subset(data.compared, std::move(parts.learned));

@@ -20,14 +20,14 @@ namespace detail {
 
 /// "9.0".
 inline std::string capability_text(int capability) {
-  return text(capability / 10, ".", capability % 10);
+  return str_cat(capability / 10, ".", capability % 10);
 }
 
 /// Why a GPU cannot be used; empty when it can.
 inline std::string gpu_problem(const CudaSupport& cuda, const Gpu& gpu) {
   if (cuda.architectures.empty() || gpu.capability >= cuda.architectures.front()) return "";
-  return text(gpu.name, " has compute capability ", capability_text(gpu.capability),
-              ", and this program's code begins with ", capability_text(cuda.architectures.front()));
+  return str_cat(gpu.name, " has compute capability ", capability_text(gpu.capability),
+                 ", and this program's code begins with ", capability_text(cuda.architectures.front()));
 }
 
 /// Why no GPU can be used; empty when the first one can.
@@ -42,13 +42,13 @@ inline void run_on_gpu(DeviceChoice& choice, const CudaSupport& cuda, int index,
   use_gpu(index);
   choice.on_gpu = true;
   choice.memory = gpu.memory;
-  choice.memory_owner = text("GPU ", index);
-  choice.description = text(Cuda::name, ":", index, " ", gpu.name, " (", why, ")");
+  choice.memory_owner = str_cat("GPU ", index);
+  choice.description = str_cat(Cuda::name, ":", index, " ", gpu.name, " (", why, ")");
 }
 
 /// The N of "cuda:N", -1 for anything else.
 inline int gpu_number(const std::string& word) {
-  const std::string prefix = text(Cuda::name, ":");
+  const std::string prefix = str_cat(Cuda::name, ":");
   int number = -1;
   if (!word.starts_with(prefix)) return -1;
   const char* const end = word.data() + word.size();
@@ -76,19 +76,20 @@ inline void choose_device(DeviceChoice& choice) {
   if (asked == "auto") {
     const std::string problem = detail::cuda_problem(cuda);
     if (!problem.empty()) {
-      choice.description = text("cpu (", problem, ")");
+      choice.description = str_cat("cpu (", problem, ")");
     } else {
       detail::run_on_gpu(choice, cuda, 0, "there is a GPU; --device cpu for the processor");
     }
     return;
   }
   if (!cuda.compiled_in || cuda.gpus.empty()) {
-    raise<ValueError>("--device", text("auto or cpu, for ", detail::cuda_problem(cuda)), asked);
+    raise<ValueError>("--device", str_cat("auto or cpu, for ", detail::cuda_problem(cuda)), asked);
   }
   const int count = static_cast<int>(cuda.gpus.size());
   if (number >= count) {
     raise<ValueError>("--device",
-                      count == 1 ? text("cuda:0, the only GPU") : text("cuda:0 to cuda:", count - 1), asked);
+                      count == 1 ? str_cat("cuda:0, the only GPU") : str_cat("cuda:0 to cuda:", count - 1),
+                      asked);
   }
   const std::string problem = detail::gpu_problem(cuda, cuda.gpus[static_cast<std::size_t>(number)]);
   if (!problem.empty()) raise<ValueError>("--device", "a GPU that this program has code for", problem);

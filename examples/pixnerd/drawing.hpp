@@ -12,18 +12,19 @@
 #include <variant>
 #include <vector>
 
-#include <pixnerd/data/pixels.hpp>
-#include <pixnerd/flow/blended_field.hpp>
-#include <pixnerd/flow/flow_matching.hpp>
-#include <pixnerd/flow/guidance.hpp>
-#include <pixnerd/flow/inpainting.hpp>
-#include <pixnerd/flow/replayed_model.hpp>
-#include <pixnerd/ode/adams.hpp>
-#include <pixnerd/ode/euler.hpp>
-#include <pixnerd/ode/heun.hpp>
-#include <pixnerd/ode/integrate.hpp>
-#include <pixnerd/ode/sde_euler.hpp>
+#include <pixnerd/diffusion/blended_field.hpp>
+#include <pixnerd/diffusion/guidance.hpp>
+#include <pixnerd/diffusion/inpainting.hpp>
+#include <pixnerd/image/grid.hpp>
+#include <pixnerd/image/pixels.hpp>
+#include <pixnerd/objectives/flow_matching.hpp>
 #include <pixnerd/ops/random_fill.hpp>
+#include <pixnerd/sampling/captured_model.hpp>
+#include <pixnerd/solvers/adams.hpp>
+#include <pixnerd/solvers/euler.hpp>
+#include <pixnerd/solvers/heun.hpp>
+#include <pixnerd/solvers/integrate.hpp>
+#include <pixnerd/solvers/sde_euler.hpp>
 
 #include "model_kind.hpp"
 #include "torch_noise.hpp"
@@ -173,7 +174,7 @@ Drawing draw(const Model& model, const LabelFormat& format, const std::vector<st
   const std::int64_t count = static_cast<std::int64_t>(numbers.size()) / format.count();
   const std::int64_t most = detail::images_at_once(detail::patches_of(config, options));
   const auto& scaled = decoded_at(model, options.scale);
-  const ReplayedModel<Model, Tensor<std::int64_t, Device>> replayed(scaled);
+  const CapturedModel<Model, Tensor<std::int64_t, Device>> replayed(scaled);
   std::optional<TorchNoise> torch_noise;
   if (options.torch_seed)
     torch_noise.emplace(*options.torch_seed, count, config.channels * options.height * options.width);
@@ -199,7 +200,7 @@ Drawing draw(const Model& model, const LabelFormat& format, const std::vector<st
                                    : Tensor<float, Device>(shape);
     if (!torch_noise) fill_normal_per_sample(noise, options.seed, RandomPurpose::sampling_noise, samples, 0);
     const IntegrateOptions how{
-        .record = record, .progress = [&](int step, int steps) {
+        .keep_trajectory = record, .progress = [&](int step, int steps) {
           const double done = static_cast<double>(first) + static_cast<double>(batch) * step / steps;
           return !options.progress || options.progress(done / static_cast<double>(count));
         }};
@@ -208,7 +209,7 @@ Drawing draw(const Model& model, const LabelFormat& format, const std::vector<st
     const auto pixels = detail::on_host(solution.x);
     for (std::int64_t i = 0; i < pixels.count(); ++i) {
       if (!std::isfinite(pixels.data()[i])) {
-        raise<NonFiniteError>("sample", "finite pixels", text(pixels.data()[i]));
+        raise<NonFiniteError>("sample", "finite pixels", str_cat(pixels.data()[i]));
       }
     }
     for (auto& image : to_images(pixels)) drawing.images.push_back(std::move(image));

@@ -20,7 +20,7 @@ namespace detail {
 /// Bytes of an element of parameters and activations.
 inline double bytes_of_element(const std::string& precision) {
   return static_cast<double>(
-      with_precision(precision, [](auto policy) { return sizeof(typename decltype(policy)::compute); }));
+      with_policy<Cpu>(precision, [](auto policy) { return sizeof(typename decltype(policy)::Compute); }));
 }
 
 /// Elements of all parameters of a model.
@@ -51,10 +51,10 @@ inline void check_drawing_fits(const TrainedModel& trained, const DrawOptions& o
   if (images + parameters > where.memory) {
     raise<ValueError>(
         "sample",
-        text("a model and images that fit into the ", std::llround(where.memory / 1e6), " MB of ",
-             where.memory_owner),
-        text("at least ", std::llround(parameters / 1e6), " MB for '", trained.path, "' and ",
-             std::llround(images / 1e6), " MB for --size ", options.height, "x", options.width));
+        str_cat("a model and images that fit into the ", std::llround(where.memory / 1e6), " MB of ",
+                where.memory_owner),
+        str_cat("at least ", std::llround(parameters / 1e6), " MB for '", trained.path, "' and ",
+                std::llround(images / 1e6), " MB for --size ", options.height, "x", options.width));
   }
 }
 

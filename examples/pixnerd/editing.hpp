@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <string>
 
-#include <pixnerd/data/pixels.hpp>
-#include <pixnerd/data/resize.hpp>
-#include <pixnerd/io/read_image.hpp>
+#include <pixnerd/image/pixels.hpp>
+#include <pixnerd/image/read_image.hpp>
+#include <pixnerd/image/resize.hpp>
 
 #include "commands.hpp"
 #include "drawing.hpp"
@@ -55,7 +55,7 @@ inline void add_editing(const SampleCommand& command, DrawOptions& options) {
   if (command.init.empty()) return;
   options.strength = command.strength.value_or(command.mask.empty() ? 0.6 : 1.0);
   if (!(options.strength > 0 && options.strength <= 1))
-    raise<ValueError>("--strength", "above 0 and at most 1", text(options.strength));
+    raise<ValueError>("--strength", "above 0 and at most 1", str_cat(options.strength));
   const Image image = read_image(command.init);
   options.init = to_tensor(detail::fitted(image, options.height, options.width));
   if (command.mask.empty()) return;
@@ -68,9 +68,9 @@ inline void add_editing(const SampleCommand& command, DrawOptions& options) {
   };
   if (!has_size(image.height, image.width) && !has_size(options.height, options.width)) {
     raise<ValueError>("--mask",
-                      text("an image of ", image.width, " x ", image.height, " pixels, as '", command.init,
-                           "', or ", options.width, " x ", options.height, ", as is drawn"),
-                      text(mask.width, " x ", mask.height, " in '", command.mask, "'"));
+                      str_cat("an image of ", image.width, " x ", image.height, " pixels, as '", command.init,
+                              "', or ", options.width, " x ", options.height, ", as is drawn"),
+                      str_cat(mask.width, " x ", mask.height, " in '", command.mask, "'"));
   }
   options.mask = detail::mask_of(detail::fitted(mask, options.height, options.width));
 }

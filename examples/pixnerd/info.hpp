@@ -12,10 +12,10 @@
 
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/core/version.hpp>
+#include <pixnerd/image/png_text.hpp>
 #include <pixnerd/io/finite.hpp>
 #include <pixnerd/io/open_tensor_file.hpp>
-#include <pixnerd/io/png_text.hpp>
-#include <pixnerd/ops/cpu_product.hpp>
+#include <pixnerd/ops/cpu/product.hpp>
 #include <pixnerd/train/retention.hpp>
 
 #include "commands.hpp"
@@ -66,16 +66,16 @@ struct SettingPrinter {
   void section(const char*) {}
   template <class T, class... Rest>
   void operator()(const char* name, const T& value, const Rest&...) {
-    print_fact(text("  ", name), text(value));
+    print_fact(str_cat("  ", name), str_cat(value));
   }
 };
 
 /// How much of a GPU's memory is free, or why that cannot be said: others may use it alone.
 inline std::string free_memory_text(int gpu) {
   try {
-    return text(bytes_text(free_gpu_memory(gpu)), " of it free");
+    return str_cat(bytes_text(free_gpu_memory(gpu)), " of it free");
   } catch (const Error& error) {
-    return text("not usable now (", error.what(), ")");
+    return str_cat("not usable now (", error.what(), ")");
   }
 }
 
@@ -87,50 +87,51 @@ inline void print_cuda(const CudaSupport& cuda) {
   }
   std::string capabilities;
   for (const int architecture : cuda.architectures)
-    capabilities += text(capabilities.empty() ? "" : ", ", capability_text(architecture));
-  print_fact("CUDA", text("code by nvcc ", cuda.compiler, " for compute capability ", capabilities));
+    capabilities += str_cat(capabilities.empty() ? "" : ", ", capability_text(architecture));
+  print_fact("CUDA", str_cat("code by nvcc ", cuda.compiler, " for compute capability ", capabilities));
   if (cuda.gpus.empty()) print_fact("GPUs", "none, or no driver for them");
   for (std::size_t i = 0; i < cuda.gpus.size(); ++i) {
     const Gpu& gpu = cuda.gpus[i];
     const std::string problem = gpu_problem(cuda, gpu);
-    print_fact(text(Cuda::name, ":", i),
-               text(gpu.name, ", ", bytes_text(gpu.memory), ", ", free_memory_text(static_cast<int>(i)),
-                    ", compute capability ", capability_text(gpu.capability), ", ", gpu.multiprocessors,
-                    " multiprocessors", problem.empty() ? "" : ": too old for this program"));
+    print_fact(str_cat(Cuda::name, ":", i),
+               str_cat(gpu.name, ", ", bytes_text(gpu.memory), ", ", free_memory_text(static_cast<int>(i)),
+                       ", compute capability ", capability_text(gpu.capability), ", ", gpu.multiprocessors,
+                       " multiprocessors", problem.empty() ? "" : ": too old for this program"));
   }
 }
 
 inline void print_program() {
-  print_fact("version", text("pixnerd ", version));
+  print_fact("version", str_cat("pixnerd ", version));
   print_fact("instructions", instruction_set_text());
-  print_fact("threads", text(thread_count()));
+  print_fact("threads", str_cat(thread_count()));
   const double memory = host_memory();
   const double free =
       static_cast<double>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  print_fact("memory", text(bytes_text(memory), ", ", bytes_text(std::min(memory, free)), " of it free"));
+  print_fact("memory", str_cat(bytes_text(memory), ", ", bytes_text(std::min(memory, free)), " of it free"));
   print_cuda(cuda_support());
 }
 
 /// Sizes that both kinds of models have.
 template <class Config>
 void print_sizes(const Config& config) {
-  print_fact("  patch", text(config.patch));
-  print_fact("  channels", text(config.channels));
-  print_fact("  width", text(config.width));
-  print_fact("  heads", text(config.heads));
-  print_fact("  depth", text(config.depth));
-  print_fact("  field-depth", text(config.field_depth));
-  print_fact("  field-features", text(config.field_features));
-  print_fact("  field-ratio", text(config.field_ratio));
+  print_fact("  patch", str_cat(config.patch));
+  print_fact("  channels", str_cat(config.channels));
+  print_fact("  width", str_cat(config.width));
+  print_fact("  heads", str_cat(config.heads));
+  print_fact("  depth", str_cat(config.depth));
+  print_fact("  field-depth", str_cat(config.field_depth));
+  print_fact("  field-features", str_cat(config.field_features));
+  print_fact("  field-ratio", str_cat(config.field_ratio));
 }
 
 /// Throws FileError when what a file holds under a prefix is no model.
 inline void print_model(const TensorFile& file, const std::string& prefix) {
   if (!holds_pixnerd_t2i(file, prefix)) {
     const PixnerdC2iConfig config = pixnerd_c2i_config_of(file, prefix);
-    print_fact("model", text("class-conditional PixNerd, ", parameters_of<ClassKind>(config), " parameters"));
+    print_fact("model",
+               str_cat("class-conditional PixNerd, ", parameters_of<ClassKind>(config), " parameters"));
     print_sizes(config);
-    print_fact("  classes", text(config.classes));
+    print_fact("  classes", str_cat(config.classes));
     return;
   }
   const PixnerdT2iConfig config = pixnerd_t2i_config_of(file, prefix);
@@ -141,14 +142,15 @@ inline void print_model(const TensorFile& file, const std::string& prefix) {
     rows = whole.word_ids.rows;
   } else {
     auto shapes = Initializer::shapes_only();
-    parameters = parameter_count(PixnerdT2i<Cpu>(config, shapes));
+    parameters = parameter_count(PixnerdT2i<On<Cpu>>(config, shapes));
   }
-  print_fact("model", text("text-to-image PixNerd, ", parameters, " parameters"));
+  print_fact("model", str_cat("text-to-image PixNerd, ", parameters, " parameters"));
   print_sizes(config);
-  print_fact("  text-depth", text(config.text_depth));
-  print_fact("  text-width", text(config.text_width));
-  print_fact("  text-tokens", text(config.text_tokens));
-  print_fact("  text from", rows > 0 ? text("words learned with it, in ", rows, " rows") : "a text encoder");
+  print_fact("  text-depth", str_cat(config.text_depth));
+  print_fact("  text-width", str_cat(config.text_width));
+  print_fact("  text-tokens", str_cat(config.text_tokens));
+  print_fact("  text from",
+             rows > 0 ? str_cat("words learned with it, in ", rows, " rows") : "a text encoder");
 }
 
 inline bool is_png(const std::string& path) {
@@ -166,8 +168,8 @@ inline void print_tensors(const TensorFile& file) {
     elements += entry.shape.count();
     bytes += entry.bytes;
   }
-  print_fact("tensors", text(file.entries().size(), " with ", elements, " elements, ",
-                             bytes_text(static_cast<double>(bytes)), ", in ", file.path()));
+  print_fact("tensors", str_cat(file.entries().size(), " with ", elements, " elements, ",
+                                bytes_text(static_cast<double>(bytes)), ", in ", file.path()));
   for (const auto& entry : file.entries()) {
     std::printf("  %-52s %-5s %s\n", printable(entry.name).c_str(),
                 std::string(type_name(entry.type)).c_str(), entry.shape.string().c_str());
@@ -184,21 +186,22 @@ inline void print_run(const std::string& run) {
   for (const auto& problem : damaged) print_fact("damaged", problem);
   print_fact("checkpoint", folder);
   print_fact("step",
-             text(state.step, " of ", configuration.settings.steps, ", ", state.samples, " images seen"));
-  if (state.skipped > 0) print_fact("skipped", text(state.skipped, " steps whose gradients were outliers"));
-  if (!state.score.measure.empty()) print_fact("score", text(state.score.measure, " ", state.score.value));
+             str_cat(state.step, " of ", configuration.settings.steps, ", ", state.samples, " images seen"));
+  if (state.skipped > 0)
+    print_fact("skipped", str_cat(state.skipped, " steps whose gradients were outliers"));
+  if (!state.score.measure.empty()) print_fact("score", str_cat(state.score.measure, " ", state.score.value));
   if (best.step >= 0) {
     print_fact("best",
-               text(checkpoint_path(run, best.step), ", ", best.score.measure, " ", best.score.value));
+               str_cat(checkpoint_path(run, best.step), ", ", best.score.measure, " ", best.score.value));
   }
   print_model(weights, "");
   print_fact("settings", "");
   TrainSettings::visit(configuration.settings, SettingPrinter{});
   SavingOptions::visit(configuration.saving, SettingPrinter{});
   if (!configuration.settings.text) {
-    print_fact("classes", text(configuration.classes.size()));
+    print_fact("classes", str_cat(configuration.classes.size()));
     for (std::size_t i = 0; i < configuration.classes.size(); ++i)
-      print_fact(text("  ", i), configuration.classes[i]);
+      print_fact(str_cat("  ", i), configuration.classes[i]);
   }
   print_tensors(weights);
 }
@@ -206,9 +209,9 @@ inline void print_run(const std::string& run) {
 /// Throws NonFiniteError when a tensor holds NaN or infinity, FileError when one cannot be read.
 inline void check_tensors(const TensorFile& file) {
   if (const auto found = first_non_finite(file)) {
-    raise<NonFiniteError>("info", text("finite numbers in '", file.path(), "'"),
-                          text(found->value, " as element ", found->index, " of tensor ",
-                               pixnerd::detail::describe(file.entry(found->name))));
+    raise<NonFiniteError>("info", str_cat("finite numbers in '", file.path(), "'"),
+                          str_cat(found->value, " as element ", found->index, " of tensor ",
+                                  pixnerd::detail::describe(file.entry(found->name))));
   }
   print_fact("checked", "every tensor can be read, all numbers are finite");
 }
@@ -217,7 +220,7 @@ inline void check_tensors(const TensorFile& file) {
 inline void print_image(const std::string& path) {
   const auto bytes = read_file(path, max_image_file_bytes);
   const Image image = decode_png(bytes, path);
-  print_fact("image", text(image.width, " x ", image.height, " pixels (width x height), ", path));
+  print_fact("image", str_cat(image.width, " x ", image.height, " pixels (width x height), ", path));
   const PngText texts = png_texts(bytes, path);
   for (const auto& [key, value] : texts) print_lines(key, value);
   if (texts.empty()) print_fact("texts", "none");
@@ -234,10 +237,10 @@ inline void print_file(const std::string& path, bool check) {
     try {
       print_model(*file, prefix);
     } catch (const Error& error) {
-      print_fact("model", text("unknown: ", error.what()));
+      print_fact("model", str_cat("unknown: ", error.what()));
     }
   }
-  for (const auto& [key, value] : file->metadata()) print_fact("metadata", text(key, ": ", value));
+  for (const auto& [key, value] : file->metadata()) print_fact("metadata", str_cat(key, ": ", value));
   print_tensors(*file);
   if (check) check_tensors(*file);
 }

@@ -10,8 +10,8 @@
 
 #include <pixnerd/data/dataset.hpp>
 #include <pixnerd/data/loader.hpp>
-#include <pixnerd/data/words.hpp>
 #include <pixnerd/tensor/tensor.hpp>
+#include <pixnerd/text/words.hpp>
 
 namespace pixnerd::program {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include <pixnerd/data/resize.hpp>
+#include <pixnerd/image/resize.hpp>
 
 #include "canvas.hpp"
 #include "metrics.hpp"

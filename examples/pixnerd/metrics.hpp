@@ -59,9 +59,10 @@ inline constexpr std::string_view metrics_header(bool aligned) {
 
 inline std::string metrics_line(const MetricsRow& row, bool aligned) {
   const auto rounded = [](double value, double digits) { return std::round(value * digits) / digits; };
-  return text(row.step, ',', static_cast<float>(row.loss), ',', static_cast<float>(row.grad_norm), ',',
-              static_cast<float>(row.rate), ',', rounded(row.images_per_second, 10), ',',
-              rounded(row.seconds, 1000), aligned ? text(',', static_cast<float>(row.alignment)) : "", '\n');
+  return str_cat(row.step, ',', static_cast<float>(row.loss), ',', static_cast<float>(row.grad_norm), ',',
+                 static_cast<float>(row.rate), ',', rounded(row.images_per_second, 10), ',',
+                 rounded(row.seconds, 1000), aligned ? str_cat(',', static_cast<float>(row.alignment)) : "",
+                 '\n');
 }
 
 /// One line without its end; false when it is none.
@@ -88,7 +89,7 @@ inline std::vector<MetricsRow> read_metrics(const std::string& path) {
   const auto bytes = read_file(path, std::uint64_t{1} << 32);
   std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const auto wrong = [&](std::string_view got) {
-    raise<FileError>("metrics", text("rows of numbers below their names in '", path, "'"), got);
+    raise<FileError>("metrics", str_cat("rows of numbers below their names in '", path, "'"), got);
   };
   const bool aligned = rest.starts_with(detail::metrics_header(true));
   const std::string_view header = detail::metrics_header(aligned);
@@ -100,7 +101,7 @@ inline std::vector<MetricsRow> read_metrics(const std::string& path) {
     if (end == rest.npos) break;
     MetricsRow row;
     if (!detail::parse_metrics_line(rest.substr(0, end), aligned, row)) {
-      wrong(text("line ", rows.size() + 2));
+      wrong(str_cat("line ", rows.size() + 2));
     }
     rows.push_back(row);
     rest.remove_prefix(end + 1);
@@ -161,7 +162,7 @@ class MetricsWriter {
           size_ += static_cast<off_t>(pending_.size() - rest.size());
           pending_.erase(0, pending_.size() - rest.size());
         }
-        raise<FileError>("metrics", text("room for more rows in '", path_, "'"), errno_text(number));
+        raise<FileError>("metrics", str_cat("room for more rows in '", path_, "'"), errno_text(number));
       }
       rest.remove_prefix(static_cast<std::size_t>(put));
     }
@@ -186,7 +187,7 @@ class MetricsWriter {
     pixnerd::detail::FileDescriptor descriptor(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
     if (descriptor.get() < 0) {
       const int number = errno;
-      raise<FileError>("metrics", text("a writable file '", path_, "'"), errno_text(number));
+      raise<FileError>("metrics", str_cat("a writable file '", path_, "'"), errno_text(number));
     }
     descriptor_ = std::move(descriptor);
     size_ = static_cast<off_t>(content.size());

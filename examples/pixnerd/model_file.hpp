@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include <pixnerd/io/c2i_file.hpp>
-#include <pixnerd/io/t2i_file.hpp>
+#include <pixnerd/zoo/c2i_file.hpp>
+#include <pixnerd/zoo/t2i_file.hpp>
 
 #include "model_kind.hpp"
 
@@ -19,7 +19,7 @@ namespace detail {
 
 /// The name of the table of words that a text-to-image model was trained with.
 inline std::string word_table(const std::string& prefix) {
-  return text(prefix, prefix.empty() ? "" : ".", "conditioner.table.weight");
+  return str_cat(prefix, prefix.empty() ? "" : ".", "conditioner.table.weight");
 }
 
 }  // namespace detail
@@ -39,8 +39,8 @@ inline TextModelConfig text_config_of(const TensorFile& file, const std::string&
   const Shape rows = file.entry(table).shape;  // (K, text width)
   if (rows.rank() != 2 || rows[0] < 2 || rows[1] != config.text_width) {
     raise<FileError>("load model",
-                     text("vectors (K, ", config.text_width, ") of words in '", file.path(), "'"),
-                     text("\"", table, "\" ", rows));
+                     str_cat("vectors (K, ", config.text_width, ") of words in '", file.path(), "'"),
+                     str_cat("\"", table, "\" ", rows));
   }
   config.word_ids = {.rows = rows[0], .words = config.text_tokens, .features = word_parts};
   config.word_ids.check();
@@ -49,10 +49,10 @@ inline TextModelConfig text_config_of(const TensorFile& file, const std::string&
 
 /// The model of these sizes, whose parameters a file holds under `prefix`. Throws FileError for anything but all parameters
 /// of one model, NonFiniteError for NaN and infinity among them.
-template <class Kind, class Device, class Precision>
+template <class Kind, class Policy>
 auto load_model(const TensorFile& file, const std::string& prefix, const typename Kind::Config& config) {
   return made_from_file(
-      file, [&](Initializer& init) { return Kind::template make<Device, Precision>(config, init); }, prefix);
+      file, [&](Initializer& init) { return Kind::template make<Policy>(config, init); }, prefix);
 }
 
 /// Side of the images that the published models of these sizes were trained on, which their parameters do not tell; 0 for

@@ -7,10 +7,13 @@
 #include <utility>
 #include <variant>
 
-#include <pixnerd/data/words.hpp>
-#include <pixnerd/models/conditioner.hpp>
+#include <pixnerd/conditioning/class_features.hpp>
+#include <pixnerd/conditioning/encoded_text.hpp>
+#include <pixnerd/conditioning/word_features.hpp>
+#include <pixnerd/models/conditioned_model.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/models/pixnerd_t2i.hpp>
+#include <pixnerd/text/words.hpp>
 
 #include "labels.hpp"
 #include "settings.hpp"
@@ -30,8 +33,8 @@ struct EncodedTextConfig : PixnerdT2iConfig {
 /// Class-conditional models.
 struct ClassKind {
   using Config = PixnerdC2iConfig;
-  template <class Device, class Precision>
-  using Model = PixnerdC2i<Device, Precision>;
+  template <class Policy>
+  using Model = PixnerdC2i<Policy>;
 
   static Config config(const TrainSettings& settings, std::int64_t classes) {
     Config out = sizes<Config>(settings);
@@ -39,8 +42,8 @@ struct ClassKind {
     return out;
   }
 
-  template <class Device, class Precision>
-  static Model<Device, Precision> make(const Config& config, Initializer& init) {
+  template <class Policy>
+  static Model<Policy> make(const Config& config, Initializer& init) {
     return {config, init};
   }
 
@@ -65,8 +68,8 @@ struct ClassKind {
 /// Text-to-image models whose words are learned with them.
 struct TextKind {
   using Config = TextModelConfig;
-  template <class Device, class Precision>
-  using Model = ConditionedModel<PixnerdT2i<Device, Precision>, WordFeatures<Device, Precision>>;
+  template <class Policy>
+  using Model = ConditionedModel<PixnerdT2i<Policy>, WordFeatures<Policy>>;
 
   static Config config(const TrainSettings& settings, std::int64_t) {
     Config out = ClassKind::sizes<Config>(settings);
@@ -77,12 +80,12 @@ struct TextKind {
     return out;
   }
 
-  template <class Device, class Precision>
-  static Model<Device, Precision> make(const Config& config, Initializer& init) {
-    PixnerdT2i<Device, Precision> model(config, init);
+  template <class Policy>
+  static Model<Policy> make(const Config& config, Initializer& init) {
+    PixnerdT2i<Policy> model(config, init);
     const WordIdOptions& ids = config.word_ids;
     return {std::move(model),
-            WordFeatures<Device, Precision>(ids.rows, ids.words, ids.features, config.text_width, init)};
+            WordFeatures<Policy>(ids.rows, ids.words, ids.features, config.text_width, init)};
   }
 
   static LabelFormat labels(const Config& config) { return LabelFormat::of_words(config.word_ids); }
@@ -91,15 +94,16 @@ struct TextKind {
 /// Text-to-image models that take the features of a text encoder: a label is the number of a text.
 struct EncodedTextKind {
   using Config = EncodedTextConfig;
-  template <class Device, class Precision>
-  using Model = ConditionedModel<PixnerdT2i<Device, Precision>, ListedFeatures<Device, Precision>>;
+  template <class Policy>
+  using Model = ConditionedModel<PixnerdT2i<Policy>, ListedFeatures<Policy>>;
 
-  template <class Device, class Precision>
-  static Model<Device, Precision> make(const Config& config, Initializer& init) {
-    PixnerdT2i<Device, Precision> model(config, init);
+  template <class Policy>
+  static Model<Policy> make(const Config& config, Initializer& init) {
+    using Device = typename Policy::Device;
+    PixnerdT2i<Policy> model(config, init);
     const auto features =
         Tensor<float, Device>::from_host(config.features.shape(), config.features.to_host());
-    return {std::move(model), ListedFeatures<Device, Precision>(features)};
+    return {std::move(model), ListedFeatures<Policy>(features)};
   }
 
   static LabelFormat labels(const Config& config) {
@@ -121,8 +125,8 @@ inline EncodedTextKind kind_of(const EncodedTextConfig&) {
 }
 
 /// Sizes of a model.
-template <class Device, class Precision>
-const PixnerdC2iConfig& model_config(const PixnerdC2i<Device, Precision>& model) {
+template <class Policy>
+const PixnerdC2iConfig& model_config(const PixnerdC2i<Policy>& model) {
   return model.config();
 }
 template <class Model, class AConditioner>
@@ -131,9 +135,8 @@ const PixnerdT2iConfig& model_config(const ConditionedModel<Model, AConditioner>
 }
 
 /// The model for images of another resolution. Class-conditional models have only one: `scale` is 1 for them.
-template <class Device, class Precision>
-const PixnerdC2i<Device, Precision>& decoded_at(const PixnerdC2i<Device, Precision>& model,
-                                                const DecoderScale&) {
+template <class Policy>
+const PixnerdC2i<Policy>& decoded_at(const PixnerdC2i<Policy>& model, const DecoderScale&) {
   return model;
 }
 template <class Model, class AConditioner>
@@ -146,7 +149,7 @@ ConditionedModel<Model, AConditioner> decoded_at(const ConditionedModel<Model, A
 template <class Kind>
 std::int64_t parameters_of(const typename Kind::Config& config) {
   auto shapes = Initializer::shapes_only();
-  return parameter_count(Kind::template make<Cpu, Full<float>>(config, shapes));
+  return parameter_count(Kind::template make<On<Cpu>>(config, shapes));
 }
 
 /// Calls work(kind) with the kind of models that are trained to be told texts, or classes.

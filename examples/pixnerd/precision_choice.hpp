@@ -17,10 +17,10 @@ std::string precision_of(const std::string& asked) {
   return std::same_as<Device, Cuda> ? "mixed" : "full";
 }
 
-/// Calls work(policy) with the policy of a name, "full" or "mixed".
-template <class Work>
-auto with_precision(const std::string& name, Work work) {
-  return name == "mixed" ? work(Mixed{}) : work(Full<float>{});
+/// Calls work(policy) with the policy of a device and the name of a precision, "full" or "mixed".
+template <class Device, class Work>
+auto with_policy(const std::string& name, Work work) {
+  return name == "mixed" ? work(On<Device, Mixed>{}) : work(On<Device>{});
 }
 
 }  // namespace pixnerd::program

@@ -10,8 +10,8 @@
 #include <cstdio>
 #include <string>
 
-#include <pixnerd/core/text.hpp>
-#include <pixnerd/io/utf8.hpp>
+#include <pixnerd/core/str_cat.hpp>
+#include <pixnerd/text/utf8.hpp>
 
 namespace pixnerd::program {
 
@@ -28,11 +28,11 @@ class Stopwatch {
 /// "8 s", "4 min 05 s", "2 h 07 min", "3 d 4 h".
 inline std::string duration_text(double seconds) {
   const auto whole = static_cast<std::int64_t>(std::llround(std::max(0.0, std::min(seconds, 1e12))));
-  const auto two = [](std::int64_t value) { return text(value < 10 ? "0" : "", value); };
-  if (whole < 60) return text(whole, " s");
-  if (whole < 3600) return text(whole / 60, " min ", two(whole % 60), " s");
-  if (whole < 86'400) return text(whole / 3600, " h ", two(whole / 60 % 60), " min");
-  return text(whole / 86'400, " d ", whole / 3600 % 24, " h");
+  const auto two = [](std::int64_t value) { return str_cat(value < 10 ? "0" : "", value); };
+  if (whole < 60) return str_cat(whole, " s");
+  if (whole < 3600) return str_cat(whole / 60, " min ", two(whole % 60), " s");
+  if (whole < 86'400) return str_cat(whole / 3600, " h ", two(whole / 60 % 60), " min");
+  return str_cat(whole / 86'400, " d ", whole / 3600 % 24, " h");
 }
 
 /// A number with a few digits, for people: "0.213", "84.1".

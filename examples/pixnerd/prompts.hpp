@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include <pixnerd/data/words.hpp>
 #include <pixnerd/io/file.hpp>
-#include <pixnerd/io/utf8.hpp>
+#include <pixnerd/text/utf8.hpp>
+#include <pixnerd/text/words.hpp>
 
 #include "commands.hpp"
 #include "labels.hpp"
@@ -32,7 +32,7 @@ inline void check_prompt(const std::string& prompt, const std::string& where, bo
   check_utf8(prompt, where);
   if (prompt.find('\0') != prompt.npos) raise<ValueError>(where, "text", "a byte of value 0");
   if (learned ? split_words(prompt).empty() : is_blank(prompt))
-    raise<ValueError>(where, "a text with words", text("'", prompt, "'"));
+    raise<ValueError>(where, "a text with words", str_cat("'", prompt, "'"));
 }
 
 /// The start of a text, for people.
@@ -64,19 +64,19 @@ inline std::vector<std::string> read_prompts(const SampleCommand& command, bool 
     rest.remove_prefix(std::min(end + 1, rest.size()));
     if (detail::is_blank(line)) continue;
     if (line.ends_with('\r')) line.pop_back();
-    detail::check_prompt(line, text("line ", number, " of '", command.prompt_file, "'"), learned);
+    detail::check_prompt(line, str_cat("line ", number, " of '", command.prompt_file, "'"), learned);
     prompts.push_back(std::move(line));
   }
   if (prompts.empty())
-    raise<FileError>("--prompts", text("a prompt in '", command.prompt_file, "'"), "blank lines only");
+    raise<FileError>("--prompts", str_cat("a prompt in '", command.prompt_file, "'"), "blank lines only");
   return prompts;
 }
 
 /// A sentence that a model does not read all parts of a prompt, which are `what`.
 inline std::string cut_text(const std::string& prompt, std::int64_t count, std::int64_t read,
                             std::string_view what) {
-  return text("of the ", count, " ", what, " of \"", detail::start_of(prompt), "\" the first ", read,
-              " are read");
+  return str_cat("of the ", count, " ", what, " of \"", detail::start_of(prompt), "\" the first ", read,
+                 " are read");
 }
 
 /// Labels of `count` images of the prompts in turn.

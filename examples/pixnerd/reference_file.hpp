@@ -50,12 +50,12 @@ class ReferenceFile {
       kind_ = ReferenceKind::text_model;
     } else {
       raise<FileError>("verify",
-                       text("one of the kinds c2i (config \"model\": \"pixnerd_c2i\"), t2i "
-                            "(\"pixnerd_t2i\"), samplers (config "
-                            "\"runs\"), training_repa (config \"feat_loss_weight\"), dinov2 (config "
-                            "\"interpolate_offset\"), qwen3 (config \"num_key_value_heads\") and "
-                            "interpolate (\"x\" and \"bicubic.HxW\") in '",
-                            path, "', or tokens in a .json"),
+                       str_cat("one of the kinds c2i (config \"model\": \"pixnerd_c2i\"), t2i "
+                               "(\"pixnerd_t2i\"), samplers (config "
+                               "\"runs\"), training_repa (config \"feat_loss_weight\"), dinov2 (config "
+                               "\"interpolate_offset\"), qwen3 (config \"num_key_value_heads\") and "
+                               "interpolate (\"x\" and \"bicubic.HxW\") in '",
+                               path, "', or tokens in a .json"),
                        "another file");
     }
   }
@@ -71,8 +71,8 @@ class ReferenceFile {
     const auto out = file_->tensor<T>(name);
     for (std::int64_t i = 0; i < out.count(); ++i) {
       if (!std::isfinite(static_cast<double>(out.data()[i]))) {
-        raise<NonFiniteError>("verify", text("finite numbers in '", path(), "'"),
-                              text(out.data()[i], " in ", name));
+        raise<NonFiniteError>("verify", str_cat("finite numbers in '", path(), "'"),
+                              str_cat(out.data()[i], " in ", name));
       }
     }
     return Tensor<T, Device>::from_host(out.shape(), std::span<const T>(out.data(), out.bytes() / sizeof(T)));
@@ -84,8 +84,8 @@ class ReferenceFile {
                double tolerance) const {
     const auto theirs = file_->tensor<T>(name);
     if (!(ours.shape() == theirs.shape())) {
-      raise<FileError>("verify", text(name, " of shape ", ours.shape(), " in '", path(), "'"),
-                       text(theirs.shape()));
+      raise<FileError>("verify", str_cat(name, " of shape ", ours.shape(), " in '", path(), "'"),
+                       str_cat(theirs.shape()));
     }
     compare(comparison, name, ours.to_host(), tolerance);
   }
@@ -115,8 +115,8 @@ inline double config_number(const ReferenceFile& reference, const nlohmann::json
   const double value = fits ? found->template get<double>() : 0;
   if (!fits || !(value >= least && value <= most)) {
     raise<FileError>("verify",
-                     text("a number \"", key, "\" from ", least, " to ", most, " in the config of '",
-                          reference.path(), "'"),
+                     str_cat("a number \"", key, "\" from ", least, " to ", most, " in the config of '",
+                             reference.path(), "'"),
                      found == object.end() ? "none" : found->dump());
   }
   return value;

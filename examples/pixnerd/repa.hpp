@@ -7,17 +7,17 @@
 #include <string>
 
 #include <pixnerd/data/feature_cache.hpp>
-#include <pixnerd/flow/repa.hpp>
-#include <pixnerd/io/dinov2_file.hpp>
 #include <pixnerd/io/open_tensor_file.hpp>
+#include <pixnerd/objectives/repa.hpp>
+#include <pixnerd/zoo/dinov2_file.hpp>
 
 #include "trained_model.hpp"
 
 namespace pixnerd::program {
 
 /// The encoder of a run; none without `--repa`. It computes in the precision of the run, as the published training does.
-template <class Device, class Precision>
-using RepaEncoder = std::optional<Dinov2Encoder<Device, Precision>>;
+template <class Policy>
+using RepaEncoder = std::optional<Dinov2Encoder<Policy>>;
 
 /// The sizes of what REPA takes, as far as a file's header tells them.
 struct RepaPlan {
@@ -42,27 +42,28 @@ inline std::optional<RepaPlan> plan_repa(const TrainSettings& settings) {
   RepaPlan plan;
   plan.encoder = dinov2_config_of(*open_tensor_file(settings.repa));
   if (plan.encoder.channels != 3) {
-    raise<FileError>("load DINOv2", text("a DINOv2 of images of three channels in '", settings.repa, "'"),
-                     text("one of ", plan.encoder.channels));
+    raise<FileError>("load DINOv2", str_cat("a DINOv2 of images of three channels in '", settings.repa, "'"),
+                     str_cat("one of ", plan.encoder.channels));
   }
   auto shapes = Initializer::shapes_only();
-  plan.encoder_parameters = parameter_count(Dinov2<Cpu>(plan.encoder, shapes));
-  plan.projector_parameters = parameter_count(RepaProjector<Cpu>(settings.width, plan.encoder.width, shapes));
+  plan.encoder_parameters = parameter_count(Dinov2<On<Cpu>>(plan.encoder, shapes));
+  plan.projector_parameters =
+      parameter_count(RepaProjector<On<Cpu>>(settings.width, plan.encoder.width, shapes));
   return plan;
 }
 
 /// Loads the encoder of a run, and notes in the run's configuration which one it is. Throws what load_dinov2() throws, and
 /// ValueError when a run goes on with another one than it began with.
-template <class Device, class Precision>
-RepaEncoder<Device, Precision> load_repa_encoder(RunConfiguration& run) {
+template <class Policy>
+RepaEncoder<Policy> load_repa_encoder(RunConfiguration& run) {
   const TrainSettings& settings = run.settings;
   if (settings.repa.empty()) return std::nullopt;
-  RepaEncoder<Device, Precision> encoder;
-  encoder.emplace(load_dinov2<Device, Precision>(*open_tensor_file(settings.repa)), settings.patch);
+  RepaEncoder<Policy> encoder;
+  encoder.emplace(load_dinov2<Policy>(*open_tensor_file(settings.repa)), settings.patch);
   std::string key = feature_encoder_key(*encoder);
   if (!run.encoder.empty() && run.encoder != key) {
-    raise<ValueError>("resume", text("--repa with the encoder of the run: ", run.encoder),
-                      text(key, " in '", settings.repa, "'"));
+    raise<ValueError>("resume", str_cat("--repa with the encoder of the run: ", run.encoder),
+                      str_cat(key, " in '", settings.repa, "'"));
   }
   run.encoder = std::move(key);
   return encoder;

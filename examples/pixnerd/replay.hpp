@@ -32,10 +32,10 @@ double largest_of(const Tensor<T, Device>& tensor) {
 }
 
 /// Prints the samples of a batch with what the model makes of them, and the tokens behind its blocks.
-template <class Kind, class Device, class Precision>
-void print_batch(const Training<Kind, Device, Precision>& training, const TrainOptions& options,
-                 const Batch& data, const AnyDataset& images, const SampleOrder& order, std::int64_t step,
-                 std::int64_t number) {
+template <class Kind, class Policy>
+void print_batch(const Training<Kind, Policy>& training, const TrainOptions& options, const Batch& data,
+                 const AnyDataset& images, const SampleOrder& order, std::int64_t step, std::int64_t number) {
+  using Device = typename Policy::Device;
   const auto seed = training.state.seed;
   const auto batch =
       draw_training_batch<float, Device>(data, options.noising, seed, static_cast<std::uint32_t>(step));
@@ -88,11 +88,11 @@ void print_gradients(const Store& store) {
 
 /// Trains up to a step and takes that, too, with a look at all that goes into it. Writes no file. Returns the exit
 /// status of the program. Throws NonFiniteError when a step before goes wrong.
-template <class Kind, class Device, class Precision>
-int replay_step(std::int64_t step, const RunPlan& plan, const RepaEncoder<Device, Precision>& encoder) {
+template <class Kind, class Policy>
+int replay_step(std::int64_t step, const RunPlan& plan, const RepaEncoder<Policy>& encoder) {
   const InterruptGuard interrupt;
   const TrainSettings& settings = plan.configuration.settings;
-  Training<Kind, Device, Precision> training(settings, plan.data.images.class_count(), encoder);
+  Training<Kind, Policy> training(settings, plan.data.images.class_count(), encoder);
   if (plan.checkpoint.empty()) {
     training.begin();
   } else {
@@ -106,7 +106,7 @@ int replay_step(std::int64_t step, const RunPlan& plan, const RepaEncoder<Device
   Progress progress;
   if (start < step - 1) {
     training.run(plan.data, [&](const StepReport& report) {
-      if (progress.due()) progress.show(text("step ", report.step, " before ", step));
+      if (progress.due()) progress.show(str_cat("step ", report.step, " before ", step));
       (void)training.take_alignment();
       return report.step < step - 1 && !interrupt.requested();
     });
@@ -130,9 +130,9 @@ int replay_step(std::int64_t step, const RunPlan& plan, const RepaEncoder<Device
     const auto report =
         train_step(training.store(), training.optimizer(), objective, next_batch, options, training.state);
     const double alignment = training.take_alignment();
-    outcome = text("loss ", report.loss, training.is_aligned() ? text(", alignment ", alignment) : "",
-                   ", gradient norm ", report.grad_norm, ", rate ", report.rate,
-                   report.skipped ? text(", skipped: above ", report.norm_limit) : "");
+    outcome = str_cat("loss ", report.loss, training.is_aligned() ? str_cat(", alignment ", alignment) : "",
+                      ", gradient norm ", report.grad_norm, ", rate ", report.rate,
+                      report.skipped ? str_cat(", skipped: above ", report.norm_limit) : "");
   } catch (const NonFiniteError& error) {
     outcome = error.what();
   }

@@ -13,7 +13,7 @@ namespace pixnerd::program {
 CudaSupport cuda_support() {
   CudaSupport out;
   out.compiled_in = true;
-  out.compiler = text(__CUDACC_VER_MAJOR__, ".", __CUDACC_VER_MINOR__);
+  out.compiler = str_cat(__CUDACC_VER_MAJOR__, ".", __CUDACC_VER_MINOR__);
   for (const int architecture : {__CUDA_ARCH_LIST__}) out.architectures.push_back(architecture / 10);
   std::sort(out.architectures.begin(), out.architectures.end());
   for (int i = 0; i < cuda_device_count(); ++i) {

@@ -38,7 +38,7 @@ inline bool is_free(const std::string& folder) {
   const auto status = std::filesystem::status(folder, error);
   if (status.type() == std::filesystem::file_type::not_found) return true;
   if (status.type() == std::filesystem::file_type::none)
-    raise<FileError>("train", text("a readable place '", folder, "'"), error.message());
+    raise<FileError>("train", str_cat("a readable place '", folder, "'"), error.message());
   return std::filesystem::is_directory(status) && std::filesystem::is_empty(folder, error) && !error;
 }
 
@@ -47,7 +47,7 @@ inline void check_free(const std::string& folder) {
   if (is_free(folder)) return;
   std::error_code ignored;
   const bool is_folder = std::filesystem::is_directory(folder, ignored);
-  raise<FileError>("train", text("a new folder '", folder, "'"),
+  raise<FileError>("train", str_cat("a new folder '", folder, "'"),
                    !is_folder ? "something else of that name (--run names another)"
                    : checkpoint_steps(folder).empty()
                        ? "one with other files, and no checkpoint to go on from (--run names another)"
@@ -66,7 +66,8 @@ inline TrainSettings resumed_settings(const TrainCommand& command, const TrainSe
     if (name == "repa" && !stored.repa.empty() && !command.settings.repa.empty()) continue;
     if (name == "repa-block" && command.settings.repa_block == 0) continue;
     raise<ValueError>(
-        "resume", text("--", name, " ", before.at(name).dump(), " as at the start of the run '", folder, "'"),
+        "resume",
+        str_cat("--", name, " ", before.at(name).dump(), " as at the start of the run '", folder, "'"),
         asked.at(name).dump());
   }
   TrainSettings settings = stored;
@@ -75,8 +76,8 @@ inline TrainSettings resumed_settings(const TrainCommand& command, const TrainSe
   if (command.given.contains("steps")) settings.steps = command.settings.steps;
   if (settings.steps < step) {
     raise<ValueError>("resume",
-                      text("--steps of at least the ", step, " that the run '", folder, "' has done"),
-                      text(settings.steps));
+                      str_cat("--steps of at least the ", step, " that the run '", folder, "' has done"),
+                      str_cat(settings.steps));
   }
   check_settings(settings);
   return settings;
@@ -97,7 +98,7 @@ inline std::string checkpoint_before(const std::string& folder, std::int64_t ste
                                      std::vector<std::string>& damaged) {
   auto newest = newest_checkpoint(folder, step);
   if (newest.path.empty()) {
-    raise<FileError>("replay", text("a checkpoint before step ", step, " in '", folder, "'"),
+    raise<FileError>("replay", str_cat("a checkpoint before step ", step, " in '", folder, "'"),
                      "none (without --resume a run is replayed from its start)");
   }
   damaged = std::move(newest.damaged);
@@ -109,7 +110,7 @@ inline void check_all_is_there(const TrainSettings& settings) {
   const bool is_path = settings.data != "emoji" && settings.data != "fashion-mnist";
   if (is_path && !pixnerd::detail::path_exists(settings.data))
     raise<FileError>("resume", "--data PATH, for the images of the run are not where they were",
-                     text("nothing at '", settings.data, "'"));
+                     str_cat("nothing at '", settings.data, "'"));
   if (settings.repa.empty()) return;
   const std::string problem = pixnerd::detail::absence_of_file(settings.repa);
   if (!problem.empty())
@@ -122,10 +123,11 @@ inline void check_same_data(const RunConfiguration& now, const RunConfiguration&
   const bool same_part = before.held_out == 0 || now.held_out == before.held_out;
   if (now.images == before.images && same_part && now.classes == before.classes) return;
   const auto count = [](const RunConfiguration& run) {
-    const std::string more = run.held_out > 0 ? text(" and ", run.held_out, " held out") : "";
-    return text(run.images, " images", more, " of ", run.classes.size(), " classes");
+    const std::string more = run.held_out > 0 ? str_cat(" and ", run.held_out, " held out") : "";
+    return str_cat(run.images, " images", more, " of ", run.classes.size(), " classes");
   };
-  raise<ValueError>("resume", text(count(before), " in '", now.settings.data, "' as at the start of the run"),
+  raise<ValueError>("resume",
+                    str_cat(count(before), " in '", now.settings.data, "' as at the start of the run"),
                     now.images == before.images && same_part ? "as many of other classes" : count(now));
 }
 
@@ -151,7 +153,7 @@ RunPlan plan_run(const TrainCommand& command) {
     }
     if (pixnerd::detail::path_exists(folder + "/manifest.json")) {
       raise<ValueError>("resume", "--run with the folder of a run",
-                        text("'", folder, "', which is that of a checkpoint"));
+                        str_cat("'", folder, "', which is that of a checkpoint"));
     }
     if (command.replay == 0 && std::filesystem::is_directory(folder)) lock.emplace(folder);
     std::vector<std::string> damaged;
@@ -178,8 +180,8 @@ RunPlan plan_run(const TrainCommand& command) {
   }
 
   if (command.replay > settings.steps && settings.steps > 0) {
-    raise<ValueError>("replay", text("--replay with one of the ", settings.steps, " steps"),
-                      text(command.replay));
+    raise<ValueError>("replay", str_cat("--replay with one of the ", settings.steps, " steps"),
+                      str_cat(command.replay));
   }
   if (!settings.repa.empty() && settings.repa_block == 0) settings.repa_block = default_repa_block(settings);
   if (command.resume) detail::check_all_is_there(settings);

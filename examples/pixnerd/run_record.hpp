@@ -28,8 +28,8 @@ class RunRecord {
         seconds_(metrics_.seconds()) {
     const std::int64_t lost = resumed_step - static_cast<std::int64_t>(rows().size());
     if (lost > 0) {
-      progress_.note(text("of the ", resumed_step, " steps before, '", path, "' lacks ", lost,
-                          ": the curve and the time spent go on without them"));
+      progress_.note(str_cat("of the ", resumed_step, " steps before, '", path, "' lacks ", lost,
+                             ": the curve and the time spent go on without them"));
     }
   }
 
@@ -44,22 +44,22 @@ class RunRecord {
     metrics_.add({report.step, report.loss, report.grad_norm, report.rate, report.samples_per_second,
                   seconds_, alignment});
     if (report.skipped) {
-      progress_.note(text("step ", report.step, " is skipped: the norm of its gradient is ",
-                          number_text(report.grad_norm), ", and ", number_text(report.norm_limit),
-                          " is the limit (--skip-outliers ", settings_.skip_outliers, ")"));
+      progress_.note(str_cat("step ", report.step, " is skipped: the norm of its gradient is ",
+                             number_text(report.grad_norm), ", and ", number_text(report.norm_limit),
+                             " is the limit (--skip-outliers ", settings_.skip_outliers, ")"));
     }
     if (progress_.due()) {
-      progress_.show(text("step ", report.step, " of ", settings_.steps, ", ", losses(), ", ",
-                          number_text(batch / step_seconds), " images/s, ",
-                          duration_text(step_seconds * static_cast<double>(settings_.steps - report.step)),
-                          " left"));
+      progress_.show(str_cat("step ", report.step, " of ", settings_.steps, ", ", losses(), ", ",
+                             number_text(batch / step_seconds), " images/s, ",
+                             duration_text(step_seconds * static_cast<double>(settings_.steps - report.step)),
+                             " left"));
     }
   }
 
   /// The averages of the last steps, for people.
   std::string losses() const {
-    std::string out = text("loss ", number_text(loss_.value()));
-    if (aligned_) out += text(", alignment ", number_text(alignment_.value()));
+    std::string out = str_cat("loss ", number_text(loss_.value()));
+    if (aligned_) out += str_cat(", alignment ", number_text(alignment_.value()));
     return out;
   }
 
@@ -80,7 +80,7 @@ class RunRecord {
 
   void tell_failure(const std::exception& error) {
     const std::string said = error.what();
-    if (std::exchange(told_, said) != said) progress_.note(text("the run goes on, but: ", said));
+    if (std::exchange(told_, said) != said) progress_.note(str_cat("the run goes on, but: ", said));
   }
 
   /// Whether rows have waited for a few seconds.

@@ -13,7 +13,7 @@
 #include <variant>
 #include <vector>
 
-#include <pixnerd/io/png.hpp>
+#include <pixnerd/image/png.hpp>
 
 #include "bundled_model.hpp"
 #include "chosen_labels.hpp"
@@ -43,8 +43,9 @@ inline std::pair<std::int64_t, std::int64_t> parse_size(const std::string& word,
   }
   const auto fits = [&](std::int64_t side) { return side >= patch && side <= 8192 && side % patch == 0; };
   if (error != std::errc() || at != end || !fits(height) || !fits(width)) {
-    const std::string fitting = patch > 1 ? text(" with multiples of the model's patch, ", patch, ",") : "";
-    raise<ValueError>("--size", text("N or HxW", fitting, " up to 8192"), word);
+    const std::string fitting =
+        patch > 1 ? str_cat(" with multiples of the model's patch, ", patch, ",") : "";
+    raise<ValueError>("--size", str_cat("N or HxW", fitting, " up to 8192"), word);
   }
   return {height, width};
 }
@@ -66,17 +67,17 @@ struct Layout {
                        width = columns * (options.width * zoom + 2);
     if (std::max(height, width) > max_image_side ||
         static_cast<std::uint64_t>(height * width) > max_image_pixels) {
-      raise<ValueError>(
-          "--count",
-          text("a picture of at most ", max_image_side, " pixels a side and ", max_image_pixels, " in all"),
-          text(width, " x ", height));
+      raise<ValueError>("--count",
+                        str_cat("a picture of at most ", max_image_side, " pixels a side and ",
+                                max_image_pixels, " in all"),
+                        str_cat(width, " x ", height));
     }
   }
 };
 
 /// Throws now, not after the work: ValueError when a picture is no .png, FileError when it cannot be written.
 inline void check_picture_path(const char* option, const std::string& path) {
-  if (!path.ends_with(".png")) raise<ValueError>(option, "a name that ends in .png", text("'", path, "'"));
+  if (!path.ends_with(".png")) raise<ValueError>(option, "a name that ends in .png", str_cat("'", path, "'"));
   const AtomicFile probe(path);
 }
 
@@ -89,7 +90,7 @@ inline void check_picture_paths(const SampleCommand& command) {
     return std::filesystem::weakly_canonical(path, ignored);
   };
   if (place(command.out) == place(command.trajectory))
-    raise<ValueError>("--trajectory", "another file than --out", text("'", command.trajectory, "'"));
+    raise<ValueError>("--trajectory", "another file than --out", str_cat("'", command.trajectory, "'"));
 }
 
 /// Rows of images, one for each trajectory: noise on the left, the image on the right.
@@ -130,21 +131,22 @@ inline DecoderScale decoder_scale(const SampleCommand& command, const TrainedMod
                                   const DrawOptions& options) {
   if (!command.scale_decoder) return {};
   if (!trained.text()) {
-    raise<ValueError>("--scale-decoder", text("a text-to-image model in '", trained.path, "'"),
+    raise<ValueError>("--scale-decoder", str_cat("a text-to-image model in '", trained.path, "'"),
                       "a class-conditional one");
   }
   if (trained.size == 0) {
     raise<ValueError>("--scale-decoder", "a model whose run tells the size that it was trained on",
-                      text("'", trained.path, "'"));
+                      str_cat("'", trained.path, "'"));
   }
   const auto makes_whole_patches = [&](std::int64_t side) {
     return side * trained.patch() % trained.size == 0;
   };
   if (!makes_whole_patches(options.height) || !makes_whole_patches(options.width)) {
-    raise<ValueError>("--scale-decoder",
-                      text("--size that makes patches of ", trained.patch(), " pixels at the trained size, ",
-                           trained.size, ", whole numbers of pixels again"),
-                      text(options.height, "x", options.width));
+    raise<ValueError>(
+        "--scale-decoder",
+        str_cat("--size that makes patches of ", trained.patch(), " pixels at the trained size, ",
+                trained.size, ", whole numbers of pixels again"),
+        str_cat(options.height, "x", options.width));
   }
   const auto size = static_cast<double>(trained.size);
   return {static_cast<double>(options.height) / size, static_cast<double>(options.width) / size};
@@ -153,14 +155,14 @@ inline DecoderScale decoder_scale(const SampleCommand& command, const TrainedMod
 /// How to draw with a model. Throws ValueError for what it cannot draw.
 inline DrawOptions draw_options(const SampleCommand& command, const TrainedModel& trained) {
   if (trained.channels() != 3)
-    raise<FileError>("sample", "a model of images with 3 channels", text(trained.channels()));
+    raise<FileError>("sample", "a model of images with 3 channels", str_cat(trained.channels()));
   DrawOptions options;
   if (!std::isfinite(command.guidance))
-    raise<ValueError>("--guidance", "a finite number", text(command.guidance));
+    raise<ValueError>("--guidance", "a finite number", str_cat(command.guidance));
   options.guidance.scale = command.guidance;
   if (!command.interval.empty()) {
     if (command.interval.size() != 2)
-      raise<ValueError>("--interval", "two times", text(command.interval.size()));
+      raise<ValueError>("--interval", "two times", str_cat(command.interval.size()));
     if (heeds_no_interval(command.solver)) {
       raise<ValueError>("--interval", "a solver other than heun and heun-reuse, which guide at all times",
                         command.solver);
@@ -169,10 +171,12 @@ inline DrawOptions draw_options(const SampleCommand& command, const TrainedModel
     options.guidance.upper = command.interval[1];
     if (!(command.interval[0] <= command.interval[1])) {
       raise<ValueError>("--interval", "the earlier time first",
-                        text(command.interval[0], " to ", command.interval[1]));
+                        str_cat(command.interval[0], " to ", command.interval[1]));
     }
   }
-  const std::string size = !command.size.empty() ? command.size : trained.size > 0 ? text(trained.size) : "";
+  const std::string size = !command.size.empty() ? command.size
+                           : trained.size > 0    ? str_cat(trained.size)
+                                                 : "";
   if (size.empty()) raise<ValueError>("sample", "--size, which a file of weights does not tell", "none");
   // With a scaled decoder it is the patches that change their size.
   std::tie(options.height, options.width) = parse_size(size, command.scale_decoder ? 1 : trained.patch());
@@ -185,7 +189,7 @@ inline DrawOptions draw_options(const SampleCommand& command, const TrainedModel
   if (!command.trajectory.empty()) options.trajectories = std::min<std::int64_t>(4, command.count);
   if (command.blend) {
     if (!(*command.blend >= 0 && *command.blend <= 1))
-      raise<ValueError>("--blend", "a share from 0 to 1", text(*command.blend));
+      raise<ValueError>("--blend", "a share from 0 to 1", str_cat(*command.blend));
     options.blend = *command.blend;
   }
   return options;
@@ -195,26 +199,26 @@ inline std::string settings_text(const SampleCommand& command, const DrawOptions
   const Guidance& guidance = options.guidance;
   const std::string interval = heeds_no_interval(options.solver)
                                    ? std::string()
-                                   : text(", interval ", guidance.lower, " ", guidance.upper);
+                                   : str_cat(", interval ", guidance.lower, " ", guidance.upper);
   const std::string seed =
-      command.torch_seed ? text("torch-seed ", *command.torch_seed) : text("seed ", command.seed);
+      command.torch_seed ? str_cat("torch-seed ", *command.torch_seed) : str_cat("seed ", command.seed);
   std::string edits;
   if (options.scale.height != 1 || options.scale.width != 1)
-    edits += text(", decoder scale ", options.scale.height, " ", options.scale.width);
-  if (options.init) edits += text(", init ", command.init, ", strength ", options.strength);
-  if (options.mask) edits += text(", mask ", command.mask);
+    edits += str_cat(", decoder scale ", options.scale.height, " ", options.scale.width);
+  if (options.init) edits += str_cat(", init ", command.init, ", strength ", options.strength);
+  if (options.mask) edits += str_cat(", mask ", command.mask);
   if (!options.second.empty())
-    edits += text(", blend ", options.blend, " with \"", start_of(*command.blend_with), "\"");
-  if (command.last_step) edits += text(", last-step ", *command.last_step);
-  return text("solver ", options.solver, ", steps ", command.steps, ", guidance ", guidance.scale, interval,
-              ", shift ", shift, ", ", seed, edits);
+    edits += str_cat(", blend ", options.blend, " with \"", start_of(*command.blend_with), "\"");
+  if (command.last_step) edits += str_cat(", last-step ", *command.last_step);
+  return str_cat("solver ", options.solver, ", steps ", command.steps, ", guidance ", guidance.scale,
+                 interval, ", shift ", shift, ", ", seed, edits);
 }
 
 /// What the images show, row by row.
 inline void print_rows(const Labels& labels, std::int64_t columns) {
   std::string row;
   for (std::int64_t i = 0; i < labels.count(); ++i) {
-    row += text(row.empty() ? "" : ", ", start_of(labels.names[static_cast<std::size_t>(i)]));
+    row += str_cat(row.empty() ? "" : ", ", start_of(labels.names[static_cast<std::size_t>(i)]));
     if ((i + 1) % columns != 0 && i + 1 != labels.count()) continue;
     std::printf("row %-4lld %s\n", static_cast<long long>(i / columns + 1), printable(row).c_str());
     row.clear();
@@ -225,18 +229,18 @@ inline void print_rows(const Labels& labels, std::int64_t columns) {
 inline PngText picture_texts(const SampleCommand& command, const TrainedModel& trained,
                              const DrawOptions& options, const ChosenLabels& chosen,
                              const std::string& settings, const std::string& precision) {
-  PngText out{{"Software", text("pixnerd ", version)}, {"pixnerd", settings}, {"model", trained.path}};
+  PngText out{{"Software", str_cat("pixnerd ", version)}, {"pixnerd", settings}, {"model", trained.path}};
   if (trained.needs_encoder()) out.emplace_back("text-encoder", command.text_encoder);
-  if (trained.step > 0) out.emplace_back("step", text(trained.step));
+  if (trained.step > 0) out.emplace_back("step", str_cat(trained.step));
   out.emplace_back("precision", precision);
-  out.emplace_back("size", text(options.height, "x", options.width));
-  out.emplace_back("count", text(chosen.labels.count()));
+  out.emplace_back("size", str_cat(options.height, "x", options.width));
+  out.emplace_back("count", str_cat(chosen.labels.count()));
   // Each once, in the order of the images.
   std::string names;
   const auto& labels = chosen.labels;
   const std::size_t shown =
       chosen.choices > 0 ? std::min(chosen.choices, labels.names.size()) : labels.names.size();
-  for (std::size_t i = 0; i < shown; ++i) names += text(i == 0 ? "" : "\n", labels.names[i]);
+  for (std::size_t i = 0; i < shown; ++i) names += str_cat(i == 0 ? "" : "\n", labels.names[i]);
   out.emplace_back(trained.text() ? "prompt" : "classes", names);
   if (command.blend_with) out.emplace_back("blend-with", *command.blend_with);
   for (auto& [key, value] : out) value = repair_utf8(value);
@@ -247,8 +251,8 @@ inline PngText picture_texts(const SampleCommand& command, const TrainedModel& t
 template <class Kind, class Device>
 Drawing draw_with(const typename Kind::Config& config, const TrainedModel& trained,
                   const std::string& precision, const Labels& labels, const DrawOptions& options) {
-  return with_precision(precision, [&](auto policy) {
-    const auto model = load_model<Kind, Device, decltype(policy)>(*trained.file, trained.prefix, config);
+  return with_policy<Device>(precision, [&](auto policy) {
+    const auto model = load_model<Kind, decltype(policy)>(*trained.file, trained.prefix, config);
     const Stopwatch watch;
     Drawing drawing = draw<Device>(model, Kind::labels(config), labels.numbers, options);
     drawing.seconds = watch.seconds();
@@ -286,8 +290,8 @@ int sample_command(const SampleCommand& command) {
   options.progress = [&](double share) {
     if (progress.due()) {
       const double seconds = watch.seconds();
-      progress.show(text("drawing ", std::lround(100 * share), "%, ",
-                         duration_text(seconds / share - seconds), " left"));
+      progress.show(str_cat("drawing ", std::lround(100 * share), "%, ",
+                            duration_text(seconds / share - seconds), " left"));
     }
     return true;
   };
@@ -308,7 +312,7 @@ int sample_command(const SampleCommand& command) {
   if (!command.trajectory.empty())
     write_png(command.trajectory, detail::trajectory_picture(drawing.trajectories), texts);
 
-  const std::string step = trained.step > 0 ? text(" (step ", trained.step, ")") : "";
+  const std::string step = trained.step > 0 ? str_cat(" (step ", trained.step, ")") : "";
   std::printf("model    %s%s\n", trained.path.c_str(), step.c_str());
   if (trained.needs_encoder()) std::printf("encoder  %s\n", command.text_encoder.c_str());
   if (command.size.empty() && trained.size_is_guessed)

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include <pixnerd/io/png.hpp>
+#include <pixnerd/image/png.hpp>
 
 #include "drawing.hpp"
 #include "interrupt.hpp"

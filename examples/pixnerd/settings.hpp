@@ -169,7 +169,7 @@ namespace detail {
 /// Throws a ValueError about one setting. `where` is empty on the command line, else the file it comes from.
 [[noreturn]] inline void refuse_setting(std::string_view where, std::string_view name,
                                         std::string_view expected, std::string_view got) {
-  raise<ValueError>(where.empty() ? "settings" : where, text("--", name, " ", expected), got);
+  raise<ValueError>(where.empty() ? "settings" : where, str_cat("--", name, " ", expected), got);
 }
 
 /// Checks ranges and choices.
@@ -184,14 +184,14 @@ struct SettingChecker {
   void operator()(const char* name, const T& value, const char*, Low low, High high) {
     // Written so that NaN fails, too.
     if (!(value >= static_cast<T>(low) && value <= static_cast<T>(high))) {
-      refuse_setting(where, name, text("from ", low, " to ", high), text(value));
+      refuse_setting(where, name, str_cat("from ", low, " to ", high), str_cat(value));
     }
   }
   template <class... More>
   void operator()(const char* name, const std::string& value, const char*, const char* first,
                   const More*... more) {
     if (value == first || ((value == more) || ...)) return;
-    refuse_setting(where, name, text(first, text(" or ", more)...), value);
+    refuse_setting(where, name, str_cat(first, str_cat(" or ", more)...), value);
   }
 };
 
@@ -202,24 +202,24 @@ struct SettingChecker {
 inline void check_settings(const TrainSettings& settings, std::string_view where = "") {
   TrainSettings::visit(settings, detail::SettingChecker{where});
   const auto need = [&](bool good, std::string_view name, std::string_view expected, std::int64_t got) {
-    if (!good) detail::refuse_setting(where, name, expected, text(got));
+    if (!good) detail::refuse_setting(where, name, expected, str_cat(got));
   };
   if (settings.skip_outliers > 0 && settings.skip_outliers <= 1) {
-    detail::refuse_setting(where, "skip-outliers", "0 or above 1", text(settings.skip_outliers));
+    detail::refuse_setting(where, "skip-outliers", "0 or above 1", str_cat(settings.skip_outliers));
   }
   if (!settings.repa.empty()) {
     need(settings.depth > 0, "depth", "of at least 1 for --repa", settings.depth);
     need(settings.repa_block <= settings.depth, "repa-block",
-         text("that is one of the ", settings.depth, " blocks (--depth)"), settings.repa_block);
+         str_cat("that is one of the ", settings.depth, " blocks (--depth)"), settings.repa_block);
   }
-  need(settings.size % settings.patch == 0, "size", text("that is a multiple of the patch, ", settings.patch),
-       settings.size);
-  need(settings.width % settings.heads == 0, "heads", text("that divides the width, ", settings.width),
+  need(settings.size % settings.patch == 0, "size",
+       str_cat("that is a multiple of the patch, ", settings.patch), settings.size);
+  need(settings.width % settings.heads == 0, "heads", str_cat("that divides the width, ", settings.width),
        settings.heads);
   need(settings.width / settings.heads % 4 == 0, "heads",
-       text("with which width / heads is a multiple of 4 for the width ", settings.width), settings.heads);
+       str_cat("with which width / heads is a multiple of 4 for the width ", settings.width), settings.heads);
   need(settings.width / settings.heads <= 512, "heads",
-       text("with which width / heads is at most 512 for the width ", settings.width), settings.heads);
+       str_cat("with which width / heads is at most 512 for the width ", settings.width), settings.heads);
 }
 
 }  // namespace pixnerd::program

@@ -72,7 +72,7 @@ struct SavingReader {
     const auto found = in.find(name);
     if (found == in.end()) return;
     if (!found->is_number_integer() || *found < least || *found > SavingOptions::most)
-      refuse_setting(where, name, text("from ", least, " to ", SavingOptions::most), shortened(*found));
+      refuse_setting(where, name, str_cat("from ", least, " to ", SavingOptions::most), shortened(*found));
     value = found->get<std::int64_t>();
   }
 };

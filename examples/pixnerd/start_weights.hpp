@@ -24,8 +24,8 @@ struct SizesOfFile {
 
   void take(const char* name, std::int64_t TrainSettings::*setting, std::int64_t value) {
     if (command.given.contains(name) && settings.*setting != value) {
-      raise<ValueError>(text("--", name), text(value, ", as of the model in '", model.path, "'"),
-                        text(settings.*setting));
+      raise<ValueError>(str_cat("--", name), str_cat(value, ", as of the model in '", model.path, "'"),
+                        str_cat(settings.*setting));
     }
     settings.*setting = value;
   }
@@ -50,7 +50,7 @@ struct SizesOfFile {
 inline TrainSettings settings_of_start(const TrainCommand& command, const TrainSettings& settings) {
   const TrainedModel model = model_of_file(settings.start_from, /*average=*/true);
   const auto refuse = [&](const char* expected, const char* got) {
-    raise<ValueError>("--start-from", text(expected, " in '", model.path, "'"), got);
+    raise<ValueError>("--start-from", str_cat(expected, " in '", model.path, "'"), got);
   };
   if (model.needs_encoder())
     refuse("a model that was told classes or learned its words",
@@ -59,7 +59,7 @@ inline TrainSettings settings_of_start(const TrainCommand& command, const TrainS
   if (!settings.text && model.text())
     refuse("a model of classes, without --text,", "one that learned its words");
   if (model.channels() != 3)
-    refuse("a model of RGB images", text("one of ", model.channels(), " channels").c_str());
+    refuse("a model of RGB images", str_cat("one of ", model.channels(), " channels").c_str());
   detail::SizesOfFile sizes{command, model, settings};
   if (const auto* words = std::get_if<TextModelConfig>(&model.config)) {
     sizes.take_all(*words);
@@ -76,8 +76,8 @@ inline TrainSettings settings_of_start(const TrainCommand& command, const TrainS
 /// Puts the weights of `--start-from` into the store of a model with their sizes, whose averages begin there, too. Vectors of
 /// classes stay as they are where the file has those of another number of classes. Throws FileError when the file is
 /// damaged, NonFiniteError for NaN and infinity.
-template <class Precision, class Device>
-void take_start_weights(const std::string& path, const ParameterStore<Precision, Device>& store) {
+template <class Policy>
+void take_start_weights(const std::string& path, const ParameterStore<Policy>& store) {
   const TrainedModel model = model_of_file(path, /*average=*/true);
   auto parameters = store.named(store.average());
   for (auto& [name, tensor] : parameters.tensors) {

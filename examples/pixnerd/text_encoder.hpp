@@ -24,22 +24,21 @@ namespace detail {
 
 /// Throws ValueError when the encoder in a folder and the features of `texts` texts surely take more than the memory of
 /// the device.
-template <class Precision>
+template <class Policy>
 void check_encoder_fits(const std::string& folder, const PixnerdT2iConfig& config, std::size_t texts,
                         const DeviceChoice& where) {
   const std::string path = folder + "/config.json";
   auto shapes = Initializer::shapes_only();
-  const Qwen3<Cpu, Precision> encoder(qwen3_config_of(read_json_file(path, "Qwen3 configuration"), path),
-                                      shapes);
-  const double needed = sizeof(typename Precision::compute) * static_cast<double>(parameter_count(encoder)) +
+  const Qwen3<Policy> encoder(qwen3_config_of(read_json_file(path, "Qwen3 configuration"), path), shapes);
+  const double needed = sizeof(typename Policy::Compute) * static_cast<double>(parameter_count(encoder)) +
                         sizeof(float) * static_cast<double>(texts) *
                             static_cast<double>(config.text_tokens * config.text_width);
   if (needed > where.memory) {
     raise<ValueError>(
         "--text-encoder",
-        text("an encoder and prompts that fit into the ", std::llround(where.memory / 1e6), " MB of ",
-             where.memory_owner),
-        text("at least ", std::llround(needed / 1e6), " MB for '", folder, "' and ", texts, " texts"));
+        str_cat("an encoder and prompts that fit into the ", std::llround(where.memory / 1e6), " MB of ",
+                where.memory_owner),
+        str_cat("at least ", std::llround(needed / 1e6), " MB for '", folder, "' and ", texts, " texts"));
   }
 }
 
@@ -54,24 +53,24 @@ std::vector<std::string> encode_texts(const SampleCommand& command, const std::s
                                       TrainedModel& trained) {
   auto& config = std::get<EncodedTextConfig>(trained.config);
   auto shapes = Initializer::shapes_only();
-  pixnerd::detail::check_parameters(*trained.file, PixnerdT2i<Cpu>(config, shapes), trained.prefix);
+  pixnerd::detail::check_parameters(*trained.file, PixnerdT2i<On<Cpu>>(config, shapes), trained.prefix);
   const std::string& folder = command.text_encoder;
-  return with_precision(precision, [&](auto policy) {
-    using Precision = decltype(policy);
-    detail::check_encoder_fits<Precision>(folder, config, texts.size(), command.where);
-    progress.show(text("reading the text encoder in ", folder));
-    const auto encoder = load_qwen3_text<Device, Precision>(folder, config.text_tokens, config.text_width);
+  return with_policy<Device>(precision, [&](auto policy) {
+    using Policy = decltype(policy);
+    detail::check_encoder_fits<Policy>(folder, config, texts.size(), command.where);
+    progress.show(str_cat("reading the text encoder in ", folder));
+    const auto encoder = load_qwen3_text<Policy>(folder, config.text_tokens, config.text_width);
     if (encoder.config().width != config.text_width) {
-      progress.note(text("of the text encoder's features, ", encoder.config().width,
-                         " a token, the model takes ", config.text_width,
-                         encoder.config().width > config.text_width ? ": the last ones are dropped"
-                                                                    : ": zeros are put behind them"));
+      progress.note(str_cat("of the text encoder's features, ", encoder.config().width,
+                            " a token, the model takes ", config.text_width,
+                            encoder.config().width > config.text_width ? ": the last ones are dropped"
+                                                                       : ": zeros are put behind them"));
     }
     constexpr std::size_t at_once = 16;
     const auto count = static_cast<std::int64_t>(texts.size());
     config.features = Tensor<float>({count + 1, config.text_tokens, config.text_width});
     for (std::size_t first = 0; first < texts.size(); first += at_once) {
-      if (progress.due()) progress.show(text("text ", first + 1, " of ", texts.size()));
+      if (progress.due()) progress.show(str_cat("text ", first + 1, " of ", texts.size()));
       const auto some = std::span(texts).subspan(first, std::min(at_once, texts.size() - first));
       const auto begin = static_cast<std::int64_t>(first);
       copy_into(config.features.rows(begin, begin + static_cast<std::int64_t>(some.size())),

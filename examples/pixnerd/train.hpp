@@ -29,16 +29,16 @@ namespace detail {
 
 /// How many steps fit into the minutes of the command, pictures included, found by doing 20 with a model that
 /// is thrown away; 0 when interrupted. `elapsed` runs since the program began.
-template <class Kind, class Device, class Precision>
+template <class Kind, class Policy>
 std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan,
-                           const RepaEncoder<Device, Precision>& encoder, const Stopwatch& elapsed,
+                           const RepaEncoder<Policy>& encoder, const Stopwatch& elapsed,
                            const InterruptGuard& interrupt) {
   constexpr std::int64_t measured = 20, warm = 3;
   TrainSettings settings = plan.configuration.settings;
   settings.steps = measured;
   const auto batch = static_cast<double>(settings.batch * settings.accumulate);
   double seconds = 0;
-  Training<Kind, Device, Precision> training(settings, plan.data.images.class_count(), encoder);
+  Training<Kind, Policy> training(settings, plan.data.images.class_count(), encoder);
   const bool finished = training.run(plan.data, [&](const StepReport& report) {
     if (report.step > warm) seconds += batch / report.samples_per_second;
     return !interrupt.requested();
@@ -94,20 +94,21 @@ inline void print_plan(const RunPlan& plan, const DeviceChoice& where) {
   const auto fact = [](const char* name, const std::string& value) {
     std::printf("%-10s %s\n", name, value.c_str());
   };
-  const std::string told = settings.text ? " images with texts"
-                                         : text(" images of ", plan.configuration.classes.size(), " classes");
+  const std::string told = settings.text
+                               ? " images with texts"
+                               : str_cat(" images of ", plan.configuration.classes.size(), " classes");
   const std::string kept =
-      settings.hold_out > 0 ? text(", ", plan.data.compared.size(), " more held out") : "";
-  fact("data", text(settings.data, ", ", plan.configuration.images, told, kept, ", as ", settings.size, " x ",
-                    settings.size, " pixels"));
-  const std::string start = settings.start_from.empty() ? "" : text(", from ", settings.start_from);
-  fact("model", text(plan.parameters, " parameters", start));
+      settings.hold_out > 0 ? str_cat(", ", plan.data.compared.size(), " more held out") : "";
+  fact("data", str_cat(settings.data, ", ", plan.configuration.images, told, kept, ", as ", settings.size,
+                       " x ", settings.size, " pixels"));
+  const std::string start = settings.start_from.empty() ? "" : str_cat(", from ", settings.start_from);
+  fact("model", str_cat(plan.parameters, " parameters", start));
   if (plan.repa) {
-    fact("repa", text("block ", settings.repa_block, " toward the ", plan.repa->encoder.width,
-                      " features of ", settings.repa, ", weight ", settings.repa_weight));
+    fact("repa", str_cat("block ", settings.repa_block, " toward the ", plan.repa->encoder.width,
+                         " features of ", settings.repa, ", weight ", settings.repa_weight));
   }
-  fact("device", text(where.description, ", precision ", settings.precision, ", threads ", thread_count(),
-                      ", ", instruction_set_text()));
+  fact("device", str_cat(where.description, ", precision ", settings.precision, ", threads ", thread_count(),
+                         ", ", instruction_set_text()));
   fact("run", plan.folder);
   if (!plan.checkpoint.empty()) fact("resume", plan.checkpoint);
   std::fflush(stdout);
@@ -116,12 +117,13 @@ inline void print_plan(const RunPlan& plan, const DeviceChoice& where) {
 }  // namespace detail
 
 /// Takes the steps of a run and writes what it leaves behind: metrics.csv, checkpoints, pictures.
-template <class Kind, class Device, class Precision>
+template <class Kind, class Policy>
 class TrainingRun {
  public:
+  using Device = typename Policy::Device;
   /// Throws FileError when the checkpoint that the plan starts from, or the metrics beside it, cannot be
   /// read.
-  TrainingRun(const TrainCommand& command, RunPlan& plan, const RepaEncoder<Device, Precision>& encoder)
+  TrainingRun(const TrainCommand& command, RunPlan& plan, const RepaEncoder<Policy>& encoder)
       : plan_(plan),
         lock_(std::move(plan.lock)),
         saving_(plan.configuration.saving),
@@ -250,19 +252,18 @@ class TrainingRun {
   std::optional<RunLock> lock_;
   const SavingOptions& saving_;
   const TrainSettings& settings_;
-  Training<Kind, Device, Precision> training_;
+  Training<Kind, Policy> training_;
 };
 
 /// Trains as planned. Returns the exit status: not 0 when it was interrupted before there was anything to go on with.
-template <class Kind, class Device, class Precision>
-int train_as_planned(TrainCommand command, RunPlan plan, const RepaEncoder<Device, Precision>& encoder,
+template <class Kind, class Policy>
+int train_as_planned(TrainCommand command, RunPlan plan, const RepaEncoder<Policy>& encoder,
                      const Stopwatch& elapsed) {
   const InterruptGuard interrupt;
   TrainSettings& settings = plan.configuration.settings;
   if (settings.steps == 0) {
     if (command.minutes == 0) command.minutes = 5;
-    settings.steps =
-        detail::measure_steps<Kind, Device, Precision>(command, plan, encoder, elapsed, interrupt);
+    settings.steps = detail::measure_steps<Kind, Policy>(command, plan, encoder, elapsed, interrupt);
     if (settings.steps == 0) {
       std::printf("stopped    before the run began: nothing was saved\n");
       return interrupt.exit_status();
@@ -275,7 +276,7 @@ int train_as_planned(TrainCommand command, RunPlan plan, const RepaEncoder<Devic
   }
   std::fflush(stdout);
 
-  TrainingRun<Kind, Device, Precision> run(command, plan, encoder);
+  TrainingRun<Kind, Policy> run(command, plan, encoder);
   bool finished = false;
   try {
     finished = run.run(interrupt);
@@ -303,11 +304,11 @@ int train_as_planned(TrainCommand command, RunPlan plan, const RepaEncoder<Devic
 /// Does what was asked for with a model of a kind.
 template <class Kind, class Device>
 int train_planned(const TrainCommand& command, RunPlan plan, const Stopwatch& elapsed) {
-  return with_precision(plan.configuration.settings.precision, [&](auto precision) {
-    using Precision = decltype(precision);
-    const auto encoder = load_repa_encoder<Device, Precision>(plan.configuration);
-    if (command.replay > 0) return replay_step<Kind, Device, Precision>(command.replay, plan, encoder);
-    return train_as_planned<Kind, Device, Precision>(command, std::move(plan), encoder, elapsed);
+  return with_policy<Device>(plan.configuration.settings.precision, [&](auto policy) {
+    using Policy = decltype(policy);
+    const auto encoder = load_repa_encoder<Policy>(plan.configuration);
+    if (command.replay > 0) return replay_step<Kind, Policy>(command.replay, plan, encoder);
+    return train_as_planned<Kind, Policy>(command, std::move(plan), encoder, elapsed);
   });
 }
 

@@ -77,14 +77,14 @@ inline RunConfiguration configuration_from_json(const nlohmann::json& in, const 
 inline std::string find_checkpoint(const std::string& run, std::vector<std::string>& damaged) {
   if (pixnerd::detail::path_exists(run + "/manifest.json")) {
     const std::string problem = manifest_problem(run);
-    if (!problem.empty()) raise<FileError>("checkpoint", text("a whole checkpoint '", run, "'"), problem);
+    if (!problem.empty()) raise<FileError>("checkpoint", str_cat("a whole checkpoint '", run, "'"), problem);
     return run;
   }
   if (!std::filesystem::is_directory(run)) {
-    raise<FileError>("run folder", text("the folder of a training run '", run, "'"), "none");
+    raise<FileError>("run folder", str_cat("the folder of a training run '", run, "'"), "none");
   }
   auto newest = newest_checkpoint(run);
-  if (newest.path.empty()) raise<FileError>("run folder", text("a checkpoint in '", run, "'"), "none");
+  if (newest.path.empty()) raise<FileError>("run folder", str_cat("a checkpoint in '", run, "'"), "none");
   damaged = std::move(newest.damaged);
   return newest.path;
 }
@@ -152,8 +152,8 @@ inline void add_sizes(TrainedModel& model, const RunConfiguration* run) {
   const std::int64_t classes = std::get<PixnerdC2iConfig>(model.config).classes;
   if (static_cast<std::int64_t>(run->classes.size()) != classes) {
     raise<FileError>("checkpoint",
-                     text("names of the ", classes, " classes of the model in '", model.file->path(), "'"),
-                     text(run->classes.size()));
+                     str_cat("names of the ", classes, " classes of the model in '", model.file->path(), "'"),
+                     str_cat(run->classes.size()));
   }
   model.classes = run->classes;
 }
@@ -180,7 +180,7 @@ inline TrainedModel model_of_file(const std::string& path, bool average) {
   model.file = open_tensor_file(path);
   const auto prefixes = model_prefixes(*model.file);
   if (prefixes.empty()) {
-    raise<FileError>("load model", text("a PixNerd in '", path, "'"),
+    raise<FileError>("load model", str_cat("a PixNerd in '", path, "'"),
                      "no tensor \"s_embedder.proj.weight\", bare or below param, denoiser or ema");
   }
   const auto is_average = [](const std::string& prefix) { return prefix.find("ema") != prefix.npos; };
@@ -188,7 +188,7 @@ inline TrainedModel model_of_file(const std::string& path, bool average) {
                              [&](const std::string& prefix) { return is_average(prefix) == average; });
   if (chosen == prefixes.end()) chosen = prefixes.begin();
   model.prefix = *chosen;
-  model.path = chosen->empty() ? path : text(path, ", ", *chosen);
+  model.path = chosen->empty() ? path : str_cat(path, ", ", *chosen);
   const auto& metadata = model.file->metadata();
   std::optional<RunConfiguration> run;
   if (const auto stored = metadata.find(configuration_key); stored != metadata.end()) {

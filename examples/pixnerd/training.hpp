@@ -13,10 +13,10 @@
 
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/data/loader.hpp>
+#include <pixnerd/objectives/repa_objective.hpp>
 #include <pixnerd/optim/adamw.hpp>
 #include <pixnerd/train/evaluation.hpp>
 #include <pixnerd/train/loop.hpp>
-#include <pixnerd/train/repa_objective.hpp>
 
 #include "commands.hpp"
 #include "datasets.hpp"
@@ -50,12 +50,12 @@ std::int64_t check_fits_into_memory(const TrainSettings& settings, std::int64_t 
   const std::int64_t parameters = parameters_of<Kind>(config);
   const double needed = bytes_for_training(config, settings, parameters, repa);
   if (needed > where.memory) {
-    raise<ValueError>(
-        "train",
-        text("a training that fits into the ", std::llround(where.memory / 1e6), " MB of ",
-             where.memory_owner),
-        text("one of at least ", std::llround(needed / 1e6), " MB: ", parameters,
-             " parameters and batches of ", settings.batch, " images of ", settings.size, " pixels a side"));
+    raise<ValueError>("train",
+                      str_cat("a training that fits into the ", std::llround(where.memory / 1e6), " MB of ",
+                              where.memory_owner),
+                      str_cat("one of at least ", std::llround(needed / 1e6), " MB: ", parameters,
+                              " parameters and batches of ", settings.batch, " images of ", settings.size,
+                              " pixels a side"));
   }
   return parameters;
 }
@@ -130,18 +130,19 @@ inline std::vector<Batch> evaluation_batches(const AnyDataset& images, const Lab
 }
 
 /// A model that is being trained, with REPA where there is an encoder, which must outlive this.
-template <class Kind, class Device, class Precision>
+template <class Kind, class Policy>
 class Training {
  public:
-  using Model = typename Kind::template Model<Device, Precision>;
-  using Store = ParameterStore<Precision, Device>;
+  using Device = typename Policy::Device;
+  using Model = typename Kind::template Model<Policy>;
+  using Store = ParameterStore<Policy>;
 
-  Training(const TrainSettings& settings, std::int64_t classes, const RepaEncoder<Device, Precision>& encoder)
+  Training(const TrainSettings& settings, std::int64_t classes, const RepaEncoder<Policy>& encoder)
       : settings_(settings),
         init_(static_cast<std::uint64_t>(settings.seed)),
         config_(Kind::config(settings, classes)),
         labels_(Kind::labels(config_)),
-        model_(Kind::template make<Device, Precision>(config_, init_)),
+        model_(Kind::template make<Policy>(config_, init_)),
         encoder_(encoder),
         repa_(make_repa()),
         store_(repa_ ? Store(model_, *repa_) : Store(model_)),
@@ -234,7 +235,7 @@ class Training {
   }
 
  private:
-  using Alignment = Repa<Device, Precision>;
+  using Alignment = Repa<Policy>;
 
   std::optional<Alignment> make_repa() {
     if (!encoder_) return std::nullopt;
@@ -247,7 +248,7 @@ class Training {
   typename Kind::Config config_;
   LabelFormat labels_;
   Model model_;
-  const RepaEncoder<Device, Precision>& encoder_;
+  const RepaEncoder<Policy>& encoder_;
   std::optional<Alignment> repa_;
   Store store_;
   TrainOptions options_;

@@ -20,27 +20,27 @@ namespace pixnerd::program {
 
 /// Compares everything that a reference file holds results for. Throws FileError for a file that is damaged
 /// or of no known kind, NonFiniteError for one with NaN or infinity in its inputs.
-template <class Device, class Precision>
+template <class Policy>
 Comparison verify_file(const std::string& path) {
   if (holds_tokens(path)) return verify_tokens(path);
   const ReferenceFile reference(path);
   switch (reference.kind()) {
     case ReferenceKind::text_model:
-      return verify_text_model<Device, Precision>(reference);
+      return verify_text_model<Policy>(reference);
     case ReferenceKind::samplers:
-      return verify_samplers<Device, Precision>(reference);
+      return verify_samplers<Policy>(reference);
     case ReferenceKind::training:
-      return verify_training<Device, Precision>(reference);
+      return verify_training<Policy>(reference);
     case ReferenceKind::dinov2:
-      return verify_dinov2<Device, Precision>(reference);
+      return verify_dinov2<Policy>(reference);
     case ReferenceKind::interpolate:
-      return verify_interpolate<Device, Precision>(reference);
+      return verify_interpolate<Policy>(reference);
     case ReferenceKind::qwen3:
-      return verify_qwen3<Device, Precision>(reference);
+      return verify_qwen3<Policy>(reference);
     case ReferenceKind::model:
       break;
   }
-  return verify_model<Device, Precision>(reference);
+  return verify_model<Policy>(reference);
 }
 
 /// Prints a row for each file, also for one that cannot be read; the exit status is 1 when one fails.
@@ -60,10 +60,10 @@ int verify(const VerifyCommand& command) {
   for (const auto& file : command.files) {
     Comparison found;
     try {
-      found = with_precision(command.precision,
-                             [&](auto precision) { return verify_file<Device, decltype(precision)>(file); });
+      found = with_policy<Device>(command.precision,
+                                  [&](auto policy) { return verify_file<decltype(policy)>(file); });
     } catch (const Error& error) {
-      row(file, "-", "-", "-", text("FAIL  ", error.what()));
+      row(file, "-", "-", "-", str_cat("FAIL  ", error.what()));
       all_passed = false;
       continue;
     }

@@ -2,7 +2,7 @@
 /// DINOv2 and resizing against reference files.
 #pragma once
 
-#include <pixnerd/io/dinov2_file.hpp>
+#include <pixnerd/zoo/dinov2_file.hpp>
 
 #include "reference_file.hpp"
 #include "tolerances.hpp"
@@ -10,23 +10,23 @@
 namespace pixnerd::program {
 
 /// The file holds in.raw_image in [0, 1], param.NAME, mid.{resized, pos_grid} and out.patch_tokens.
-template <class Device, class Precision>
+template <class Policy>
 Comparison verify_dinov2(const ReferenceFile& reference) {
+  using Device = typename Policy::Device;
   const auto number = [&](const char* key, double least, double most) {
     return config_number(reference, reference.config(), key, least, most);
   };
   Comparison comparison;
-  const Tolerances<Precision> tolerances(reference.path());
+  const Tolerances<Policy> tolerances(reference.path());
   const auto heads = static_cast<std::int64_t>(number("num_heads", 1, 10'000));
   const auto patch = static_cast<std::int64_t>(number("base_patch_size", 1, 10'000));
-  const Dinov2Encoder<Device, Precision> encoder(
-      load_dinov2<Device, Precision>(reference.file(), "param", heads), patch);
+  const Dinov2Encoder<Policy> encoder(load_dinov2<Policy>(reference.file(), "param", heads), patch);
   const Dinov2Config& config = encoder.model().config();
   if (number("interpolate_offset", -1e6, 1e6) != config.position_offset ||
       number("layer_norm_eps", 0, 1) != 1e-6)
     raise<FileError>(
         "verify",
-        text("an interpolate_offset of 0.1 and a layer_norm_eps of 1e-6 in '", reference.path(), "'"),
+        str_cat("an interpolate_offset of 0.1 and a layer_norm_eps of 1e-6 in '", reference.path(), "'"),
         reference.config().dump());
 
   const auto resized = encoder.prepared(reference.tensor<float, Device>("in.raw_image"));
@@ -39,11 +39,12 @@ Comparison verify_dinov2(const ReferenceFile& reference) {
 }
 
 /// The file holds x and MODE.HEIGHTxWIDTH for the modes nearest, bilinear and bicubic.
-template <class Device, class Precision>
+template <class Policy>
 Comparison verify_interpolate(const ReferenceFile& reference) {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
   Comparison comparison;
-  const Tolerances<Precision> tolerances(reference.path());
+  const Tolerances<Policy> tolerances(reference.path());
   const auto x = cast<T>(reference.tensor<float, Device>("x"));
   for (const auto& [name, mode] : {std::pair{"nearest.", Interpolation::nearest},
                                    {"bilinear.", Interpolation::bilinear},
@@ -51,8 +52,8 @@ Comparison verify_interpolate(const ReferenceFile& reference) {
     for (const auto& entry : reference.file().entries()) {
       if (!entry.name.starts_with(name)) continue;
       if (entry.shape.rank() != 4)
-        raise<FileError>("verify", text("images (B, C, H, W) in '", reference.path(), "'"),
-                         text(entry.name, " ", entry.shape));
+        raise<FileError>("verify", str_cat("images (B, C, H, W) in '", reference.path(), "'"),
+                         str_cat(entry.name, " ", entry.shape));
       const auto y = interpolate(x, entry.shape[2], entry.shape[3], mode);
       reference.compare(comparison, entry.name, cast<float>(y), tolerances.forward());
     }

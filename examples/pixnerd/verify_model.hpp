@@ -12,9 +12,9 @@
 namespace pixnerd::program {
 
 /// Compares what a model's forward and backward gave with out.{v, loss}, grad_in.x and the grad.NAME of every parameter.
-template <class Model, class Precision, class T, class Device>
+template <class Model, class Policy, class T, class Device>
 void compare_model(Comparison& comparison, const ReferenceFile& reference,
-                   const Tolerances<Precision>& tolerances, const Model& model, const Tensor<T, Device>& v,
+                   const Tolerances<Policy>& tolerances, const Model& model, const Tensor<T, Device>& v,
                    const Tensor<T, Device>& loss, const Tensor<T, Device>& x) {
   reference.compare(comparison, "out.v", v, tolerances.forward());
   reference.compare(comparison, "out.loss", loss.reshape(reference.file().entry("out.loss").shape),
@@ -27,11 +27,12 @@ void compare_model(Comparison& comparison, const ReferenceFile& reference,
 
 /// The file holds in.{x, t, y, target}, out.{v, loss}, param.NAME, and the gradients of the loss,
 /// mean((v - target)^2): grad.NAME and grad_in.x.
-template <class Device, class Precision>
+template <class Policy>
 Comparison verify_model(const ReferenceFile& reference) {
+  using Device = typename Policy::Device;
   Comparison comparison;
-  const Tolerances<Precision> tolerances(reference.path());
-  const auto model = load_pixnerd_c2i<Device, Precision>(reference.file(), "param");
+  const Tolerances<Policy> tolerances(reference.path());
+  const auto model = load_pixnerd_c2i<Policy>(reference.file(), "param");
   auto x = reference.tensor<float, Device>("in.x");
   require_grad(x);
   Tape tape;

@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include <pixnerd/flow/guidance.hpp>
-#include <pixnerd/ode/adams.hpp>
-#include <pixnerd/ode/euler.hpp>
-#include <pixnerd/ode/heun.hpp>
-#include <pixnerd/ode/integrate.hpp>
-#include <pixnerd/ode/sde_euler.hpp>
+#include <pixnerd/diffusion/guidance.hpp>
+#include <pixnerd/solvers/adams.hpp>
+#include <pixnerd/solvers/euler.hpp>
+#include <pixnerd/solvers/heun.hpp>
+#include <pixnerd/solvers/integrate.hpp>
+#include <pixnerd/solvers/sde_euler.hpp>
 
 #include "model_file.hpp"
 #include "reference_file.hpp"
@@ -65,11 +65,12 @@ inline double amplification(const Tensor<float, Cpu>& weights) {
 
 /// The file holds in.{noise, cond, uncond}, param.NAME, and for each run of its configuration
 /// RUN.{timesteps, x, v}, for Adams also coeffs; x begins with the noise.
-template <class Device, class Precision>
+template <class Policy>
 Comparison verify_samplers(const ReferenceFile& reference) {
+  using Device = typename Policy::Device;
   Comparison comparison;
-  const Tolerances<Precision> tolerances(reference.path());
-  const auto model = load_pixnerd_c2i<Device, Precision>(reference.file(), "param");
+  const Tolerances<Policy> tolerances(reference.path());
+  const auto model = load_pixnerd_c2i<Policy>(reference.file(), "param");
   const auto noise = reference.tensor<float, Device>("in.noise");
   const auto condition = reference.tensor<std::int64_t, Device>("in.cond");
   const auto null_condition = reference.tensor<std::int64_t, Device>("in.uncond");
@@ -80,7 +81,8 @@ Comparison verify_samplers(const ReferenceFile& reference) {
     const nlohmann::json& settings = item.value();
     const auto refuse = [&](const char* key) {
       raise<FileError>(
-          "verify", text("a known \"", key, "\" of run ", run, " in the config of '", reference.path(), "'"),
+          "verify",
+          str_cat("a known \"", key, "\" of run ", run, " in the config of '", reference.path(), "'"),
           settings.is_object() && settings.contains(key) ? settings.at(key).dump() : "none");
     };
     if (!settings.is_object()) refuse("sampler");
@@ -99,7 +101,7 @@ Comparison verify_samplers(const ReferenceFile& reference) {
 
     const auto check = [&](const auto& stepper, double amplified = 1) {
       const GuidedField field(model, condition, null_condition, guidance);
-      const auto solution = integrate(stepper, field, noise, grid, {.record = true});
+      const auto solution = integrate(stepper, field, noise, grid, {.keep_trajectory = true});
       std::vector<float> times(grid.times().begin(), grid.times().end());
       const auto count = static_cast<std::int64_t>(times.size());
       reference.compare(comparison, run + ".timesteps", Tensor<float, Cpu>::from_host({count}, times), 1e-5);

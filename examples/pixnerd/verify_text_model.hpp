@@ -3,8 +3,8 @@
 #pragma once
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/io/t2i_file.hpp>
 #include <pixnerd/ops/mean_squared_error.hpp>
+#include <pixnerd/zoo/t2i_file.hpp>
 
 #include "reference_file.hpp"
 #include "tolerances.hpp"
@@ -14,14 +14,15 @@ namespace pixnerd::program {
 
 /// The file holds in.{x, t, y, target}, out.{v, loss}, param.NAME, and the gradients of the loss,
 /// mean((v - target)^2): grad.NAME, grad_in.x and grad_in.y; its configuration the decoder's scale.
-template <class Device, class Precision>
+template <class Policy>
 Comparison verify_text_model(const ReferenceFile& reference) {
+  using Device = typename Policy::Device;
   const auto scale = [&](const char* key) {
     return config_number(reference, reference.config(), key, 1e-3, 1e3);
   };
   Comparison comparison;
-  const Tolerances<Precision> tolerances(reference.path());
-  const auto whole = load_pixnerd_t2i<Device, Precision>(reference.file(), "param");
+  const Tolerances<Policy> tolerances(reference.path());
+  const auto whole = load_pixnerd_t2i<Policy>(reference.file(), "param");
   const auto model = whole.decoded_at({scale("decoder_patch_scaling_h"), scale("decoder_patch_scaling_w")});
   auto x = reference.tensor<float, Device>("in.x"), y = reference.tensor<float, Device>("in.y");
   require_grad(x);

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include <pixnerd/io/json_file.hpp>
-#include <pixnerd/io/safetensors_header.hpp>
-#include <pixnerd/io/tokenizer.hpp>
+#include <pixnerd/io/safetensors/header.hpp>
+#include <pixnerd/text/tokenizer.hpp>
 
 #include "comparison.hpp"
 
@@ -27,7 +27,7 @@ inline std::string some_ids(const std::vector<std::int64_t>& ids, std::size_t pl
   if (place >= ids.size()) return " none";
   const std::size_t end = std::min(ids.size(), place + 8);
   std::string out;
-  for (std::size_t i = place; i < end; ++i) out += text(" ", ids[i]);
+  for (std::size_t i = place; i < end; ++i) out += str_cat(" ", ids[i]);
   return out + (end < ids.size() ? " ..." : "");
 }
 
@@ -43,7 +43,7 @@ inline Comparison verify_tokens(const std::string& path) {
   };
   if (!entries.is_array() || entries.empty() || !std::all_of(entries.begin(), entries.end(), is_entry)) {
     raise<FileError>("verify",
-                     text("a list of {\"text\": \"...\", \"ids\": [whole numbers]} in '", path, "'"),
+                     str_cat("a list of {\"text\": \"...\", \"ids\": [whole numbers]} in '", path, "'"),
                      "another file");
   }
   const Tokenizer tokenizer((std::filesystem::path(path).parent_path() / "tokenizer.json").string());
@@ -57,7 +57,8 @@ inline Comparison verify_tokens(const std::string& path) {
     for (std::size_t i = 0; i < std::max(ours.size(), theirs.size()); ++i) {
       if (i < ours.size() && i < theirs.size() && ours[i] == theirs[i]) continue;
       if (wrong++ == 0)
-        name += text(" from token ", i, " on: expected ids", some_ids(theirs, i), ", got", some_ids(ours, i));
+        name +=
+            str_cat(" from token ", i, " on: expected ids", some_ids(theirs, i), ", got", some_ids(ours, i));
     }
     comparison.add(name, static_cast<double>(wrong), 0);
   }

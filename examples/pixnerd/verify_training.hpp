@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include <pixnerd/flow/flow_matching.hpp>
-#include <pixnerd/flow/repa.hpp>
-#include <pixnerd/flow/time_sampling.hpp>
+#include <pixnerd/diffusion/time_sampling.hpp>
+#include <pixnerd/objectives/flow_matching.hpp>
+#include <pixnerd/objectives/repa.hpp>
 #include <pixnerd/optim/adamw.hpp>
 #include <pixnerd/optim/clip.hpp>
 #include <pixnerd/optim/grad_norm.hpp>
@@ -42,7 +42,7 @@ struct ReferenceTraining {
     log_normal = reference.config().value("lognorm_t", nlohmann::json()) == true;
     const auto betas = reference.config().value("betas", nlohmann::json());
     if (!betas.is_array() || betas.size() != 2 || !betas[0].is_number() || !betas[1].is_number()) {
-      raise<FileError>("verify", text("two \"betas\" in the config of '", reference.path(), "'"),
+      raise<FileError>("verify", str_cat("two \"betas\" in the config of '", reference.path(), "'"),
                        betas.dump());
     }
     optimizer = {.beta1 = betas[0],
@@ -56,7 +56,7 @@ struct ReferenceTraining {
 /// projector's, whose names begin with "proj.".
 inline std::string staged_name(const ParameterEntry& entry, const std::string& model_stage,
                                const std::string& projector_stage) {
-  return entry.averaged ? text(model_stage, ".", entry.name)
+  return entry.averaged ? str_cat(model_stage, ".", entry.name)
                         : projector_stage + entry.name.substr(std::string("proj").size());
 }
 
@@ -66,25 +66,26 @@ inline std::string staged_name(const ParameterEntry& entry, const std::string& m
 /// behind the times, the times, the target features; before the first step param0.NAME and proj0.NAME, and
 /// after the last param.NAME, proj.NAME and ema.NAME; losses (steps, 3) of flow matching, alignment and both;
 /// grad_norms (steps) before clipping; grad0.NAME and gradproj0.NAME of the first step, clipped.
-template <class Device, class Precision>
+template <class Policy>
 Comparison verify_training(const ReferenceFile& reference) {
+  using Device = typename Policy::Device;
   const detail::ReferenceTraining training(reference);
   Comparison comparison;
 
-  const Tolerances<Precision> tolerances(reference.path());
-  auto model = load_pixnerd_c2i<Device, Precision>(reference.file(), "param0");
+  const Tolerances<Policy> tolerances(reference.path());
+  auto model = load_pixnerd_c2i<Policy>(reference.file(), "param0");
   const std::int64_t features =
       pixnerd::detail::ModelShapes(reference.file(), "proj0", "a projector")("0.4.weight", 2)[0];
   Initializer init(0);
-  Repa<Device, Precision> repa{RepaProjector<Device, Precision>(model.config().width, features, init),
-                               training.repa_block, training.repa_weight};
+  Repa<Policy> repa{RepaProjector<Policy>(model.config().width, features, init), training.repa_block,
+                    training.repa_weight};
   load_parameters(reference.file(), repa.projector, "proj0");
-  ParameterStore<Precision, Device> store(model, repa, "");
+  ParameterStore<Policy> store(model, repa, "");
   store.start_average();
 
   std::vector<float> losses, norms;
   for (int i = 0; i < training.steps; ++i) {
-    const auto name = [&](const char* tensor) { return text("step", i, ".", tensor); };
+    const auto name = [&](const char* tensor) { return str_cat("step", i, ".", tensor); };
     const auto t = reference.tensor<float, Cpu>(name("t")).to_host();
     const std::vector<double> times(t.begin(), t.end());
     if (training.log_normal) {

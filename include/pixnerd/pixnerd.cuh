@@ -4,8 +4,8 @@
 
 #include <pixnerd/pixnerd.hpp>
 
-#include <pixnerd/core/replay.cuh>
-#include <pixnerd/core/upload.cuh>
+#include <pixnerd/cuda/graph_capture.cuh>
+#include <pixnerd/cuda/upload.cuh>
 #include <pixnerd/ops/attention.cuh>
 #include <pixnerd/ops/batched_product.cuh>
 #include <pixnerd/ops/cast.cuh>

@@ -2,7 +2,7 @@
 
 #include <pixnerd/autograd/grad_slot.hpp>
 
-#include "support.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

@@ -7,7 +7,7 @@
 #include <pixnerd/ops/reduce.hpp>
 #include <pixnerd/ops/silu.hpp>
 
-#include "support.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

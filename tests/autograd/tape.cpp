@@ -7,7 +7,7 @@
 #include <pixnerd/ops/silu.hpp>
 #include <pixnerd/ops/split.hpp>
 
-#include "support.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

@@ -5,8 +5,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-folders=(core tensor autograd ops nn transformer field flow ode models optim io data train eval)
-opt_in=" io data train eval "
+folders=(core cuda tensor autograd ops nn transformer decoders conditioning diffusion objectives solvers models encoders
+  sampling optim io text image zoo data train eval serve)
+opt_in=" io text image zoo data train eval serve "
 sees_cuda=" pixnerd.hpp core/annotations.hpp "  # the only headers that may ask for __CUDACC__
 
 declare -A rank includes
@@ -70,7 +71,7 @@ while IFS= read -r file; do
   [[ $opt_in == *" ${name%%/*} "* || $name == pixnerd.cuh || -n ${reached[$name]:-} ]] ||
     wrong "$file is not reached by pixnerd.cuh"
   # Kernels start through launch(), and what only a GPU has stands in one file: so the emulation can replace it.
-  if [[ $name != core/cuda_mma.cuh ]] && grep -nE '<<<|\basm\b|cooperative_groups|__syncwarp_|\bcub/|thrust/' "$file"; then
+  if [[ $name != cuda/mma.cuh ]] && grep -nE '<<<|\basm\b|cooperative_groups|__syncwarp_|\bcub/|thrust/' "$file"; then
     wrong "$file uses what only nvcc understands"
   fi
 done < <(find include/pixnerd -name '*.cuh' | sort)
@@ -78,9 +79,10 @@ while IFS= read -r file; do
   [[ -e include/pixnerd/$file ]] || wrong "tests/emulation/pixnerd/$file stands in for nothing"
 done < <(cd tests/emulation/pixnerd && find . -type f | sed 's|^\./||')
 
-for header in include/pixnerd/ops/*.hpp; do
+for header in include/pixnerd/ops/*.hpp include/pixnerd/ops/cpu/*.hpp; do
   [[ -e $header ]] || continue
-  test=tests/ops/$(basename "$header" .hpp).cpp
+  test=tests/${header#include/pixnerd/}
+  test=${test%.hpp}.cpp
   [[ -e $test ]] || wrong "$header has no test $test"
 done
 

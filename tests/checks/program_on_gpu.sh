@@ -30,7 +30,7 @@ for precision in full mixed; do
   says "outcome    loss" "$pixnerd" train --resume --run $precision --replay 6
   rm -r again
   says "precision $precision" "$pixnerd" sample --run $precision --count 3 --steps 4 --precision $precision --out $precision.png
-  says "pass  " "$pixnerd" verify --precision $precision --device cuda:0 "$root"/tests/data/c2i_{square,rect}.safetensors
+  says "pass  " "$pixnerd" verify --precision $precision --device cuda:0 "$root"/tests/fixtures/c2i_{square,rect}.safetensors
 done
 says "precision mixed" "$pixnerd" train "${small[@]}" --steps 1 --run auto
 says "cpu (as asked), precision mixed" "$pixnerd" train --resume --run mixed --steps 9 --device cpu

@@ -1,6 +1,6 @@
 // expect: integrate needs a stepper
-#include <pixnerd/ode/euler.hpp>
-#include <pixnerd/ode/integrate.hpp>
+#include <pixnerd/solvers/euler.hpp>
+#include <pixnerd/solvers/integrate.hpp>
 
 struct NoStepper {};
 

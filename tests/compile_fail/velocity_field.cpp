@@ -1,6 +1,6 @@
 // expect: integrate needs a velocity field
-#include <pixnerd/ode/euler.hpp>
-#include <pixnerd/ode/integrate.hpp>
+#include <pixnerd/solvers/euler.hpp>
+#include <pixnerd/solvers/integrate.hpp>
 
 int main() {
 #ifdef PIXNERD_FAIL

@@ -19,7 +19,7 @@ BOOST_AUTO_TEST_CASE(sizes_and_axes) {
   BOOST_TEST(shape.count(1, 1) == 1);
   BOOST_TEST(shape.rows() == 6);
   BOOST_TEST(shape.string() == "(2, 3, 5)");
-  BOOST_TEST(text("of ", shape) == "of (2, 3, 5)");
+  BOOST_TEST(str_cat("of ", shape) == "of (2, 3, 5)");
   Shape other = shape;
   BOOST_TEST((other == shape));
   other[-1] = 7;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include <pixnerd/core/torch_random.hpp>
-#include <pixnerd/io/safetensors.hpp>
+#include <pixnerd/io/safetensors/file.hpp>
 
 using namespace pixnerd;
 

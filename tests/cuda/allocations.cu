@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include <pixnerd/flow/replayed_model.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/pixnerd.cuh>
+#include <pixnerd/sampling/captured_model.hpp>
 #include <pixnerd/train/train_step.hpp>
 
 #if !defined(__CUDACC__)
@@ -44,8 +44,8 @@ struct Noise {
 /// A model in training, of two batches a step, and what its steps leave.
 template <class Precision>
 struct Run {
-  PixnerdC2i<Cuda, Precision> model = make();
-  ParameterStore<Precision, Cuda> store{model};
+  PixnerdC2i<On<Cuda, Precision>> model = make();
+  ParameterStore<On<Cuda, Precision>> store{model};
   TrainOptions options;
   AdamW optimizer;
   bool too_much = false;  ///< the objective asks for more memory than there is
@@ -60,7 +60,7 @@ struct Run {
     options.capture = capture;
   }
 
-  static PixnerdC2i<Cuda, Precision> make() {
+  static PixnerdC2i<On<Cuda, Precision>> make() {
     Initializer init(3);
     return {config, init};
   }
@@ -245,7 +245,7 @@ BOOST_AUTO_TEST_CASE(every_allocation_of_the_host) {
 BOOST_AUTO_TEST_CASE(every_allocation_of_sampling) {
   auto& gpu = emulation::Gpu::instance();
   Initializer init(3);
-  const PixnerdC2i<Cuda> model(config, init);
+  const PixnerdC2i<On<Cuda>> model(config, init);
   const auto x = Tensor<float, Cuda>::full({1, 3, 4, 8}, 0.5f), t = Tensor<float, Cuda>::full({1}, 0.25f);
   const auto labels = Tensor<std::int64_t, Cuda>::full({1}, 1);
   const auto expected = model.forward(x, t, labels).to_host();
@@ -254,7 +254,7 @@ BOOST_AUTO_TEST_CASE(every_allocation_of_sampling) {
     for (int number = 0; more; number += 3) {
       BOOST_TEST_CONTEXT("call " << call << ", allocation " << number << " on") {
         memory_pool<Cuda>::instance().trim();
-        const ReplayedModel replayed(model, labels);
+        const CapturedModel replayed(model, labels);
         for (int before = 0; before < call; ++before) (void)replayed.forward(x, t, labels);
         gpu.fail_allocation = number;
         gpu.fail_for_good = true;

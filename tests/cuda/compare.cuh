@@ -159,7 +159,7 @@ inline void check_close(const std::string& where, const Results& gpu, const Resu
   check_close(where + ": output", gpu.output, cpu.output, tolerance);
   BOOST_TEST_REQUIRE(gpu.gradients.size() == cpu.gradients.size());
   for (std::size_t k = 0; k < cpu.gradients.size(); ++k) {
-    check_close(text(where, ": gradient of input ", k), gpu.gradients[k], cpu.gradients[k], tolerance);
+    check_close(str_cat(where, ": gradient of input ", k), gpu.gradients[k], cpu.gradients[k], tolerance);
   }
 }
 
@@ -175,7 +175,7 @@ void compare_devices(const std::string& what, const std::vector<Input>& inputs, 
   for (const bool add : {false, true}) {
     const auto cpu = detail::run_on<T, Cpu>(inputs, function, add);
     const auto gpu = detail::run_on<T, Cuda>(inputs, function, add);
-    detail::check_close(text(what, " ", element_name<T>, " ", shapes, add ? ", added" : ""), gpu, cpu,
+    detail::check_close(str_cat(what, " ", element_name<T>, " ", shapes, add ? ", added" : ""), gpu, cpu,
                         tolerance);
   }
 }

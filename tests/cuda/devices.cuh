@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "compare.cuh"
-#include "norm_weight.hpp"
+#include "support/norm_weight.hpp"
 
 namespace pixnerd {
 
@@ -53,7 +53,7 @@ void compare_unaligned(const std::string& what, const std::vector<Input>& inputs
   const auto got = output_and_gradients<T, Cuda>(gpu, is_parameter, function);
   BOOST_TEST((output_and_gradients<T, Cuda>(gpu, is_parameter, function) == got));
   for (std::size_t k = 0; k < expected.size(); ++k)
-    detail::check_close(text(what, " ", element_name<T>, ", unaligned, result ", k), got[k], expected[k],
+    detail::check_close(str_cat(what, " ", element_name<T>, ", unaligned, result ", k), got[k], expected[k],
                         device_tolerance<T>);
 }
 

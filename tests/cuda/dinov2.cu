@@ -14,19 +14,19 @@ void check(const program::Comparison& found, std::int64_t count) {
 }
 
 program::ReferenceFile reference(const std::string& name) {
-  return program::ReferenceFile(text(PIXNERD_TEST_DATA, "/", name, ".safetensors"));
+  return program::ReferenceFile(str_cat(PIXNERD_TEST_DATA, "/", name, ".safetensors"));
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(equals_the_reference) {
-  check(program::verify_dinov2<Cuda, Full<float>>(reference("dinov2")), 3);
-  check(program::verify_dinov2<Cuda, Mixed>(reference("dinov2")), 3);
+  check(program::verify_dinov2<On<Cuda>>(reference("dinov2")), 3);
+  check(program::verify_dinov2<On<Cuda, Mixed>>(reference("dinov2")), 3);
 }
 
 BOOST_AUTO_TEST_CASE(resizing_equals_pytorch) {
-  check(program::verify_interpolate<Cuda, Full<float>>(reference("interpolate")), 9);
-  check(program::verify_interpolate<Cuda, Mixed>(reference("interpolate")), 9);
+  check(program::verify_interpolate<On<Cuda>>(reference("interpolate")), 9);
+  check(program::verify_interpolate<On<Cuda, Mixed>>(reference("interpolate")), 9);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

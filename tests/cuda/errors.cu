@@ -41,8 +41,8 @@ BOOST_AUTO_TEST_CASE(more_memory_than_the_gpu_has) {
   const auto before = pool.statistics();
   const std::size_t bytes = cuda_device_info(0).memory * 2;
   BOOST_CHECK_EXCEPTION(allocate_bytes<Cuda>(bytes), OutOfMemory,
-                        says({text("[cuda memory] expected ", bytes, " bytes, got none: the pool holds "),
-                              text(before.in_use, " of them in use"), "bytes free"}));
+                        says({str_cat("[cuda memory] expected ", bytes, " bytes, got none: the pool holds "),
+                              str_cat(before.in_use, " of them in use"), "bytes free"}));
   BOOST_CHECK_THROW(allocate_bytes<Cuda>(std::size_t{1} << 62), OutOfMemory);
   BOOST_TEST(pool.statistics().in_use == before.in_use);
   BOOST_TEST((kept.to_host() == std::vector<float>(1000, 2.0f)));
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(a_gpu_that_is_not_there) {
   const int count = cuda_device_count();
   for (const int index : {99, -1, count}) {
     BOOST_CHECK_EXCEPTION(use_cuda_device(index), ValueError,
-                          says({text("[cuda] expected a GPU from 0 to ", count - 1, ", got ", index)}));
+                          says({str_cat("[cuda] expected a GPU from 0 to ", count - 1, ", got ", index)}));
   }
   check_alive();
   use_cuda_device(detail::CudaContext::instance().index());  // the one in use

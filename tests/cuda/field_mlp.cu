@@ -1,5 +1,5 @@
 #include "compare.cuh"
-#include "norm_weight.hpp"
+#include "support/norm_weight.hpp"
 
 using namespace pixnerd;
 
@@ -19,7 +19,7 @@ std::vector<Input> inputs(std::int64_t patches, std::int64_t pixels, std::int64_
 template <class T>
 void compare(std::int64_t patches, std::int64_t pixels, std::int64_t width, std::int64_t hidden) {
   for (const bool normalize_second : {true, false}) {
-    compare_devices<T>(text("field_mlp", normalize_second ? "" : " W1 normalized"),
+    compare_devices<T>(str_cat("field_mlp", normalize_second ? "" : " W1 normalized"),
                        inputs(patches, pixels, width, hidden), field(normalize_second));
   }
 }
@@ -63,7 +63,7 @@ void compare_values(const std::string& what, const std::vector<std::vector<T>>& 
   const auto cpu = run<T, Cpu>(values, pixels, width, wanted),
              gpu = run<T, Cuda>(values, pixels, width, wanted);
   for (std::size_t k = 0; k < cpu.size(); ++k)
-    detail::check_close(text(what, " ", element_name<T>, ", result ", k), gpu[k], cpu[k],
+    detail::check_close(str_cat(what, " ", element_name<T>, ", result ", k), gpu[k], cpu[k],
                         device_tolerance<T>);
 }
 
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(rows_off_16_bytes) {
   };
   const auto cpu = off(Cpu{}), gpu = off(Cuda{});
   for (std::size_t k = 0; k < cpu.size(); ++k)
-    detail::check_close(text("off 16 bytes, result ", k), gpu[k], cpu[k], device_tolerance<bfloat16>);
+    detail::check_close(str_cat("off 16 bytes, result ", k), gpu[k], cpu[k], device_tolerance<bfloat16>);
 }
 
 BOOST_AUTO_TEST_CASE(same_bits_again) {

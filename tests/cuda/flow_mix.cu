@@ -1,6 +1,6 @@
 #include "compare.cuh"
 
-#include <pixnerd/flow/flow_matching.hpp>
+#include <pixnerd/objectives/flow_matching.hpp>
 #include <pixnerd/ops/flow_mix.cuh>
 
 using namespace pixnerd;
@@ -33,7 +33,7 @@ void check(const Shape& shape, const Path& path, const Weight& weight) {
   const auto gpu = mix<T, Cuda>(shape, path, weight), cpu = mix<T, Cpu>(shape, path, weight);
   BOOST_TEST_REQUIRE(gpu.size() == cpu.size());
   for (std::size_t i = 0; i < cpu.size(); ++i) {
-    detail::check_close(text("flow_mix ", element_name<T>, " ", shape, " ", i), gpu[i], cpu[i],
+    detail::check_close(str_cat("flow_mix ", element_name<T>, " ", shape, " ", i), gpu[i], cpu[i],
                         device_tolerance<T>);
   }
 }

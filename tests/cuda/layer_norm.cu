@@ -1,7 +1,7 @@
 #include <pixnerd/ops/layer_norm.cuh>
 
 #include "devices.cuh"
-#include "norm_weight.hpp"
+#include "support/norm_weight.hpp"
 
 using namespace pixnerd;
 

@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(indices_out_of_range) {
     const auto indices = Tensor<std::int64_t, Cuda>::from_host({3}, values);
     BOOST_CHECK_EXCEPTION(embedding(table, indices), ValueError, [&](const ValueError& error) {
       const std::string expected =
-          text("[embedding] expected indices of at least 0 and below 4, got ", bad, " at position 1");
+          str_cat("[embedding] expected indices of at least 0 and below 4, got ", bad, " at position 1");
       return error.what() == expected;
     });
   }

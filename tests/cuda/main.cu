@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include <pixnerd/core/cuda_memory.cuh>
+#include <pixnerd/cuda/memory.cuh>
 
 int main(int count, char** arguments) {
   if (pixnerd::cuda_device_count() == 0) {

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include <pixnerd/core/cuda_memory.cuh>
+#include <pixnerd/cuda/memory.cuh>
 #include <pixnerd/tensor/print.hpp>
 
 using namespace pixnerd;

@@ -2,7 +2,7 @@
 #include <pixnerd/ops/norm_modulate.cuh>
 
 #include "devices.cuh"
-#include "norm_weight.hpp"
+#include "support/norm_weight.hpp"
 
 using namespace pixnerd;
 
@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(inputs_that_want_no_gradient) {
   for (const std::int64_t width : {37, 64}) {
     const auto all = inputs(2, 30, width);
     for (std::size_t wanted = 0; wanted < all.size(); ++wanted) {
-      compare_devices<bfloat16>(text("norm_modulate, gradient of input ", wanted, " alone"), {all[wanted]},
+      compare_devices<bfloat16>(str_cat("norm_modulate, gradient of input ", wanted, " alone"), {all[wanted]},
                                 [&]<class In>(const In& in) {
                                   using Device = typename In::value_type::device_type;
                                   In x;

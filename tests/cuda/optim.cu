@@ -14,7 +14,7 @@ namespace {
 /// Parameters with sizes that leave gaps in the slabs, and one that is not averaged.
 template <class Precision, class Device>
 struct Parameters {
-  using T = typename Precision::compute;
+  using T = typename Precision::Compute;
   Tensor<T, Device> a, b;
 
   Parameters(std::int64_t a_count, std::int64_t b_count, std::uint32_t stream)
@@ -27,8 +27,8 @@ struct Parameters {
 };
 
 template <class Precision, class Device>
-void set_gradients(const ParameterStore<Precision, Device>& store, std::uint32_t stream) {
-  using T = typename Precision::master;
+void set_gradients(const ParameterStore<On<Device, Precision>>& store, std::uint32_t stream) {
+  using T = typename Precision::Master;
   for (const auto& entry : store.entries()) {
     const auto values = detail::random_elements<T>(entry.shape.count(), stream++);
     copy_into(store.part(store.gradients(), entry), Tensor<T, Device>::from_host(entry.shape, values));
@@ -44,12 +44,12 @@ void append(std::vector<double>& out, const Slab& slab) {
 /// Everything that a few updates leave, with the factor of the gradients from the device or from the host.
 template <class Precision, class Device>
 std::vector<double> after_updates(std::int64_t count, bool on_device) {
-  using T = typename Precision::master;
+  using T = typename Precision::Master;
   Parameters<Precision, Device> model(count, 3, 1), helper(count + 1, 5, 3);
-  ParameterStore<Precision, Device> store(model, helper, "helper");
+  ParameterStore<On<Device, Precision>> store(model, helper, "helper");
   const AdamW adamw{0.9, 0.95, 1e-8, 0.1};
   std::vector<double> out;
-  const Tensor<double, Device> record({GradientRecord::losses});
+  const Tensor<double, Device> record({StepMeasurements::losses});
   for (std::int64_t step = 1; step <= 4; ++step) {
     if (step == 2) store.start_average();
     set_gradients(store, static_cast<std::uint32_t>(10 * step));
@@ -57,7 +57,7 @@ std::vector<double> after_updates(std::int64_t count, bool on_device) {
     measure_gradients(store, 1.5, Tensor<T, Device>{}, record);
     append(out, record);
     if (on_device) {
-      adamw.update(store, settings, record.rows(GradientRecord::scale, GradientRecord::scale + 1));
+      adamw.update(store, settings, record.rows(StepMeasurements::scale, StepMeasurements::scale + 1));
     } else {
       adamw.update(store, settings);
     }
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_changes_nothing_and_is_named) {
   for (const float value : bad) {
     for (const bool in_loss : {false, true}) {
       Parameters<Full<float>, Cuda> model(70001, 40, 1);
-      ParameterStore<Full<float>, Cuda> store(model);
+      ParameterStore<On<Cuda>> store(model);
       store.start_average();
       set_gradients(store, 5);
       const auto before = store.weights().to_host();
@@ -110,13 +110,13 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_changes_nothing_and_is_named) {
       if (!in_loss) {
         copy_into(store.part(store.gradients(), entry).rows(39, 40), Tensor<float, Cuda>::full({1}, value));
       }
-      const Tensor<double, Cuda> record({GradientRecord::losses + 2});
+      const Tensor<double, Cuda> record({StepMeasurements::losses + 2});
       measure_gradients(store, 0, losses, record);
       AdamW{}.update(store, {1, 0.1, 1.0, 0.5}, record.rows(1, 2));
       const auto after = store.weights().to_host();
       BOOST_TEST(std::memcmp(before.data(), after.data(), before.size() * sizeof(float)) == 0);
       BOOST_TEST((store.average().to_host() == before));
-      BOOST_TEST(record.to_host()[GradientRecord::losses] == 1.0);
+      BOOST_TEST(record.to_host()[StepMeasurements::losses] == 1.0);
       if (in_loss) continue;
       BOOST_CHECK_EXCEPTION((void)grad_norm(store, 12), NonFiniteError, [&](const auto& error) {
         const std::string message = error.what();

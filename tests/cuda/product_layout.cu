@@ -1,5 +1,5 @@
 // Which operand the column-major library gets first, which it transposes, and where its columns start.
-#include <pixnerd/ops/cuda_product_layout.cuh>
+#include <pixnerd/ops/cuda/product_layout.cuh>
 
 #include "compare.cuh"
 

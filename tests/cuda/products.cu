@@ -57,10 +57,10 @@ void check_product(const ProductSizes& s, bool transpose_a, bool transpose_b, st
     }
   }
   // What lies between the rows stays as it was.
-  detail::check_close(text("product of ", element_name<T>, " into ", element_name<R>, " ", s.rows, " x ",
-                           s.inner, " x ", s.columns, " x ", s.batch, transpose_a ? ", a transposed" : "",
-                           transpose_b ? ", b transposed" : "", add ? ", added" : "", ", offset ", offset,
-                           ", padding ", padding),
+  detail::check_close(str_cat("product of ", element_name<T>, " into ", element_name<R>, " ", s.rows, " x ",
+                              s.inner, " x ", s.columns, " x ", s.batch, transpose_a ? ", a transposed" : "",
+                              transpose_b ? ", b transposed" : "", add ? ", added" : "", ", offset ", offset,
+                              ", padding ", padding),
                       detail::doubles_of(gpu_c), expected, device_tolerance<R>);
   static_assert(std::same_as<W, wide_t<R>>);
 }

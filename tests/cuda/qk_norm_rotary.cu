@@ -1,5 +1,5 @@
 #include "compare.cuh"
-#include "norm_weight.hpp"
+#include "support/norm_weight.hpp"
 
 using namespace pixnerd;
 
@@ -25,7 +25,7 @@ void compare_parts(std::int64_t batch, std::int64_t positions, std::int64_t head
   const std::vector<Input> inputs{
       {{batch, positions, 3 * heads * width}}, parameter({width}), parameter({width})};
   for (const int part : {0, 1, 2}) {
-    compare_devices<T>(text("qk_norm_rotary, part ", part, turned ? ", turned" : ""), inputs,
+    compare_devices<T>(str_cat("qk_norm_rotary, part ", part, turned ? ", turned" : ""), inputs,
                        [=](const auto& in) { return output_of(in, part, turned); });
   }
 }

@@ -25,8 +25,8 @@ auto causal(const std::vector<std::int64_t>& counts) {
 
 template <class Precision>
 void check_reference() {
-  const program::ReferenceFile reference(text(PIXNERD_TEST_DATA, "/qwen3.safetensors"));
-  const auto found = program::verify_qwen3<Cuda, Precision>(reference);
+  const program::ReferenceFile reference(str_cat(PIXNERD_TEST_DATA, "/qwen3.safetensors"));
+  const auto found = program::verify_qwen3<On<Cuda, Precision>>(reference);
   BOOST_TEST(found.passed(), found.worst_name() << " is off by " << found.worst_error());
   BOOST_TEST(found.count() == 1);
 }

@@ -1,11 +1,14 @@
 // Texts to features and the model that takes them, on the GPU against the CPU.
+#include <pixnerd/conditioning/class_features.hpp>
+#include <pixnerd/conditioning/encoded_text.hpp>
+#include <pixnerd/conditioning/word_features.hpp>
 #include <pixnerd/data/qwen3_text.hpp>
-#include <pixnerd/io/t2i_file.hpp>
-#include <pixnerd/models/conditioner.hpp>
+#include <pixnerd/models/conditioned_model.hpp>
+#include <pixnerd/zoo/t2i_file.hpp>
 
 #include "compare.cuh"
-#include "qwen3_tools.hpp"
-#include "support.hpp"
+#include "support/qwen3_tools.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 
@@ -18,11 +21,11 @@ using Texts = std::vector<std::string>;
 /// The features of texts, and the velocity under two of them and none.
 template <class Device, class Precision>
 std::pair<std::vector<float>, std::vector<float>> results(const std::string& folder) {
-  const auto encoder = load_qwen3_text<Device, Precision>(folder, 6, 20);
+  const auto encoder = load_qwen3_text<On<Device, Precision>>(folder, 6, 20);
   const auto features = encoder(Texts{"a photo of a cat", "", "It's three: 1, 2, 3."});
-  const SafetensorsFile file(text(PIXNERD_TEST_DATA, "/t2i_square.safetensors"));
-  const ConditionedModel model(load_pixnerd_t2i<Device, Precision>(file, "param"),
-                               ListedFeatures<Device, Precision>(features));
+  const SafetensorsFile file(str_cat(PIXNERD_TEST_DATA, "/t2i_square.safetensors"));
+  const ConditionedModel model(load_pixnerd_t2i<On<Device, Precision>>(file, "param"),
+                               ListedFeatures<On<Device, Precision>>(features));
   const auto on_device = [](const auto& x) {
     return Tensor<float, Device>::from_host(x.shape(), x.to_host());
   };

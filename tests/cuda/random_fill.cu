@@ -19,7 +19,7 @@ void check_equal_bits(const Shape& shape, Fill fill) {
   fill(gpu);
   const auto expected = cpu.to_host(), got = gpu.to_host();
   for (std::size_t i = 0; i < expected.size(); ++i)
-    BOOST_TEST_REQUIRE((got[i] == expected[i]), text(shape, " ", i));
+    BOOST_TEST_REQUIRE((got[i] == expected[i]), str_cat(shape, " ", i));
 }
 
 template <class T>

@@ -1,5 +1,5 @@
 // The sums that operations on the GPU share.
-#include <pixnerd/ops/cuda_reduce.cuh>
+#include <pixnerd/ops/cuda/reduce.cuh>
 
 #include "compare.cuh"
 
@@ -47,7 +47,7 @@ void check_columns(std::int64_t rows, std::int64_t width, std::int64_t offset, b
     expected.push_back(sum);
   }
   // Sums in float32 are close whatever the elements are.
-  detail::check_close(text("column sums ", element_name<T>, " ", rows, " x ", width, " + ", offset),
+  detail::check_close(str_cat("column sums ", element_name<T>, " ", rows, " x ", width, " + ", offset),
                       detail::doubles_of(sums), expected, std::same_as<T, double> ? 1e-12 : 1e-5);
   if (!add) BOOST_TEST(sums.to_host() == again.to_host());
 }

@@ -11,7 +11,7 @@ namespace {
 template <class Precision>
 void check(const std::string& name) {
   const auto found =
-      program::verify_file<Cuda, Precision>(text(PIXNERD_TEST_DATA, "/", name, ".safetensors"));
+      program::verify_file<On<Cuda, Precision>>(str_cat(PIXNERD_TEST_DATA, "/", name, ".safetensors"));
   BOOST_TEST(found.passed(), name << ": " << found.worst_name() << " is off by " << found.worst_error()
                                   << ", allowed " << found.worst_tolerance());
   BOOST_TEST(found.count() >= 40);

@@ -1,5 +1,5 @@
 // Training with an encoder's features, recorded, on both devices.
-#include <pixnerd/train/repa_objective.hpp>
+#include <pixnerd/objectives/repa_objective.hpp>
 #include <pixnerd/train/train_step.hpp>
 
 #include "compare.cuh"
@@ -11,18 +11,19 @@ BOOST_AUTO_TEST_SUITE(cuda_repa_objective)
 BOOST_AUTO_TEST_CASE(trains_as_on_the_cpu) {
   const auto run = []<class Device>(Device) {
     Initializer init(1);
-    PixnerdC2i<Device> model({.patch = 4,
-                              .width = 16,
-                              .heads = 2,
-                              .depth = 2,
-                              .field_depth = 1,
-                              .field_features = 8,
-                              .classes = 3},
-                             init);
-    const Dinov2Encoder<Device> encoder(
-        Dinov2<Device>({.patch = 2, .grid = 3, .width = 8, .heads = 2, .depth = 1, .hidden = 12}, init), 4);
-    Repa<Device> repa{RepaProjector<Device>(16, 8, init), 1, 0.5};
-    ParameterStore<Full<float>, Device> store(model, repa);
+    PixnerdC2i<On<Device>> model({.patch = 4,
+                                  .width = 16,
+                                  .heads = 2,
+                                  .depth = 2,
+                                  .field_depth = 1,
+                                  .field_features = 8,
+                                  .classes = 3},
+                                 init);
+    const Dinov2Encoder<On<Device>> encoder(
+        Dinov2<On<Device>>({.patch = 2, .grid = 3, .width = 8, .heads = 2, .depth = 1, .hidden = 12}, init),
+        4);
+    Repa<On<Device>> repa{RepaProjector<On<Device>>(16, 8, init), 1, 0.5};
+    ParameterStore<On<Device>> store(model, repa);
     auto alignments = Tensor<float, Device>::zeros({});  // kept by recorded steps as well
     const auto watch = [&](const auto& alignment) {
       copy_into(alignments, add(alignments, alignment.reshape({})));
@@ -31,7 +32,7 @@ BOOST_AUTO_TEST_CASE(trains_as_on_the_cpu) {
     TrainOptions options;
     options.noising.null_label = {3};
     const AdamW optimizer;
-    TrainStepper<Full<float>, Device, AdamW, decltype(objective)> step(store, optimizer, objective, options);
+    TrainStepper<On<Device>, AdamW, decltype(objective)> step(store, optimizer, objective, options);
     struct Data {
       Tensor<float> images;
       std::vector<std::int64_t> labels, sample_ids;

@@ -1,12 +1,12 @@
 // The text-to-image model on both devices: velocity, every gradient, at two resolutions, and sampling with guidance.
 #include "compare.cuh"
 
-#include <pixnerd/flow/guidance.hpp>
-#include <pixnerd/flow/replayed_model.hpp>
+#include <pixnerd/diffusion/guidance.hpp>
 #include <pixnerd/models/pixnerd_t2i.hpp>
-#include <pixnerd/ode/adams.hpp>
-#include <pixnerd/ode/integrate.hpp>
 #include <pixnerd/ops/mean_squared_error.hpp>
+#include <pixnerd/sampling/captured_model.hpp>
+#include <pixnerd/solvers/adams.hpp>
+#include <pixnerd/solvers/integrate.hpp>
 
 using namespace pixnerd;
 
@@ -31,9 +31,9 @@ Tensor<W, Device> random_on(const Shape& shape, std::uint32_t stream) {
 
 /// A model with random weights, the head's too, about as large as those of a trained one.
 template <class Device, class Precision>
-PixnerdT2i<Device, Precision> random_model() {
+PixnerdT2i<On<Device, Precision>> random_model() {
   Initializer init(3);
-  PixnerdT2i<Device, Precision> model(config, init);
+  PixnerdT2i<On<Device, Precision>> model(config, init);
   std::uint32_t stream = 0;
   for_each_parameter(model, [&]<class T>(const std::string& name, const Tensor<T, Device>& parameter) {
     const float mean = name.find("norm") != std::string::npos ? 1.0f : 0.0f;
@@ -48,7 +48,7 @@ PixnerdT2i<Device, Precision> random_model() {
 /// The velocity and all gradients, names first.
 template <class Device, class Precision>
 std::vector<std::pair<std::string, std::vector<double>>> gradients_of(const DecoderScale& scale) {
-  using W = typename Precision::master;
+  using W = typename Precision::Master;
   const auto whole = random_model<Device, Precision>();
   const auto model = whole.decoded_at(scale);
   auto x = random_on<W, Device>({2, 3, 24, 16}, 50), words = random_on<W, Device>({2, 5, 12}, 51);
@@ -84,7 +84,7 @@ std::vector<double> sample(bool capture) {
   const auto model = random_model<Device, Precision>().decoded_at({1, 1.5});
   const auto words = random_on<float, Device>({2, 5, 12}, 60),
              no_words = random_on<float, Device>({2, 5, 12}, 61);
-  const ReplayedModel replayed(model, words, capture);
+  const CapturedModel replayed(model, words, capture);
   const GuidedField field(replayed, words, no_words, {.scale = 2});
   const auto noise = random_on<float, Device>({2, 3, 8, 12}, 62);
   return detail::doubles_of(integrate(Adams(2), field, noise, TimeGrid(6, 3)).x);

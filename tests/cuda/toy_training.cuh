@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include <pixnerd/core/cuda_warp.cuh>
+#include <pixnerd/cuda/warp.cuh>
 #include <pixnerd/train/train_step.hpp>
 
 namespace pixnerd::test {

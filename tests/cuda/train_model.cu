@@ -3,11 +3,11 @@
 
 #include <cstring>
 
-#include <pixnerd/flow/guidance.hpp>
-#include <pixnerd/flow/replayed_model.hpp>
+#include <pixnerd/diffusion/guidance.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
-#include <pixnerd/ode/adams.hpp>
-#include <pixnerd/ode/integrate.hpp>
+#include <pixnerd/sampling/captured_model.hpp>
+#include <pixnerd/solvers/adams.hpp>
+#include <pixnerd/solvers/integrate.hpp>
 #include <pixnerd/train/train_step.hpp>
 
 using namespace pixnerd;
@@ -50,8 +50,8 @@ struct Outcome {
 template <class Precision, class Device>
 Outcome run_training(std::int64_t steps, bool capture, std::int64_t accumulation = 1) {
   Initializer init(3);
-  PixnerdC2i<Device, Precision> model(config, init);
-  ParameterStore<Precision, Device> store(model);
+  PixnerdC2i<On<Device, Precision>> model(config, init);
+  ParameterStore<On<Device, Precision>> store(model);
   store.start_average();
   TrainOptions options;
   options.rate = 1e-3;
@@ -107,7 +107,7 @@ void check_devices(double loss_tolerance, double gradient_tolerance) {
 template <class Precision, class Device>
 std::vector<double> sample(bool capture) {
   Initializer init(3);
-  PixnerdC2i<Device, Precision> model(config, init);
+  PixnerdC2i<On<Device, Precision>> model(config, init);
   std::uint32_t stream = 0;
   for_each_parameter(model, [&]<class T>(const std::string&, const Tensor<T, Device>& parameter) {
     auto values = detail::random_elements<float>(parameter.count(), ++stream);
@@ -119,7 +119,7 @@ std::vector<double> sample(bool capture) {
   const auto no_class = Tensor<std::int64_t, Device>::full({2}, 4);
   const Tensor<float, Device> noise({2, 3, 8, 8});
   fill_normal(noise, {1, RandomPurpose::test, 0, 0});
-  const ReplayedModel replayed(model, labels, capture);
+  const CapturedModel replayed(model, labels, capture);
   const GuidedField field(replayed, labels, no_class, {.scale = 2, .lower = 0.4});
   return detail::doubles_of(integrate(Adams(2), field, noise, TimeGrid(10)).x);
 }

@@ -7,7 +7,7 @@
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/train/loop.hpp>
 
-#include "files.hpp"
+#include "support/files.hpp"
 #include "toy_training.cuh"
 
 using namespace pixnerd;
@@ -35,7 +35,7 @@ std::vector<float> work(Model& model, Objective&& objective, Noise data, TrainOp
   const int before = thread_count();
   set_thread_count(process.threads);
   options.capture = process.capture;
-  ParameterStore<Precision, Cuda> store(model);
+  ParameterStore<On<Cuda, Precision>> store(model);
   store.start_average();
   TrainState state{{.seed = 11}, {}};
   const auto newest = newest_checkpoint(options.run);
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(resuming_equals_no_interruption) {
   options.save_in_background = false;
   BOOST_TEST(equal_bits(work_on_toy(options, {}), whole));
   for (const int step : {4, 16, 28}) {
-    check_same_checkpoint(text(folder / "now/step-", step), text(folder / "whole/step-", step));
+    check_same_checkpoint(str_cat(folder / "now/step-", step), str_cat(folder / "whole/step-", step));
   }
 }
 
@@ -124,14 +124,14 @@ BOOST_AUTO_TEST_CASE(a_model_in_mixed_precision_resumes) {
   options.checkpoint_every = 2;
   const auto run = [&](const std::string& name, const Process& process) {
     Initializer init(3);
-    PixnerdC2i<Cuda, Mixed> model({.patch = 2,
-                                   .width = 16,
-                                   .heads = 2,
-                                   .depth = 1,
-                                   .field_depth = 1,
-                                   .field_features = 8,
-                                   .classes = 3},
-                                  init);
+    PixnerdC2i<On<Cuda, Mixed>> model({.patch = 2,
+                                       .width = 16,
+                                       .heads = 2,
+                                       .depth = 1,
+                                       .field_depth = 1,
+                                       .field_features = 8,
+                                       .classes = 3},
+                                      init);
     options.run = folder / name;
     Noise data;
     data.batch = 2;

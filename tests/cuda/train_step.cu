@@ -16,7 +16,7 @@ namespace {
 
 /// AdamW for those who know the factor only on the host.
 struct OnHost {
-  void update(ParameterStore<Full<float>, Cuda>& store, const UpdateSettings& settings) const {
+  void update(ParameterStore<On<Cuda>>& store, const UpdateSettings& settings) const {
     AdamW{}.update(store, settings);
   }
 };
@@ -36,7 +36,7 @@ struct Outcome {
 template <class AnOptimizer = AdamW>
 Outcome run_training(const TrainOptions& options, const AnOptimizer& optimizer = {}, Noise data = {}) {
   ToyModel model;
-  ParameterStore<Full<float>, Cuda> store(model);
+  ParameterStore<On<Cuda>> store(model);
   store.start_average();
   ToyObjective objective{model};
   TrainProgress state;
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(a_recorded_step_is_the_step) {
 
 BOOST_AUTO_TEST_CASE(what_is_not_finite_is_named_and_changes_nothing) {
   ToyModel model;
-  ParameterStore<Full<float>, Cuda> store(model);
+  ParameterStore<On<Cuda>> store(model);
   store.start_average();
   ToyObjective objective{model};
   auto options = toy_options();
@@ -90,9 +90,9 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_is_named_and_changes_nothing) {
     const auto weights = store.weights().to_host(), average = store.average().to_host();
     Noise poisoned{state.samples, 4, state.samples + 6};
     BOOST_CHECK_EXCEPTION(stepper(poisoned, state), NonFiniteError, [&](const auto& error) {
-      return std::string(error.what()) == text("[step ", state.step + 1,
-                                               "] expected finite pixels, got inf in sample ",
-                                               state.samples + 6);
+      return std::string(error.what()) == str_cat("[step ", state.step + 1,
+                                                  "] expected finite pixels, got inf in sample ",
+                                                  state.samples + 6);
     });
     BOOST_TEST((store.weights().to_host() == weights));
     BOOST_TEST((store.average().to_host() == average));
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(outliers_are_skipped_where_the_gradients_are) {
 
   // A step that is skipped leaves all as it was.
   ToyModel model;
-  ParameterStore<Full<float>, Cuda> store(model);
+  ParameterStore<On<Cuda>> store(model);
   store.start_average();
   ToyObjective objective{model};
   options.skip_outliers = 5;
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(outliers_are_skipped_where_the_gradients_are) {
 BOOST_AUTO_TEST_CASE(batches_of_other_shapes_begin_anew) {
   const auto run = [](bool capture) {
     ToyModel model;
-    ParameterStore<Full<float>, Cuda> store(model);
+    ParameterStore<On<Cuda>> store(model);
     ToyObjective objective{model};
     auto options = toy_options();
     options.capture = capture;
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(batches_of_other_shapes_begin_anew) {
 
 BOOST_AUTO_TEST_CASE(a_steady_state_allocates_nothing) {
   ToyModel model;
-  ParameterStore<Full<float>, Cuda> store(model);
+  ParameterStore<On<Cuda>> store(model);
   ToyObjective objective{model};
   const auto options = toy_options();
   const AdamW optimizer;

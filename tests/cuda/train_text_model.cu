@@ -2,9 +2,12 @@
 // without recording.
 #include "compare.cuh"
 
-#include <pixnerd/data/words.hpp>
-#include <pixnerd/models/conditioner.hpp>
+#include <pixnerd/conditioning/class_features.hpp>
+#include <pixnerd/conditioning/encoded_text.hpp>
+#include <pixnerd/conditioning/word_features.hpp>
+#include <pixnerd/models/conditioned_model.hpp>
 #include <pixnerd/models/pixnerd_t2i.hpp>
+#include <pixnerd/text/words.hpp>
 #include <pixnerd/train/train_step.hpp>
 
 using namespace pixnerd;
@@ -50,9 +53,9 @@ template <class Precision, class Device>
 std::vector<std::vector<double>> run_training(std::int64_t steps, bool capture) {
   Initializer init(3);
   ConditionedModel model(
-      PixnerdT2i<Device, Precision>(config, init),
-      WordFeatures<Device, Precision>(words.rows, words.words, words.features, config.text_width, init));
-  ParameterStore<Precision, Device> store(model);
+      PixnerdT2i<On<Device, Precision>>(config, init),
+      WordFeatures<On<Device, Precision>>(words.rows, words.words, words.features, config.text_width, init));
+  ParameterStore<On<Device, Precision>> store(model);
   TrainOptions options;
   options.rate = 1e-3;
   options.clip_norm = 1;

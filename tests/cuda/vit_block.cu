@@ -7,7 +7,7 @@ BOOST_AUTO_TEST_SUITE(cuda_vit_block)
 BOOST_AUTO_TEST_CASE(equals_the_cpu) {
   const auto block = []<class T, class Device>(const std::vector<Tensor<T, Device>>& in) {
     Initializer init(1);
-    const VitBlock<Device, Full<T>> vit(16, 2, 24, init);
+    const VitBlock<On<Device, Full<T>>> vit(16, 2, 24, init);
     return vit(in[0]);
   };
   compare_devices<float>("VitBlock", {{{2, 7, 16}}}, block);

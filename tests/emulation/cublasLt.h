@@ -12,7 +12,7 @@
 #include "cublas_lt_types.hpp"
 
 #include <pixnerd/core/bfloat16.hpp>
-#include <pixnerd/ops/cpu_product.hpp>
+#include <pixnerd/ops/cpu/product.hpp>
 
 namespace emulation {
 

@@ -12,8 +12,8 @@
 #include <pixnerd/train/loop.hpp>
 
 #include "fault.hpp"
-#include "files.hpp"
-#include "train/train_tools.hpp"
+#include "support/files.hpp"
+#include "support/train_tools.hpp"
 
 using namespace pixnerd;
 using test::Fault;
@@ -28,7 +28,7 @@ using Steps = std::vector<std::int64_t>;
 
 /// Twelve steps with a checkpoint after each fourth, where one of them meets a fault.
 struct FaultyRun {
-  PixnerdC2i<Cpu> model = test::small_pixnerd(3);
+  PixnerdC2i<On<Cpu>> model = test::small_pixnerd(3);
   test::Store store{model};
   TrainOptions options;
   std::vector<std::string> told;
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(training_goes_on_when_a_checkpoint_cannot_be_saved) {
   for (const Fault& fault : faults) {
     for (const int number : {0, 2}) {
       BOOST_TEST_CONTEXT(fault.name << ", call " << number) {
-        const std::string path = folder / text(fault.error, "-", number);
+        const std::string path = folder / str_cat(fault.error, "-", number);
         FaultyRun run(path);
         run.train_with(fault, number, 8);
         BOOST_TEST_REQUIRE(run.told.size() == 1u);
@@ -85,11 +85,11 @@ BOOST_AUTO_TEST_CASE(training_goes_on_when_a_checkpoint_cannot_be_saved) {
 
         // The last one is an error, whether or not anybody listens; so is any where nobody does.
         for (const std::int64_t step : {8, 12}) {
-          const std::string other = text(path, "-", step);
+          const std::string other = str_cat(path, "-", step);
           FaultyRun failing(other);
           if (step == 8) failing.options.on_save_failed = {};
           test::check_throws<FileError>([&] { failing.train_with(fault, number, step); },
-                                        {text(other, "/step-", step), errno_text(fault.error)});
+                                        {str_cat(other, "/step-", step), errno_text(fault.error)});
           Faults::instance().disarm();
           BOOST_TEST(failing.told.empty());
           BOOST_TEST(checkpoint_steps(other).front() == step - 4);

@@ -5,16 +5,16 @@
 #include <optional>
 #include <vector>
 
+#include <pixnerd/image/read_image.hpp>
 #include <pixnerd/io/convert_checkpoint.hpp>
 #include <pixnerd/io/gzip.hpp>
-#include <pixnerd/io/read_image.hpp>
-#include <pixnerd/io/torch_checkpoint.hpp>
+#include <pixnerd/io/torch/checkpoint.hpp>
 #include <pixnerd/train/checkpoint.hpp>
 
 #include "faults/allocations.hpp"
-#include "files.hpp"
-#include "io/image_tools.hpp"
-#include "train/train_tools.hpp"
+#include "support/files.hpp"
+#include "support/image_tools.hpp"
+#include "support/train_tools.hpp"
 
 using namespace pixnerd;
 namespace fs = std::filesystem;

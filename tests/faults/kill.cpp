@@ -14,8 +14,8 @@
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/train/checkpoint.hpp>
 
-#include "files.hpp"
-#include "train/train_tools.hpp"
+#include "support/files.hpp"
+#include "support/train_tools.hpp"
 
 using namespace pixnerd;
 namespace fs = std::filesystem;

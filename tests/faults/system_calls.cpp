@@ -10,14 +10,14 @@
 #include <set>
 #include <vector>
 
+#include <pixnerd/image/read_image.hpp>
 #include <pixnerd/io/convert_checkpoint.hpp>
-#include <pixnerd/io/read_image.hpp>
-#include <pixnerd/io/torch_checkpoint.hpp>
+#include <pixnerd/io/torch/checkpoint.hpp>
 #include <pixnerd/train/checkpoint.hpp>
 
 #include "../../examples/pixnerd/metrics.hpp"
-#include "files.hpp"
-#include "train/train_tools.hpp"
+#include "support/files.hpp"
+#include "support/train_tools.hpp"
 
 using namespace pixnerd;
 namespace fs = std::filesystem;
@@ -98,7 +98,7 @@ bool write_with_fault(const Writing& writing, const std::string& folder, const F
   BOOST_TEST(fault.error != EINTR, said);
   BOOST_TEST(said.find(errno_text(fault.error)) != said.npos, said);
   BOOST_TEST(said.find(" bytes are available there") != said.npos, said);
-  if (fault.error == ENOSPC) BOOST_TEST(said.find(text(writing.bytes, " ")) != said.npos, said);
+  if (fault.error == ENOSPC) BOOST_TEST(said.find(str_cat(writing.bytes, " ")) != said.npos, said);
   BOOST_TEST(writing.holds(folder, 1), said);
   BOOST_TEST((listing(folder) == before), said);
   writing.write(folder, 2);

@@ -12,7 +12,7 @@
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/data/loader.hpp>
 
-#include "files.hpp"
+#include "support/files.hpp"
 
 namespace {
 
@@ -47,7 +47,7 @@ struct ThreadLimit {
 struct Numbered {
   std::int64_t size() const { return 10; }
   std::int64_t class_count() const { return 10; }
-  std::string class_name(std::int64_t label) const { return text(label); }
+  std::string class_name(std::int64_t label) const { return str_cat(label); }
   std::int64_t label(std::int64_t index) const { return index; }
   Example read(std::int64_t index, int size) const {
     Image image(size, size);

@@ -4,14 +4,15 @@
 #include <cstring>
 #include <vector>
 
-#include <pixnerd/flow/guidance.hpp>
-#include <pixnerd/ode/heun.hpp>
-#include <pixnerd/ode/integrate.hpp>
+#include <pixnerd/diffusion/guidance.hpp>
 #include <pixnerd/optim/adamw.hpp>
+#include <pixnerd/solvers/heun.hpp>
+#include <pixnerd/solvers/integrate.hpp>
+#include <pixnerd/train/train_state.hpp>
 #include <pixnerd/train/train_step.hpp>
 
 #include "faults/allocations.hpp"
-#include "train/train_tools.hpp"
+#include "support/train_tools.hpp"
 
 using namespace pixnerd;
 using test::equal_bits;
@@ -31,13 +32,13 @@ const PixnerdC2iConfig small{
 /// A model that is being trained.
 template <class Precision>
 struct Run {
-  PixnerdC2i<Cpu, Precision> model;
-  ParameterStore<Precision, Cpu> store{model};
+  PixnerdC2i<On<Cpu, Precision>> model;
+  ParameterStore<On<Cpu, Precision>> store{model};
   TrainState state;
 
   explicit Run(const PixnerdC2iConfig& config) : model(make(config)) { store.start_average(); }
 
-  static PixnerdC2i<Cpu, Precision> make(const PixnerdC2iConfig& config) {
+  static PixnerdC2i<On<Cpu, Precision>> make(const PixnerdC2iConfig& config) {
     Initializer init(1);
     return {config, init};
   }
@@ -48,7 +49,7 @@ struct Run {
   std::vector<float> bits() const {
     std::vector<float> out;
     for (const auto& slab : slabs()) out.insert(out.end(), slab.data(), slab.data() + slab.count());
-    if constexpr (ParameterStore<Precision, Cpu>::has_copies) {
+    if constexpr (ParameterStore<On<Cpu, Precision>>::has_copies) {
       for (const bfloat16 value : store.copies().to_host()) out.push_back(static_cast<float>(value));
     }
     return out;
@@ -192,7 +193,7 @@ BOOST_AUTO_TEST_CASE(a_store) {
 
 BOOST_AUTO_TEST_CASE(sampling) {
   Initializer init(1);
-  const PixnerdC2i<Cpu> model(tiny, init);
+  const PixnerdC2i<On<Cpu>> model(tiny, init);
   const auto labels = Tensor<std::int64_t>::full({2}, 1), no_class = Tensor<std::int64_t>::full({2}, 4);
   Tensor<float> noise({2, 3, 8, 8}), images;
   fill_normal(noise, {3, RandomPurpose::test, 0, 0});

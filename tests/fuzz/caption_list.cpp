@@ -5,7 +5,7 @@
 #include <string>
 
 #include <pixnerd/data/captioned_images.hpp>
-#include <pixnerd/data/words.hpp>
+#include <pixnerd/text/words.hpp>
 
 #include "target.hpp"
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include <pixnerd/data/emoji_captions.hpp>
-#include <pixnerd/data/emoji_list.hpp>
+#include <pixnerd/data/emoji/captions.hpp>
+#include <pixnerd/data/emoji/list.hpp>
 
 #include "target.hpp"
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include <pixnerd/io/qwen3_files.hpp>
+#include <pixnerd/zoo/qwen3_files.hpp>
 
-#include "io/tokenizer_tools.hpp"
+#include "support/tokenizer_tools.hpp"
 #include "target.hpp"
 
 namespace {
@@ -22,7 +22,8 @@ struct ModelFolder : pixnerd::fuzz::MemoryFolder {
     pixnerd::Initializer init(3);
     const pixnerd::Qwen3Config sizes{
         .vocabulary = 7, .width = 4, .hidden = 6, .depth = 1, .heads = 4, .key_heads = 2, .head_width = 2};
-    pixnerd::save_parameters(path + "/model.safetensors", pixnerd::Qwen3<pixnerd::Cpu>(sizes, init));
+    pixnerd::save_parameters(path + "/model.safetensors",
+                             pixnerd::Qwen3<pixnerd::On<pixnerd::Cpu>>(sizes, init));
   }
 };
 
@@ -47,7 +48,7 @@ struct Shards : pixnerd::fuzz::MemoryFolder {
 void read_config(const std::string& folder, const std::string& path) {
   const auto config = pixnerd::qwen3_config_of(pixnerd::read_json_file(path, "Qwen3 configuration"), path);
   if (config.depth < 1 || config.heads % config.key_heads != 0) finding("sizes that do not go together");
-  (void)pixnerd::load_qwen3<pixnerd::Cpu>(folder);
+  (void)pixnerd::load_qwen3<pixnerd::On<pixnerd::Cpu>>(folder);
 }
 
 void read_pad(const std::string& path) {

@@ -2,7 +2,7 @@
 /// JPEG files.
 #include <cstdint>
 
-#include <pixnerd/io/jpeg.hpp>
+#include <pixnerd/image/jpeg.hpp>
 
 #include "target.hpp"
 

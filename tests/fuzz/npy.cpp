@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include <pixnerd/io/npz.hpp>
+#include <pixnerd/io/numpy/npz.hpp>
 
-#include "io/npz_tools.hpp"
+#include "support/npz_tools.hpp"
 #include "target.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

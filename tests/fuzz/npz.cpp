@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <pixnerd/io/npz.hpp>
+#include <pixnerd/io/numpy/npz.hpp>
 
 #include "target.hpp"
 

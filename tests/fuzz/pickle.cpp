@@ -2,7 +2,7 @@
 /// Pickles, and the tensors that they describe.
 #include <cstdint>
 
-#include <pixnerd/io/torch_tensors.hpp>
+#include <pixnerd/io/torch/tensors.hpp>
 
 #include "target.hpp"
 

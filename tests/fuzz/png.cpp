@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <pixnerd/io/png_text.hpp>
+#include <pixnerd/image/png_text.hpp>
 
 #include "target.hpp"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include <pixnerd/io/utf8.hpp>
+#include <pixnerd/text/utf8.hpp>
 
 #include "pixnerd/metrics.hpp"
 #include "pixnerd/prompts.hpp"

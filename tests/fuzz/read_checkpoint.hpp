@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <pixnerd/io/torch_checkpoint.hpp>
+#include <pixnerd/io/torch/checkpoint.hpp>
 
 #include "target.hpp"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <pixnerd/io/safetensors.hpp>
+#include <pixnerd/io/safetensors/file.hpp>
 
 #include "target.hpp"
 

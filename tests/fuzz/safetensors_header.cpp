@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include <pixnerd/io/safetensors_json.hpp>
+#include <pixnerd/io/safetensors/header_json.hpp>
 
 #include "target.hpp"
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/tokenizer_tools.hpp"
+#include "support/tokenizer_tools.hpp"
 #include "target.hpp"
 
 namespace {

@@ -10,8 +10,8 @@
 #include <pixnerd/io/convert_checkpoint.hpp>
 #include <pixnerd/io/open_tensor_file.hpp>
 
-#include "files.hpp"
-#include "torch_files.hpp"
+#include "support/files.hpp"
+#include "support/torch_files.hpp"
 
 using namespace pixnerd;
 using test::check_throws;

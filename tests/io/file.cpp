@@ -13,7 +13,7 @@
 
 #include <pixnerd/io/file.hpp>
 
-#include "files.hpp"
+#include "support/files.hpp"
 
 namespace fs = std::filesystem;
 using namespace pixnerd;

@@ -6,8 +6,8 @@
 
 #include <pixnerd/io/gzip.hpp>
 
-#include "files.hpp"
-#include "idx_tools.hpp"
+#include "support/files.hpp"
+#include "support/idx_tools.hpp"
 
 using namespace pixnerd;
 using test::check_throws;

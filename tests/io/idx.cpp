@@ -6,8 +6,8 @@
 
 #include <pixnerd/io/idx.hpp>
 
-#include "idx_tools.hpp"
-#include "io/hostile.hpp"
+#include "support/hostile.hpp"
+#include "support/idx_tools.hpp"
 
 using namespace pixnerd;
 using namespace std::string_literals;
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(malformed_gzip) {
           {"another checksum", changed(whole, n - 8, whole[n - 8] ^ 1), "incorrect data check"},
           {"another length", changed(whole, n - 4, whole[n - 4] ^ 1), "incorrect length check"},
           {"a byte behind", whole + "x", "1 bytes too many"},
-          {"another stream behind", whole + whole, text(n, " bytes too many")},
+          {"another stream behind", whole + whole, str_cat(n, " bytes too many")},
           {"100,000 zeros behind", whole + std::string(100'000, '\0'), "100000 bytes too many"},
           {"an unknown block", "\x1f\x8b\x08\0\0\0\0\0\0\3\7"s + std::string(20, '\0'), "invalid block type"},
           {"a stored block of two lengths", "\x1f\x8b\x08\0\0\0\0\0\0\3\1\5\0\0\0hello"s,
@@ -90,27 +90,27 @@ BOOST_AUTO_TEST_CASE(malformed_headers) {
     defects.push_back({name, gzip(bytes), word});
   };
   for (std::size_t size = 0; size < 16; ++size) {
-    add(text("cut at ", size), idx({1, 28, 28}, "").substr(0, size),
-        text("its end, ", 16 - size, " bytes early"));
+    add(str_cat("cut at ", size), idx({1, 28, 28}, "").substr(0, size),
+        str_cat("its end, ", 16 - size, " bytes early"));
   }
   const std::string whole = idx({1, 28, 28}, image);
   for (const int type : {0, 9, 11, 12, 13, 14, 255})
-    add(text("type ", type), idx({1, 28, 28}, image, type), "another header");
+    add(str_cat("type ", type), idx({1, 28, 28}, image, type), "another header");
   add("the first byte", changed(whole, 0, 1), "another header");
   add("the second byte", changed(whole, 1, 1), "another header");
   for (const int rank : {0, 1, 2, 4, 255})
-    add(text(rank, " axes"), changed(whole, 3, rank), "another header");
+    add(str_cat(rank, " axes"), changed(whole, 3, rank), "another header");
   add("no images", idx({0, 28, 28}, ""), "size above 0 of axis 0");
   add("27 rows", idx({1, 27, 28}, image), "size 28 of axis 1");
   add("29 columns", idx({1, 28, 29}, image), "size 28 of axis 2");
   add("no rows", idx({1, 0, 28}, ""), "size 28 of axis 1");
   add("sizes in the other byte order", idx({1u << 24, 28u << 24, 28u << 24}, image), "size 28 of axis 1");
   for (const std::uint32_t count : {76'531u, 100'000u, 0x7fffffffu, 0x80000000u, 0xffffffffu, 5'478'275u}) {
-    add(text(count, " images"), idx({count, 28, 28}, image), "at most 60000000 elements");
+    add(str_cat(count, " images"), idx({count, 28, 28}, image), "at most 60000000 elements");
   }
   for (const std::uint32_t count : {60'000u, 76'530u}) {
-    add(text(count, " images in a small file"), idx({count, 28, 28}, image),
-        text(std::uint64_t{count} * 784, " elements"));
+    add(str_cat(count, " images in a small file"), idx({count, 28, 28}, image),
+        str_cat(std::uint64_t{count} * 784, " elements"));
   }
   add("an image too few", idx({2, 28, 28}, image), "its end, 784 bytes early");
   add("a pixel too few", idx({1, 28, 28}, image.substr(1)), "its end, 1 bytes early");

@@ -6,7 +6,7 @@
 
 #include <pixnerd/io/json_file.hpp>
 
-#include "files.hpp"
+#include "support/files.hpp"
 
 using namespace pixnerd;
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "hostile.hpp"
-#include "read_tensors.hpp"
-#include "torch_tools.hpp"
+#include "support/hostile.hpp"
+#include "support/read_tensors.hpp"
+#include "support/torch_tools.hpp"
 
 using namespace pixnerd;
 using namespace pixnerd::test;

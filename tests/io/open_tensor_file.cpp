@@ -9,8 +9,8 @@
 #include <pixnerd/io/parameters.hpp>
 #include <pixnerd/nn/linear.hpp>
 
-#include "files.hpp"
-#include "torch_files.hpp"
+#include "support/files.hpp"
+#include "support/torch_files.hpp"
 
 using namespace pixnerd;
 using test::check_throws;
@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(lengths_that_look_like_other_formats) {
 BOOST_AUTO_TEST_CASE(models_load_from_checkpoints) {
   const Folder folder;
   Initializer init(1);
-  const Linear<Cpu, Full<double>> saved(3, 5, init);
+  const Linear<On<Cpu, Full<double>>> saved(3, 5, init);
   std::vector<SafetensorsView> views;
   for_each_parameter(
       saved, [&](const std::string& name, const auto& p) { views.push_back(safetensors_view(name, p)); },
@@ -69,8 +69,8 @@ BOOST_AUTO_TEST_CASE(models_load_from_checkpoints) {
       BOOST_TEST((model.weight.data()[i] == static_cast<T>(static_cast<float>(saved.weight.data()[i]))));
     }
   };
-  Linear<Cpu> loaded(3, 5, init), filled(3, 5, init);
-  Linear<Cpu, Mixed> narrow(3, 5, init);
+  Linear<On<Cpu>> loaded(3, 5, init), filled(3, 5, init);
+  Linear<On<Cpu, Mixed>> narrow(3, 5, init);
   load_parameters(*file, loaded, "m");
   fill_parameters(*file, filled, "m");
   fill_parameters(*file, narrow, "m");
@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(models_load_from_checkpoints) {
 
   // Nothing is read before everything fits.
   auto unset = Initializer::unset();
-  Linear<Cpu> other(3, 4, unset);
+  Linear<On<Cpu>> other(3, 4, unset);
   BOOST_TEST((other.weight.slot() != nullptr));
   for (std::int64_t i = 0; i < 12; ++i) other.weight.data()[i] = 7;
   check_throws<FileError>([&] { fill_parameters(*file, other, "m"); },

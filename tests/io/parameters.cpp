@@ -12,7 +12,7 @@
 #include <pixnerd/nn/linear.hpp>
 #include <pixnerd/nn/rms_norm.hpp>
 
-#include "files.hpp"
+#include "support/files.hpp"
 
 using namespace pixnerd;
 using test::check_throws;
@@ -24,8 +24,8 @@ namespace {
 
 /// Nested, with a list, a missing bias and two element types.
 struct Model {
-  Linear<Cpu> first;
-  std::vector<Linear<Cpu>> blocks;
+  Linear<On<Cpu>> first;
+  std::vector<Linear<On<Cpu>>> blocks;
   Tensor<double, Cpu> table;
   Tensor<bfloat16, Cpu> small;
 
@@ -48,8 +48,8 @@ struct Model {
 
 template <class Precision>
 struct Pair {
-  RmsNorm<Cpu, Precision> norm;
-  Linear<Cpu, Precision> linear;
+  RmsNorm<On<Cpu, Precision>> norm;
+  Linear<On<Cpu, Precision>> linear;
 
   explicit Pair(Initializer& init) : norm(2, init), linear(2, 1, init) {}
   static void visit(auto& self, auto&& visitor) {
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(other_floating_types_are_converted) {
   const Folder folder;
   const std::string path = folder / "linear.safetensors";
   Initializer init(1);
-  Linear<Cpu, Full<float>> single(2, 1, init);
+  Linear<On<Cpu>> single(2, 1, init);
   const std::vector<std::uint8_t> weight = {0x00, 0x3e, 0x00, 0xc0}, bias = {0xc0, 0x3f};
   write_safetensors(
       path, {{"weight", SafetensorsType::f16, {1, 2}, weight}, {"bias", SafetensorsType::bf16, {1}, bias}});
@@ -205,9 +205,9 @@ BOOST_AUTO_TEST_CASE(wider_numbers_are_rounded_to_a_narrow_model) {
   const Folder folder;
   const std::string path = folder / "wide.safetensors";
   Initializer init(1);
-  const Linear<Cpu> wide(3, 5, init);
-  const Linear<Cpu, Full<double>> wider(3, 5, init);
-  Linear<Cpu, Mixed> narrow(3, 5, init);
+  const Linear<On<Cpu>> wide(3, 5, init);
+  const Linear<On<Cpu, Full<double>>> wider(3, 5, init);
+  Linear<On<Cpu, Mixed>> narrow(3, 5, init);
   const auto check = [&](const auto& saved) {
     save_parameters(path, saved);
     load_parameters(path, narrow);
@@ -219,7 +219,7 @@ BOOST_AUTO_TEST_CASE(wider_numbers_are_rounded_to_a_narrow_model) {
   check(wide);
   check(wider);
   save_parameters(path, narrow);
-  Linear<Cpu> back(3, 5, init);
+  Linear<On<Cpu>> back(3, 5, init);
   load_parameters(path, back);
   for (int i = 0; i < 15; ++i) BOOST_TEST(back.weight.data()[i] == float(narrow.weight.data()[i]));
 }

@@ -4,13 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include <pixnerd/autograd/recompute.hpp>
-#include <pixnerd/field/linear_decoder.hpp>
-#include <pixnerd/flow/repa.hpp>
+#include <pixnerd/decoders/linear_decoder.hpp>
 #include <pixnerd/io/parameters.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
+#include <pixnerd/objectives/repa.hpp>
 #include <pixnerd/ops/mean_squared_error.hpp>
 
-#include "support.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 
@@ -23,7 +23,7 @@ struct Reference {
   SafetensorsFile file;
   PixnerdC2iConfig config;
 
-  explicit Reference(const std::string& name) : file(text(PIXNERD_TEST_DATA, "/", name, ".safetensors")) {
+  explicit Reference(const std::string& name) : file(str_cat(PIXNERD_TEST_DATA, "/", name, ".safetensors")) {
     const auto json = nlohmann::json::parse(file.metadata("config"));
     const auto total = json["num_blocks"].get<std::int64_t>(),
                depth = json["num_cond_blocks"].get<std::int64_t>();
@@ -66,11 +66,11 @@ void fill(auto& module) {
 }
 
 /// Loss, velocity and every gradient of flow matching and alignment together, in float32.
-template <class Precision, class DecoderType>
+template <class Policy, template <class> class DecoderTemplate>
 std::vector<std::vector<float>> train_once() {
   Initializer init(1);
-  PixnerdC2i<Cpu, Precision, DitBlock<Cpu, Precision>, DecoderType> model(tiny(), init);
-  Repa<Cpu, Precision> repa{{32, 12, init}, 2, 0.5};
+  PixnerdC2i<Policy, DitBlock<Policy>, DecoderTemplate<Policy>> model(tiny(), init);
+  Repa<Policy> repa{{32, 12, init}, 2, 0.5};
   fill(model);
   fill(repa);
   auto x = random_tensor<float>({2, 2, 8, 12}, 50);
@@ -95,10 +95,10 @@ std::vector<std::vector<float>> train_once() {
   return out;
 }
 
-template <template <class, class> class DecoderTemplate>
+template <template <class> class DecoderTemplate>
 void check_training() {
-  const auto narrow = train_once<Mixed, DecoderTemplate<Cpu, Mixed>>(),
-             wide = train_once<Full<float>, DecoderTemplate<Cpu, Full<float>>>();
+  const auto narrow = train_once<On<Cpu, Mixed>, DecoderTemplate>(),
+             wide = train_once<On<Cpu>, DecoderTemplate>();
   BOOST_TEST_REQUIRE(narrow.size() == wide.size());
   for (std::size_t i = 0; i < wide.size(); ++i) {
     const double error = relative_error(narrow[i], wide[i]);
@@ -106,21 +106,21 @@ void check_training() {
   }
 }
 
-template <class Device, class Precision>
-using PlainFieldDecoder = FieldDecoder<Device, Precision>;
+template <class Policy>
+using PlainFieldDecoder = NeuralFieldDecoder<Policy>;
 
 }  // namespace
 
 // No further from the published float32 results than half as far again as the published code is under
 // bfloat16 autocast.
 BOOST_AUTO_TEST_CASE(published_implementation) {
-  std::ifstream errors_file(text(PIXNERD_TEST_DATA, "/bf16_error.json"));
+  std::ifstream errors_file(str_cat(PIXNERD_TEST_DATA, "/bf16_error.json"));
   const auto errors = nlohmann::json::parse(errors_file);
   for (const std::string name : {"c2i_square", "c2i_rect"}) {
     const Reference reference(name);
     const auto& file = reference.file;
     Initializer init(0);
-    PixnerdC2i<Cpu, Mixed> model(reference.config, init);
+    PixnerdC2i<On<Cpu, Mixed>> model(reference.config, init);
     load_parameters(file, model, "param");
     auto x = file.tensor<float>("in.x");
     require_grad(x);
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(close_to_float32_with_alignment) {
 
 BOOST_AUTO_TEST_CASE(recomputing_blocks_changes_nothing) {
   Initializer init(1);
-  const DitBlock<Cpu, Mixed> block(8, 2, init);
+  const DitBlock<On<Cpu, Mixed>> block(8, 2, init);
   const auto run = [&](bool again) {
     auto s = random_tensor<float>({2, 6, 8}, 1), condition = random_tensor<float>({2, 8}, 2);
     require_grad(s);

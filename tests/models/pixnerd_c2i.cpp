@@ -2,12 +2,12 @@
 #include <nlohmann/json.hpp>
 
 #include <pixnerd/autograd/recompute.hpp>
-#include <pixnerd/field/linear_decoder.hpp>
+#include <pixnerd/decoders/linear_decoder.hpp>
 #include <pixnerd/io/parameters.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/ops/mean_squared_error.hpp>
 
-#include "support.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 
@@ -35,21 +35,21 @@ Tensor<std::int64_t> labels_of(const std::vector<std::int64_t>& values) {
 
 BOOST_AUTO_TEST_CASE(published_implementation) {
   for (const std::string name : {"c2i_square", "c2i_rect"}) {
-    const SafetensorsFile file(text(PIXNERD_TEST_DATA, "/", name, ".safetensors"));
+    const SafetensorsFile file(str_cat(PIXNERD_TEST_DATA, "/", name, ".safetensors"));
     const auto json = nlohmann::json::parse(file.metadata("config"));
     const auto total = json["num_blocks"].get<std::int64_t>(),
                depth = json["num_cond_blocks"].get<std::int64_t>();
     Initializer init(0);
-    PixnerdC2i<Cpu> model({.channels = json["in_channels"],
-                           .patch = json["patch_size"],
-                           .width = json["hidden_size"],
-                           .heads = json["num_groups"],
-                           .depth = depth,
-                           .field_depth = total - depth,
-                           .field_features = json["hidden_size_x"],
-                           .field_ratio = json["nerf_mlpratio"],
-                           .classes = json["num_classes"]},
-                          init);
+    PixnerdC2i<On<Cpu>> model({.channels = json["in_channels"],
+                               .patch = json["patch_size"],
+                               .width = json["hidden_size"],
+                               .heads = json["num_groups"],
+                               .depth = depth,
+                               .field_depth = total - depth,
+                               .field_features = json["hidden_size_x"],
+                               .field_ratio = json["nerf_mlpratio"],
+                               .classes = json["num_classes"]},
+                              init);
     for_each_parameter(model, [&](const std::string& p, Tensor<float>& parameter) {
       copy_into(parameter, file.tensor<float>("param." + p));
     });
@@ -80,12 +80,13 @@ BOOST_AUTO_TEST_CASE(gradient_of_the_whole_model) {
   const auto call = [&](const auto& model, const auto& t) {
     return model.forward(t[0], times, labels_of({3, 1}));
   };
-  check_module_gradient(PixnerdC2i<Cpu, Full<double>>(tiny(), init), call, {random_tensor({2, 2, 2, 4}, 1)});
+  check_module_gradient(PixnerdC2i<On<Cpu, Full<double>>>(tiny(), init), call,
+                        {random_tensor({2, 2, 2, 4}, 1)});
 }
 
 BOOST_AUTO_TEST_CASE(the_decoder_can_be_exchanged) {
   using Precision = Full<double>;
-  using Dit = PixnerdC2i<Cpu, Precision, DitBlock<Cpu, Precision>, LinearDecoder<Cpu, Precision>>;
+  using Dit = PixnerdC2i<On<Cpu, Precision>, DitBlock<On<Cpu, Precision>>, LinearDecoder<On<Cpu, Precision>>>;
   Initializer init(1);
   const auto times = Tensor<double>::from_host({2}, std::vector<double>{0.2, 0.7});
   const auto call = [&](const auto& model, const auto& t) {
@@ -96,13 +97,13 @@ BOOST_AUTO_TEST_CASE(the_decoder_can_be_exchanged) {
 
 BOOST_AUTO_TEST_CASE(published_parameter_counts) {
   auto init = Initializer::shapes_only();
-  BOOST_TEST(parameter_count(PixnerdC2i<Cpu>(PixnerdC2iConfig::large(), init)) == 452113795);
-  BOOST_TEST(parameter_count(PixnerdC2i<Cpu>(PixnerdC2iConfig::extra_large(), init)) == 700589219);
+  BOOST_TEST(parameter_count(PixnerdC2i<On<Cpu>>(PixnerdC2iConfig::large(), init)) == 452113795);
+  BOOST_TEST(parameter_count(PixnerdC2i<On<Cpu>>(PixnerdC2iConfig::extra_large(), init)) == 700589219);
 }
 
 BOOST_AUTO_TEST_CASE(tap_sees_every_block) {
   Initializer init(1);
-  const PixnerdC2i<Cpu> model(tiny(), init);
+  const PixnerdC2i<On<Cpu>> model(tiny(), init);
   std::vector<std::int64_t> seen;
   const auto x = random_tensor<float>({1, 2, 4, 6}, 1);
   model.forward(x, Tensor<float>::full({1}, 0.5f), labels_of({0}),
@@ -115,7 +116,7 @@ BOOST_AUTO_TEST_CASE(tap_sees_every_block) {
 
 BOOST_AUTO_TEST_CASE(recomputing_blocks_changes_nothing) {
   Initializer init(1);
-  const DitBlock<Cpu> block(8, 2, init);
+  const DitBlock<On<Cpu>> block(8, 2, init);
   const auto run = [&](bool again) {
     auto s = random_tensor<float>({2, 6, 8}, 1), condition = random_tensor<float>({2, 8}, 2);
     require_grad(s);
@@ -136,7 +137,7 @@ BOOST_AUTO_TEST_CASE(recomputing_blocks_changes_nothing) {
 
 BOOST_AUTO_TEST_CASE(errors) {
   Initializer init(1);
-  const PixnerdC2i<Cpu> model(tiny(), init);
+  const PixnerdC2i<On<Cpu>> model(tiny(), init);
   const auto t = Tensor<float>::full({1}, 0.5f);
   BOOST_CHECK_THROW(model.forward(random_tensor<float>({1, 2, 4, 5}, 1), t, labels_of({0})), ShapeError);
   BOOST_CHECK_THROW(model.forward(random_tensor<float>({1, 3, 4, 4}, 1), t, labels_of({0})), ShapeError);

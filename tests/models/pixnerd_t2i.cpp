@@ -3,20 +3,20 @@
 #include <nlohmann/json.hpp>
 
 #include <pixnerd/autograd/recompute.hpp>
-#include <pixnerd/flow/flow_matching.hpp>
-#include <pixnerd/flow/guidance.hpp>
-#include <pixnerd/flow/repa.hpp>
-#include <pixnerd/flow/replayed_model.hpp>
+#include <pixnerd/diffusion/guidance.hpp>
 #include <pixnerd/io/parameters.hpp>
 #include <pixnerd/models/pixnerd_t2i.hpp>
-#include <pixnerd/ode/adams.hpp>
-#include <pixnerd/ode/integrate.hpp>
+#include <pixnerd/objectives/flow_matching.hpp>
+#include <pixnerd/objectives/repa.hpp>
 #include <pixnerd/ops/mean_squared_error.hpp>
 #include <pixnerd/optim/adamw.hpp>
 #include <pixnerd/optim/clip.hpp>
 #include <pixnerd/optim/grad_norm.hpp>
+#include <pixnerd/sampling/captured_model.hpp>
+#include <pixnerd/solvers/adams.hpp>
+#include <pixnerd/solvers/integrate.hpp>
 
-#include "support.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 
@@ -54,7 +54,7 @@ struct Reference {
   PixnerdT2iConfig config;
   DecoderScale scale;
 
-  explicit Reference(const std::string& name) : file(text(PIXNERD_TEST_DATA, "/", name, ".safetensors")) {
+  explicit Reference(const std::string& name) : file(str_cat(PIXNERD_TEST_DATA, "/", name, ".safetensors")) {
     const auto json = nlohmann::json::parse(file.metadata("config"));
     config = {.channels = json["in_channels"],
               .patch = json["patch_size"],
@@ -76,7 +76,7 @@ template <class Precision, class Compare>
 void check_reference(const Reference& reference, Compare compare) {
   const auto& file = reference.file;
   Initializer init(0);
-  PixnerdT2i<Cpu, Precision> whole(reference.config, init);
+  PixnerdT2i<On<Cpu, Precision>> whole(reference.config, init);
   load_parameters(file, whole, "param");
   const auto model = whole.decoded_at(reference.scale);
   auto x = file.tensor<float>("in.x"), y = file.tensor<float>("in.y");
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(published_implementation) {
 // No further from the published float32 results than half as far again as the published code is under
 // bfloat16 autocast.
 BOOST_AUTO_TEST_CASE(published_implementation_in_bfloat16) {
-  std::ifstream errors_file(text(PIXNERD_TEST_DATA, "/bf16_error.json"));
+  std::ifstream errors_file(str_cat(PIXNERD_TEST_DATA, "/bf16_error.json"));
   const auto errors = nlohmann::json::parse(errors_file);
   for (const std::string name : {"t2i_square", "t2i_scaled"}) {
     double worst = 0;
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(gradient_of_the_whole_model) {
   Initializer init(1);
   const auto times = Tensor<double>::from_host({2}, std::vector<double>{0.2, 0.7});
   const auto call = [&](const auto& model, const auto& t) { return model.forward(t[0], times, t[1]); };
-  const PixnerdT2i<Cpu, Full<double>> model(tiny(), init);
+  const PixnerdT2i<On<Cpu, Full<double>>> model(tiny(), init);
   // Larger weights make the matrices of the field, which are not all normalized, and with them rounding errors large.
   constexpr double deviation = 0.4;
   check_module_gradient(model, call, {random_tensor({2, 2, 2, 4}, 1), random_tensor({2, 3, 5}, 2)},
@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(gradient_of_the_whole_model) {
 
 BOOST_AUTO_TEST_CASE(decodes_any_resolution_from_the_same_tokens) {
   Initializer init(1);
-  const PixnerdT2i<Cpu> model(tiny(), init);
+  const PixnerdT2i<On<Cpu>> model(tiny(), init);
   randomize(model);
   const auto t = Tensor<float>::full({1}, 0.5f);
   const auto words = random_tensor<float>({1, 3, 5}, 2);
@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(decodes_any_resolution_from_the_same_tokens) {
 
 BOOST_AUTO_TEST_CASE(tap_sees_every_joint_block) {
   Initializer init(1);
-  const PixnerdT2i<Cpu> model(tiny(), init);
+  const PixnerdT2i<On<Cpu>> model(tiny(), init);
   std::vector<std::int64_t> seen;
   model.forward(random_tensor<float>({1, 2, 4, 6}, 1), Tensor<float>::full({1}, 0.5f),
                 random_tensor<float>({1, 3, 5}, 2), [&](std::int64_t block, const auto& tokens) {
@@ -195,12 +195,12 @@ BOOST_AUTO_TEST_CASE(tap_sees_every_joint_block) {
 
 BOOST_AUTO_TEST_CASE(samples_with_guidance) {
   Initializer init(1);
-  const PixnerdT2i<Cpu> model(tiny(), init);
+  const PixnerdT2i<On<Cpu>> model(tiny(), init);
   randomize(model);
   const auto words = random_tensor<float>({2, 3, 5}, 2), no_words = Tensor<float>::full({2, 3, 5}, 0.1f);
   const auto noise = random_tensor<float>({2, 2, 6, 8}, 1);
   const auto larger = model.decoded_at({1.5, 1});
-  const ReplayedModel replayed(larger, words);
+  const CapturedModel replayed(larger, words);
   const GuidedField field(replayed, words, no_words, {.scale = 4});
   static_assert(VelocityField<decltype(field)>);
   const auto image = integrate(Adams(2), field, noise, TimeGrid(4, 3)).x;
@@ -218,19 +218,19 @@ BOOST_AUTO_TEST_CASE(samples_with_guidance) {
 // The velocity of two images that only their texts tell apart is learned, and REPA's projector with it.
 BOOST_AUTO_TEST_CASE(learns_from_text) {
   Initializer init(1);
-  PixnerdT2i<Cpu> model({.channels = 1,
-                         .patch = 2,
-                         .width = 16,
-                         .heads = 2,
-                         .depth = 2,
-                         .text_depth = 1,
-                         .field_depth = 1,
-                         .field_features = 8,
-                         .text_width = 4,
-                         .text_tokens = 2},
-                        init);
-  Repa<Cpu> repa{{16, 3, init}, 1, 0.1};
-  ParameterStore<Full<float>, Cpu> store(model, repa);
+  PixnerdT2i<On<Cpu>> model({.channels = 1,
+                             .patch = 2,
+                             .width = 16,
+                             .heads = 2,
+                             .depth = 2,
+                             .text_depth = 1,
+                             .field_depth = 1,
+                             .field_features = 8,
+                             .text_width = 4,
+                             .text_tokens = 2},
+                            init);
+  Repa<On<Cpu>> repa{{16, 3, init}, 1, 0.1};
+  ParameterStore<On<Cpu>> store(model, repa);
   auto images = Tensor<float>::full({2, 1, 4, 4}, 0.8f);
   for (std::int64_t i = 16; i < 32; ++i) images.data()[i] = -0.8f;
   const auto words = random_tensor<float>({2, 2, 4}, 1), features = random_tensor<float>({2, 4, 3}, 2);
@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(learns_from_text) {
 
 BOOST_AUTO_TEST_CASE(recomputing_changes_nothing) {
   Initializer init(1);
-  const JointBlock<Cpu> block(8, 2, init);
+  const JointBlock<On<Cpu>> block(8, 2, init);
   const auto run = [&](bool again) {
     auto s = random_tensor<float>({2, 6, 8}, 1), condition = random_tensor<float>({2, 8}, 2),
          words = random_tensor<float>({2, 3, 8}, 4);
@@ -279,7 +279,7 @@ BOOST_AUTO_TEST_CASE(recomputing_changes_nothing) {
 
 BOOST_AUTO_TEST_CASE(errors) {
   Initializer init(1);
-  const PixnerdT2i<Cpu> model(tiny(), init);
+  const PixnerdT2i<On<Cpu>> model(tiny(), init);
   const auto t = Tensor<float>::full({1}, 0.5f);
   const auto x = random_tensor<float>({1, 2, 4, 4}, 1), words = random_tensor<float>({1, 3, 5}, 2);
   BOOST_CHECK_THROW(model.forward(random_tensor<float>({1, 2, 4, 5}, 1), t, words), ShapeError);
@@ -299,7 +299,7 @@ BOOST_AUTO_TEST_CASE(errors) {
 
 BOOST_AUTO_TEST_CASE(published_parameter_count) {
   auto init = Initializer::shapes_only();
-  BOOST_TEST(parameter_count(PixnerdT2i<Cpu>(PixnerdT2iConfig::extra_extra_large(), init)) == 1171518019);
+  BOOST_TEST(parameter_count(PixnerdT2i<On<Cpu>>(PixnerdT2iConfig::extra_extra_large(), init)) == 1171518019);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

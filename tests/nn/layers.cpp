@@ -9,15 +9,15 @@
 #include <pixnerd/nn/sequential.hpp>
 #include <pixnerd/nn/silu.hpp>
 
-#include "support.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 
 BOOST_AUTO_TEST_SUITE(layers)
 
 namespace {
-using Double = Full<double>;
-using Affine = Linear<Cpu, Double>;
+using Double = On<Cpu, Full<double>>;
+using Affine = Linear<Double>;
 
 template <class Module>
 std::vector<std::string> names_of(const Module& module) {
@@ -33,20 +33,20 @@ BOOST_AUTO_TEST_CASE(gradients) {
   const auto call = [](const auto& layer, const auto& t) { return layer(t[0]); };
   check_module_gradient(Affine(3, 5, init), call, {random_tensor({2, 3}, 1)});
   check_module_gradient(Affine(1, 1, init, false), call, {random_tensor({1}, 1)});
-  check_module_gradient(RmsNorm<Cpu, Double>(5, init), call, {random_tensor({3, 5}, 1)});
+  check_module_gradient(RmsNorm<Double>(5, init), call, {random_tensor({3, 5}, 1)});
   check_module_gradient(Sequential(Affine(3, 4, init), Silu{}, Affine(4, 2, init)), call,
                         {random_tensor({2, 3}, 1)});
   check_module_gradient(Residual(Affine(3, 3, init)), call, {random_tensor({2, 3}, 1)});
   check_module_gradient(Repeat<Residual<Affine>>(3, [&] { return Residual(Affine(2, 2, init)); }), call,
                         {random_tensor({2, 2}, 1)});
   const auto indices = Tensor<std::int64_t>::from_host({4}, std::vector<std::int64_t>{2, 0, 2, 1});
-  check_module_gradient(Embedding<Cpu, Double>(3, 5, init),
+  check_module_gradient(Embedding<Double>(3, 5, init),
                         [&](const auto& layer, const auto&) { return layer(indices); }, {});
 }
 
 BOOST_AUTO_TEST_CASE(a_sum_of_embeddings) {
   Initializer init(1);
-  const EmbeddingSum<Cpu, Double> layer(4, 3, init);
+  const EmbeddingSum<Double> layer(4, 3, init);
   const auto indices = Tensor<std::int64_t>::from_host({2, 1, 2}, std::vector<std::int64_t>{3, 0, 1, 1});
   const auto y = layer(indices);
   BOOST_TEST((y.shape() == Shape{2, 1, 3}));
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(names_and_counts) {
 
 BOOST_AUTO_TEST_CASE(initial_values) {
   Initializer init(1), again(1), other(2);
-  const Linear<Cpu> layer(64, 100, init), same(64, 100, again), different(64, 100, other);
+  const Linear<On<Cpu>> layer(64, 100, init), same(64, 100, again), different(64, 100, other);
   BOOST_TEST((layer.weight.to_host() == same.weight.to_host()));
   BOOST_TEST((layer.weight.to_host() != different.weight.to_host()));
   double largest = 0, square = 0;
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(shapes_only_takes_no_memory) {
   auto& pool = memory_pool<Cpu>::instance();
   const auto before = pool.statistics().in_use;
   auto init = Initializer::shapes_only();
-  const Linear<Cpu> layer(100000, 100000, init);
+  const Linear<On<Cpu>> layer(100000, 100000, init);
   BOOST_TEST(pool.statistics().in_use == before);
   BOOST_TEST(parameter_count(layer) == 100000LL * 100000 + 100000);
 }

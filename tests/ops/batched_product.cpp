@@ -2,8 +2,8 @@
 
 #include <pixnerd/ops/batched_product.hpp>
 
-#include "bfloat16.hpp"
-#include "support.hpp"
+#include "support/bfloat16.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

@@ -4,8 +4,8 @@
 #include <pixnerd/ops/elementwise.hpp>
 #include <pixnerd/ops/scale.hpp>
 
-#include "bfloat16.hpp"
-#include "support.hpp"
+#include "support/bfloat16.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

@@ -2,9 +2,9 @@
 
 #include <pixnerd/ops/field_mlp.hpp>
 
-#include "bfloat16.hpp"
-#include "norm_weight.hpp"
-#include "support.hpp"
+#include "support/bfloat16.hpp"
+#include "support/norm_weight.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

@@ -2,10 +2,10 @@
 
 #include <pixnerd/ops/flow_mix.hpp>
 
-#include <pixnerd/flow/path.hpp>
+#include <pixnerd/diffusion/path.hpp>
 #include <pixnerd/ops/elementwise.hpp>
-#include "files.hpp"
-#include "support.hpp"
+#include "support/files.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

@@ -3,8 +3,8 @@
 #include <pixnerd/autograd/gradcheck.hpp>
 #include <pixnerd/ops/gelu.hpp>
 
-#include "bfloat16.hpp"
-#include "support.hpp"
+#include "support/bfloat16.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

@@ -3,8 +3,8 @@
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/ops/interpolate.hpp>
 
-#include "bfloat16.hpp"
-#include "support.hpp"
+#include "support/bfloat16.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

@@ -3,9 +3,9 @@
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/ops/layer_norm.hpp>
 
-#include "bfloat16.hpp"
-#include "norm_weight.hpp"
-#include "support.hpp"
+#include "support/bfloat16.hpp"
+#include "support/norm_weight.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

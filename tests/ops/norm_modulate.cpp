@@ -5,9 +5,9 @@
 #include <pixnerd/ops/norm_modulate.hpp>
 #include <pixnerd/ops/rms_norm.hpp>
 
-#include "bfloat16.hpp"
-#include "norm_weight.hpp"
-#include "support.hpp"
+#include "support/bfloat16.hpp"
+#include "support/norm_weight.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

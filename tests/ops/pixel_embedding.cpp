@@ -3,8 +3,8 @@
 #include <pixnerd/ops/linear.hpp>
 #include <pixnerd/ops/pixel_embedding.hpp>
 
-#include "bfloat16.hpp"
-#include "support.hpp"
+#include "support/bfloat16.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

@@ -3,7 +3,7 @@
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/ops/random_fill.hpp>
 
-#include "support.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

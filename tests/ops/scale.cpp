@@ -3,8 +3,8 @@
 #include <pixnerd/ops/scale.hpp>
 #include <pixnerd/ops/silu.hpp>
 
-#include "bfloat16.hpp"
-#include "support.hpp"
+#include "support/bfloat16.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

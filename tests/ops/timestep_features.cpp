@@ -3,8 +3,8 @@
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/ops/timestep_features.hpp>
 
-#include "bfloat16.hpp"
-#include "support.hpp"
+#include "support/bfloat16.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

@@ -6,8 +6,8 @@
 
 #include <pixnerd/optim/clip.hpp>
 #include <pixnerd/optim/grad_norm.hpp>
-#include "files.hpp"
-#include "support.hpp"
+#include "support/files.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 
@@ -21,10 +21,10 @@ struct Parameters {
   static void visit(auto& self, auto&& visitor) { visitor("values", self.values); }
 };
 
-static_assert(Optimizer<AdamW, ParameterStore<Full<float>, Cpu>>);
-static_assert(Optimizer<AdamW, ParameterStore<Full<double>, Cpu>>);
-static_assert(OptimizerOnDevice<AdamW, ParameterStore<Full<float>, Cpu>>);
-static_assert(OptimizerOnDevice<AdamW, ParameterStore<Mixed, Cpu>>);
+static_assert(Optimizer<AdamW, ParameterStore<On<Cpu>>>);
+static_assert(Optimizer<AdamW, ParameterStore<On<Cpu, Full<double>>>>);
+static_assert(OptimizerOnDevice<AdamW, ParameterStore<On<Cpu>>>);
+static_assert(OptimizerOnDevice<AdamW, ParameterStore<On<Cpu, Mixed>>>);
 
 /// AdamW and the average in float64, element by element, as the formulas are written.
 struct Written {
@@ -51,7 +51,7 @@ template <class T>
 void check_against_written(std::int64_t count, double tolerance) {
   const auto start = detail::test_values(count, 3, 1);
   Parameters<T> module{Tensor<T>::from_host({count}, std::vector<T>(start.begin(), start.end()))};
-  ParameterStore<Full<T>, Cpu> store(module);
+  ParameterStore<On<Cpu, Full<T>>> store(module);
   store.start_average();
   const auto rounded = module.values.to_host();
   Written written(std::vector<double>(rounded.begin(), rounded.end()));
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(equals_torch) {
   std::vector<float> start;
   for (int i = 0; i < 7; ++i) start.push_back(static_cast<float>(i - 3) / 4);
   Parameters<float> module{Tensor<float>::from_host({7}, start)};
-  ParameterStore<Full<float>, Cpu> store(module);
+  ParameterStore<On<Cpu>> store(module);
   store.start_average();
   const AdamW adamw{0.9, 0.95, 1e-8, 0.1};
   const double norms[] = {1.145643949508667, 0.9601432085037231, 1.0897247791290283, 1.038327932357788,
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(bits_do_not_depend_on_threads) {
   for (const int threads : {1, 2, 5}) {
     set_thread_count(threads);
     Parameters<float> module{random_tensor<float>({100003}, 1)};
-    ParameterStore<Full<float>, Cpu> store(module);
+    ParameterStore<On<Cpu>> store(module);
     store.start_average();
     for (std::int64_t step = 1; step <= 3; ++step) {
       copy_into(store.part(store.gradients(), store.entries()[0]),
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(bits_do_not_depend_on_threads) {
 
 BOOST_AUTO_TEST_CASE(averages_only_what_has_an_average) {
   Parameters<float> model{Tensor<float>::full({600}, 1.0f)}, helper{Tensor<float>::full({700}, 1.0f)};
-  ParameterStore<Full<float>, Cpu> store(model, helper, "helper");
+  ParameterStore<On<Cpu>> store(model, helper, "helper");
   const auto run = [&](std::int64_t step) {
     for (std::int64_t i = 0; i < store.count(); ++i) store.gradients().data()[i] = 1.0f;
     AdamW{}.update(store, {step, 0.1, 1.0, 0.0});
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(averages_only_what_has_an_average) {
 BOOST_AUTO_TEST_CASE(takes_its_factor_from_memory_and_does_nothing_when_that_is_nan) {
   const auto run = [](const UpdateSettings& settings, const auto&... scale) {
     Parameters<float> module{random_tensor<float>({1000}, 1)};
-    ParameterStore<Full<float>, Cpu> store(module);
+    ParameterStore<On<Cpu>> store(module);
     store.start_average();
     copy_into(store.part(store.gradients(), store.entries()[0]), random_tensor<float>({1000}, 2));
     AdamW{}.update(store, settings, scale...);
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(takes_its_factor_from_memory_and_does_nothing_when_that_is_
 
 BOOST_AUTO_TEST_CASE(writes_the_rounded_copies) {
   Parameters<bfloat16> module{Tensor<bfloat16>::full({700}, bfloat16(1.0f))};
-  ParameterStore<Mixed, Cpu> store(module);
+  ParameterStore<On<Cpu, Mixed>> store(module);
   for (std::int64_t step = 1; step <= 3; ++step) {
     for (std::int64_t i = 0; i < 700; ++i) store.gradients().data()[i] = static_cast<float>(i - 350);
     AdamW{}.update(store, {step, 1e-3});
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(writes_the_rounded_copies) {
 
 BOOST_AUTO_TEST_CASE(settings_out_of_range_are_errors) {
   Parameters<float> module{Tensor<float>::full({3}, 1.0f)};
-  ParameterStore<Full<float>, Cpu> store(module);
+  ParameterStore<On<Cpu>> store(module);
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const auto fails = [&](AdamW adamw, UpdateSettings settings, const char* word) {
     test::check_throws<ValueError>([&] { adamw.update(store, settings); }, {"adamw", word});

@@ -5,8 +5,8 @@
 
 #include <pixnerd/nn/linear.hpp>
 #include <pixnerd/optim/clip.hpp>
-#include "files.hpp"
-#include "support.hpp"
+#include "support/files.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 
@@ -31,7 +31,7 @@ BOOST_AUTO_TEST_CASE(equals_a_plain_double_sum_with_any_number_of_threads) {
   const int before = thread_count();
   for (const std::int64_t count : {0, 1, 15, 16, 17, 1000, 32768, 32769, 200001}) {
     Parameters<float> module(count, 3);
-    const ParameterStore<Full<float>, Cpu> store(module);
+    const ParameterStore<On<Cpu>> store(module);
     double sum = 0;
     for (const auto& entry : store.entries()) {
       const auto values = detail::test_values(entry.shape.count(), 1, 2);
@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(equals_a_plain_double_sum_with_any_number_of_threads) {
 
 BOOST_AUTO_TEST_CASE(large_float_gradients_do_not_overflow) {
   Parameters<float> module(40, 40);
-  const ParameterStore<Full<float>, Cpu> store(module);
+  const ParameterStore<On<Cpu>> store(module);
   for (std::int64_t i = 0; i < store.count(); ++i) store.gradients().data()[i] = 1e38f;
   const double expected = 1e38 * std::sqrt(static_cast<double>(store.count()));
   BOOST_TEST(std::abs(grad_norm(store, 1) - expected) < 1e-6 * expected);
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(names_step_and_parameter_of_non_finite_gradients) {
   const char* words[] = {"nan", "inf", "-inf"};
   for (int k = 0; k < 3; ++k) {
     Parameters<float> module(40, 70000);
-    const ParameterStore<Full<float>, Cpu> store(module);
+    const ParameterStore<On<Cpu>> store(module);
     module.b.slot()->target<float>();  // counts as written
     store.gradients().data()[store.entries()[1].offset + 65000] = static_cast<float>(bad[k]);
     test::check_throws<NonFiniteError>(
@@ -81,12 +81,12 @@ BOOST_AUTO_TEST_CASE(names_step_and_parameter_of_non_finite_gradients) {
 
 BOOST_AUTO_TEST_CASE(a_record_has_norm_factor_and_losses) {
   Parameters<float> module(40, 3);
-  const ParameterStore<Full<float>, Cpu> store(module);
+  const ParameterStore<On<Cpu>> store(module);
   store.gradients().data()[7] = 3;
   store.gradients().data()[49] = -4;
   const auto record_of = [&](double max_norm, const std::vector<float>& losses, double limit = HUGE_VAL) {
     const auto count = static_cast<std::int64_t>(losses.size());
-    const auto record = Tensor<double>::full({GradientRecord::losses + count}, -1.0);
+    const auto record = Tensor<double>::full({StepMeasurements::losses + count}, -1.0);
     measure_gradients(store, max_norm, Tensor<float>::from_host({count}, losses), record, limit);
     return record.to_host();
   };
@@ -105,13 +105,13 @@ BOOST_AUTO_TEST_CASE(a_record_has_norm_factor_and_losses) {
   BOOST_TEST(std::isnan(bad[1]));
   BOOST_TEST(bad[2] == 0.5);
   store.gradients().data()[42] = std::numeric_limits<float>::quiet_NaN();
-  BOOST_TEST(std::isnan(record_of(1, {0.5f})[GradientRecord::scale]));
+  BOOST_TEST(std::isnan(record_of(1, {0.5f})[StepMeasurements::scale]));
   BOOST_CHECK_THROW(measure_gradients(store, 0, {}, Tensor<double>({3})), ShapeError);
 }
 
 BOOST_AUTO_TEST_CASE(squares_beyond_double_are_an_error_of_their_own) {
   Parameters<double> module(4, 4);
-  const ParameterStore<Full<double>, Cpu> store(module);
+  const ParameterStore<On<Cpu, Full<double>>> store(module);
   store.gradients().data()[2] = 1e200;
   test::check_throws<NonFiniteError>([&] { (void)grad_norm(store, 7); }, {"step 7", "squares"});
 }

@@ -5,8 +5,8 @@
 
 #include <pixnerd/nn/linear.hpp>
 #include <pixnerd/nn/rms_norm.hpp>
-#include "files.hpp"
-#include "support.hpp"
+#include "support/files.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 
@@ -14,8 +14,8 @@ BOOST_AUTO_TEST_SUITE(parameter_store)
 
 namespace {
 
-using Layer = Linear<Cpu>;
-using Store = ParameterStore<Full<float>, Cpu>;
+using Layer = Linear<On<Cpu>>;
+using Store = ParameterStore<On<Cpu>>;
 
 struct Pair {
   Layer a, b;
@@ -36,8 +36,8 @@ struct Twice {
 
 /// Under Mixed, a parameter of the optimizer's type before others of the layers'.
 struct NormedLinear {
-  RmsNorm<Cpu, Mixed> norm;
-  Linear<Cpu, Mixed> linear;
+  RmsNorm<On<Cpu, Mixed>> norm;
+  Linear<On<Cpu, Mixed>> linear;
   explicit NormedLinear(Initializer& init) : norm(5, init), linear(5, 3, init) {}
   static void visit(auto& self, auto&& visitor) {
     visitor("norm", self.norm);
@@ -177,9 +177,9 @@ BOOST_AUTO_TEST_CASE(doubled_names_and_shared_memory_are_errors_and_change_nothi
 
 BOOST_AUTO_TEST_CASE(layers_of_another_type_read_rounded_copies) {
   Initializer init(7);
-  Linear<Cpu, Mixed> layer(3, 5, init);
+  Linear<On<Cpu, Mixed>> layer(3, 5, init);
   const auto before = layer.weight.to_host();
-  ParameterStore<Mixed, Cpu> store(layer);
+  ParameterStore<On<Cpu, Mixed>> store(layer);
   const auto& [weight, bias] = std::pair(store.entries()[0], store.entries()[1]);
   BOOST_TEST(layer.bias.data() == store.copies().data() + 16);
   BOOST_TEST(store.copies().count() == store.count());
@@ -219,7 +219,7 @@ BOOST_AUTO_TEST_CASE(parameters_of_both_types_share_a_store) {
   NormedLinear model(init);
   model.norm.weight.data()[1] = 1.0009765625f;  // which bfloat16 does not hold
   const auto weight = model.norm.weight.to_host();
-  ParameterStore<Mixed, Cpu> store(model);
+  ParameterStore<On<Cpu, Mixed>> store(model);
   BOOST_TEST(store.entries()[0].name == "norm.weight");
   BOOST_TEST(store.entries()[1].name == "linear.weight");
   BOOST_TEST(model.norm.weight.data() == store.weights().data());
@@ -248,8 +248,8 @@ BOOST_AUTO_TEST_CASE(parameters_of_both_types_share_a_store) {
 
 BOOST_AUTO_TEST_CASE(parts_of_a_slab_are_a_module) {
   Initializer init(10);
-  Linear<Cpu, Mixed> layer(3, 5, init), helper(2, 2, init);
-  ParameterStore<Mixed, Cpu> store(layer, helper, "helper");
+  Linear<On<Cpu, Mixed>> layer(3, 5, init), helper(2, 2, init);
+  ParameterStore<On<Cpu, Mixed>> store(layer, helper, "helper");
   store.start_average();
   std::vector<std::string> names;
   const auto masters = store.named(store.weights());

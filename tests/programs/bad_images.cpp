@@ -69,28 +69,29 @@ BOOST_AUTO_TEST_CASE(image_that_is_found_when_its_turn_comes) {
   const ImageData data;
   for (int i = 0; i < 68; ++i) {
     const auto grey = static_cast<std::uint8_t>(3 * i);
-    write_png(data / text("images/stripes/more-", 10 + i, ".png"), Image(16, 16, grey));
+    write_png(data / str_cat("images/stripes/more-", 10 + i, ".png"), Image(16, 16, grey));
   }
   const Words options{"--steps", "30", "--sample-every", "0"};
   run_well(data.train(data / "whole", options));
   const auto index = SampleOrder(80, /*seed=*/0, /*flip=*/true)[79].index;
   BOOST_TEST_REQUIRE(index >= 12u, "another image than one of those above");
-  const std::string bad = data / text("images/stripes/more-", index - 2, ".png");
+  const std::string bad = data / str_cat("images/stripes/more-", index - 2, ".png");
   const std::string good = data / "good.png";
   fs::rename(bad, good);
   write_file_atomic(bad, "Once upon a time");
 
   const auto outcome = run(data.train(data / "run", options));
   check_refusal(outcome, {bad, "got text"});
-  BOOST_TEST(outcome.out.find(text("stopped    after step 19; go on with: pixnerd train --resume --run ",
-                                   data / "run")) != outcome.out.npos,
+  BOOST_TEST(outcome.out.find(str_cat("stopped    after step 19; go on with: pixnerd train --resume --run ",
+                                      data / "run")) != outcome.out.npos,
              outcome.out);
   BOOST_TEST(manifest_problem(data / "run/step-19") == "");
   fs::rename(good, bad);
   run_well({"train", "--resume", "--run", data / "run"});
   for (const auto* file : {"model.safetensors", "ema.safetensors", "optimizer.safetensors"})
-    BOOST_TEST((content(text(data / "run/step-30/", file)) == content(text(data / "whole/step-30/", file))),
-               file);
+    BOOST_TEST(
+        (content(str_cat(data / "run/step-30/", file)) == content(str_cat(data / "whole/step-30/", file))),
+        file);
 }
 
 BOOST_AUTO_TEST_CASE(images_of_a_run_that_are_elsewhere) {

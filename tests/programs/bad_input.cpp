@@ -5,8 +5,8 @@
 #include <map>
 #include <memory>
 
-#include <pixnerd/io/safetensors.hpp>
-#include <pixnerd/io/safetensors_writer.hpp>
+#include <pixnerd/io/safetensors/file.hpp>
+#include <pixnerd/io/safetensors/writer.hpp>
 #include <pixnerd/train/manifest.hpp>
 
 #include "program.hpp"

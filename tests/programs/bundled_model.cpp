@@ -2,8 +2,8 @@
 /// The text-to-image model that comes with the program: found without being named, small, and it draws what it is told.
 #include <array>
 
-#include <pixnerd/io/read_image.hpp>
-#include <pixnerd/io/safetensors.hpp>
+#include <pixnerd/image/read_image.hpp>
+#include <pixnerd/io/safetensors/file.hpp>
 
 #include "program.hpp"
 

@@ -2,12 +2,12 @@
 /// PyTorch checkpoints through the program: converting them, drawing from them, PyTorch's noise, and what must be refused.
 #include <limits>
 
-#include <pixnerd/data/pixels.hpp>
+#include <pixnerd/image/pixels.hpp>
+#include <pixnerd/image/read_image.hpp>
 #include <pixnerd/io/open_tensor_file.hpp>
-#include <pixnerd/io/read_image.hpp>
 
 #include "program.hpp"
-#include "torch_files.hpp"
+#include "support/torch_files.hpp"
 
 using namespace pixnerd;
 using namespace pixnerd::test;
@@ -18,7 +18,7 @@ BOOST_AUTO_TEST_SUITE(convert)
 namespace {
 
 std::string data(const std::string& name) {
-  return text(PIXNERD_TEST_DATA, "/", name);
+  return str_cat(PIXNERD_TEST_DATA, "/", name);
 }
 
 Words sample(const std::string& weights, const std::string& out, const Words& more = {}) {

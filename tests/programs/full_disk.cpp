@@ -6,7 +6,7 @@
 #include <cstring>
 #include <fstream>
 
-#include <pixnerd/io/read_image.hpp>
+#include <pixnerd/image/read_image.hpp>
 #include <pixnerd/train/run_folder.hpp>
 
 #include "program.hpp"
@@ -25,7 +25,7 @@ struct SmallDisk {
   bool mounted = false;
 
   explicit SmallDisk(std::uint64_t bytes) {
-    mounted = ::mount("tmpfs", folder.path.c_str(), "tmpfs", 0, text("size=", bytes).c_str()) == 0;
+    mounted = ::mount("tmpfs", folder.path.c_str(), "tmpfs", 0, str_cat("size=", bytes).c_str()) == 0;
     if (!mounted) BOOST_TEST_MESSAGE("skipped: no small disk can be mounted here: " << std::strerror(errno));
   }
   SmallDisk(const SmallDisk&) = delete;
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(no_room_for_checkpoints) {
   // With nothing saved, the first one ends the run: not the last, after hours.
   check_refusal(outcome, {"room for", "step-10", "File too large"});
   BOOST_TEST((listing(data / "run") ==
-              std::set<std::string>{text("metrics.csv ", fs::file_size(data / "run/metrics.csv"))}));
+              std::set<std::string>{str_cat("metrics.csv ", fs::file_size(data / "run/metrics.csv"))}));
   const std::string metrics = content(data / "run/metrics.csv");
   const auto lines = std::count(metrics.begin(), metrics.end(), '\n');
   BOOST_TEST(lines >= 11);
@@ -83,8 +83,9 @@ BOOST_AUTO_TEST_CASE(room_again) {
   const std::string metrics = content(run + "/metrics.csv");
   BOOST_TEST(std::count(metrics.begin(), metrics.end(), '\n') == 2001);
   for (const auto* file : {"model.safetensors", "ema.safetensors", "optimizer.safetensors"})
-    BOOST_TEST((content(text(run, "/step-2000/", file)) == content(text(data / "whole/step-2000/", file))),
-               file);
+    BOOST_TEST(
+        (content(str_cat(run, "/step-2000/", file)) == content(str_cat(data / "whole/step-2000/", file))),
+        file);
 }
 
 BOOST_AUTO_TEST_CASE(no_room_for_the_picture) {
@@ -121,11 +122,12 @@ BOOST_AUTO_TEST_CASE(small_disks) {
     BOOST_TEST(content(run + "/metrics.csv").ends_with('\n'));
 
     // With room again, the run goes on as if nothing had happened.
-    fs::copy(run, data.path / text("freed", room), fs::copy_options::recursive);
-    const std::string freed = data / text("freed", room);
+    fs::copy(run, data.path / str_cat("freed", room), fs::copy_options::recursive);
+    const std::string freed = data / str_cat("freed", room);
     run_well({"train", "--resume", "--run", freed});
     for (const auto* file : {"model.safetensors", "ema.safetensors", "optimizer.safetensors"}) {
-      BOOST_TEST((content(text(freed, "/step-30/", file)) == content(text(data / "whole/step-30/", file))));
+      BOOST_TEST(
+          (content(str_cat(freed, "/step-30/", file)) == content(str_cat(data / "whole/step-30/", file))));
     }
   }
 }

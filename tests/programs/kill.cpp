@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(killed_again_and_again) {
   for (const auto* file :
        {"step-1000/model.safetensors", "step-1000/ema.safetensors", "step-1000/optimizer.safetensors",
         "step-1000/state.json", "samples.png", "samples-000950.png"}) {
-    BOOST_TEST((content(text(run, "/", file)) == content(text(data / "whole/", file))), file);
+    BOOST_TEST((content(str_cat(run, "/", file)) == content(str_cat(data / "whole/", file))), file);
   }
 }
 

@@ -30,7 +30,7 @@ BOOST_AUTO_TEST_CASE(auto_is_full_on_the_cpu) {
 }
 
 BOOST_AUTO_TEST_CASE(reference_files) {
-  const auto file = text(PIXNERD_TEST_DATA, "/training_repa.safetensors");
+  const auto file = str_cat(PIXNERD_TEST_DATA, "/training_repa.safetensors");
   const auto outcome = run_well({"verify", file, "--precision", "mixed", "--device", "cpu"});
   BOOST_TEST(outcome.out.find("pass  ") != std::string::npos, outcome.out);
 }

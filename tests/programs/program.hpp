@@ -20,10 +20,10 @@
 #include <thread>
 #include <vector>
 
+#include <pixnerd/image/png.hpp>
 #include <pixnerd/io/file.hpp>
-#include <pixnerd/io/png.hpp>
 
-#include "files.hpp"
+#include "support/files.hpp"
 
 namespace pixnerd::test {
 
@@ -155,7 +155,7 @@ inline std::set<std::string> listing(const std::filesystem::path& root) {
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
     const auto name = std::filesystem::relative(entry.path(), root).string();
-    names.insert(entry.is_regular_file() ? text(name, " ", entry.file_size()) : name);
+    names.insert(entry.is_regular_file() ? str_cat(name, " ", entry.file_size()) : name);
   }
   return names;
 }
@@ -171,7 +171,7 @@ struct ImageData : Folder {
     for (int label = 0; label < 2; ++label) {
       const std::string name = label == 0 ? "images/rings" : "images/stripes";
       std::filesystem::create_directories(path / name);
-      for (int i = 0; i < 6; ++i) write_png(*this / text(name, "/", i, ".png"), picture(label, i));
+      for (int i = 0; i < 6; ++i) write_png(*this / str_cat(name, "/", i, ".png"), picture(label, i));
     }
   }
 

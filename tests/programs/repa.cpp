@@ -2,8 +2,8 @@
 /// Training with REPA, end to end with very small models: what it learns, leaves behind, goes on with and refuses.
 #include <nlohmann/json.hpp>
 
+#include <pixnerd/encoders/dinov2.hpp>
 #include <pixnerd/io/parameters.hpp>
-#include <pixnerd/models/dinov2.hpp>
 #include <pixnerd/train/manifest.hpp>
 
 #include "program.hpp"
@@ -21,7 +21,7 @@ void write_dinov2(const std::string& path, std::uint64_t seed, std::int64_t chan
   Initializer init(seed);
   save_parameters(
       path,
-      Dinov2<Cpu>(
+      Dinov2<On<Cpu>>(
           {.channels = channels, .patch = 4, .grid = 3, .width = 64, .heads = 1, .depth = 1, .hidden = 16},
           init));
 }
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(what_is_left_needs_neither_projector_nor_encoder) {
       optimizer(run + "/step-4/optimizer.safetensors");
   for (const auto& entry : model.entries()) BOOST_TEST(!entry.name.starts_with("proj."), entry.name);
   for (const char* kind : {"weights.", "first_moments.", "second_moments."})
-    BOOST_TEST((optimizer.entry(text(kind, "proj.0.4.weight")).shape == Shape{64, 16}));
+    BOOST_TEST((optimizer.entry(str_cat(kind, "proj.0.4.weight")).shape == Shape{64, 16}));
 
   const auto replayed = run_well({"train", "--resume", "--run", run, "--replay", "5", "--steps", "5"});
   for (const char* word : {", alignment ", "proj.0.4.bias"})
@@ -199,7 +199,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_aligned) {
   write_dinov2(file, 1, /*channels=*/1);
   data.check_untrainable({"--repa", file}, {"three channels", "'" + file + "'", "got one of 1"});
   Initializer init(1);
-  auto broken = Dinov2<Cpu>({.patch = 4, .grid = 3, .width = 64, .heads = 1, .depth = 1, .hidden = 16}, init);
+  auto broken =
+      Dinov2<On<Cpu>>({.patch = 4, .grid = 3, .width = 64, .heads = 1, .depth = 1, .hidden = 16}, init);
   for_each_parameter(broken, [](const std::string& name, const Tensor<float>& parameter) {
     if (name == "norm.bias") parameter.data()[3] = std::nanf("");
   });

@@ -20,7 +20,7 @@ constexpr const char* files[] = {"model.safetensors", "ema.safetensors", "optimi
 
 void check_same_checkpoint(const std::string& a, const std::string& b) {
   for (const auto* file : files) {
-    BOOST_TEST((content(text(a, "/", file)) == content(text(b, "/", file))),
+    BOOST_TEST((content(str_cat(a, "/", file)) == content(str_cat(b, "/", file))),
                a << " and " << b << ": " << file);
   }
 }
@@ -30,7 +30,7 @@ std::int64_t metrics_steps(const std::string& run) {
   const std::string all = content(run + "/metrics.csv");
   std::int64_t steps = 0;
   for (std::size_t at = all.find('\n') + 1; at < all.size(); at = all.find('\n', at) + 1) {
-    BOOST_TEST(all.substr(at).starts_with(text(++steps, ",")));
+    BOOST_TEST(all.substr(at).starts_with(str_cat(++steps, ",")));
   }
   return steps;
 }
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(interrupted_by_a_signal) {
   run_well(data.train(data / "whole", options));
   std::signal(SIGHUP, SIG_DFL);  // the program would inherit that it is ignored
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    const std::string run = data / text("part", signal);
+    const std::string run = data / str_cat("part", signal);
     Program program(data.train(run, options));
     program.wait_until([&] { return fs::exists(run + "/step-100"); });
     program.send(signal);
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(interrupted_by_a_signal) {
     BOOST_TEST(fs::exists(run + "/loss.png"));
     BOOST_TEST(!has_leftovers(run));
     const auto stopped = metrics_steps(run);
-    BOOST_TEST(fs::exists(text(run, "/step-", stopped)));
+    BOOST_TEST(fs::exists(str_cat(run, "/step-", stopped)));
 
     // With the options of the start, or none.
     run_well(signal == SIGINT ? data.train(run, options + Words{"--resume"})
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(interrupted_while_it_draws) {
   BOOST_TEST(program.finish().status == 0);
   const auto stopped = metrics_steps(run);
   BOOST_TEST(stopped < 1500);
-  BOOST_TEST(fs::exists(text(run, "/step-", stopped)), "no step-" << stopped);
+  BOOST_TEST(fs::exists(str_cat(run, "/step-", stopped)), "no step-" << stopped);
 }
 
 BOOST_AUTO_TEST_CASE(interrupted_before_it_begins) {
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(killed_in_the_middle_of_accumulation) {
     Program program(step == 3 ? data.train(run, options + Words{"--threads", threads})
                               : Words{"train", "--resume", "--run", run, "--sample-every", "0",
                                       "--checkpoint-every", "3", "--threads", threads});
-    program.wait_until([&] { return fs::exists(text(run, "/step-", step)); });
+    program.wait_until([&] { return fs::exists(str_cat(run, "/step-", step)); });
     program.send(SIGKILL);
     BOOST_TEST(program.finish().status == 128 + SIGKILL);
     BOOST_TEST_REQUIRE(!fs::exists(run + "/step-12"), "the run was too quick to be killed");
@@ -274,7 +274,7 @@ BOOST_AUTO_TEST_CASE(metrics_that_are_gone) {
              std::string::npos);
   fs::remove(run + "/metrics.csv");
   const auto told = run_well({"train", "--resume", "--run", run, "--steps", "8"}).err;
-  BOOST_TEST(told.find(text("of the 6 steps before, '", run, "/metrics.csv' lacks 6")) != told.npos, told);
+  BOOST_TEST(told.find(str_cat("of the 6 steps before, '", run, "/metrics.csv' lacks 6")) != told.npos, told);
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_resumed) {

@@ -1,6 +1,6 @@
 /// \file
 /// Training that begins with the weights of a file.
-#include <pixnerd/io/safetensors.hpp>
+#include <pixnerd/io/safetensors/file.hpp>
 #include <pixnerd/train/train_state.hpp>
 
 #include "text_run.hpp"
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(weights_and_sizes_are_those_of_the_file) {
   const auto& data = start.data;
   const std::string run = data / "run";
   const auto out = run_well(start.train(run)).out;
-  BOOST_TEST(out.find(text("parameters, from ", start.file)) != out.npos, out);
+  BOOST_TEST(out.find(str_cat("parameters, from ", start.file)) != out.npos, out);
   BOOST_TEST(differing(run + "/step-1/model.safetensors", start.file).empty());
   // Rounded weights are of no consequence for those that they were rounded from.
   run_well(start.train(data / "mixed", {"--precision", "mixed"}));

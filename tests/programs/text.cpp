@@ -19,7 +19,7 @@ BOOST_AUTO_TEST_CASE(training_and_resuming) {
   fs::copy(trained.run + "/metrics.csv", data / "again/metrics.csv");
   run_well({"train", "--resume", "--run", data / "again", "--threads", "3"});
   for (const auto* file : {"model", "ema", "optimizer"}) {
-    const std::string name = text("/step-40/", file, ".safetensors");
+    const std::string name = str_cat("/step-40/", file, ".safetensors");
     BOOST_TEST((content(data / "again" + name) == content(trained.run + name)), name);
   }
   BOOST_TEST((content(data / "again/samples.png") == content(trained.run + "/samples.png")));
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(every_source_of_texts) {
   const Words few{"--steps", "2", "--sample-every", "0", "--batch", "2"};
   std::string list;
   for (int i = 0; i < 3; ++i)
-    list += text("{\"image\": \"images/", i, ".png\", \"text\": \"", colors[i], "\"}\n");
+    list += str_cat("{\"image\": \"images/", i, ".png\", \"text\": \"", colors[i], "\"}\n");
   write_file_atomic(data / "list.jsonl", list);
   const auto train = [&](const std::string& images, const std::string& run, const Words& more = {}) {
     return run_well(data.train(data / run, few + Words{"--data", images} + more)).out;
@@ -74,10 +74,10 @@ BOOST_AUTO_TEST_CASE(every_source_of_texts) {
 BOOST_AUTO_TEST_CASE(captions_do_nothing_to_a_terminal_or_a_shell) {
   const CaptionData data;
   for (int i = 0; i < 6; ++i)
-    write_file_atomic(data / text("images/", i, ".txt"), "a'b \"$(touch x)\" \x1b[31mred\n");
+    write_file_atomic(data / str_cat("images/", i, ".txt"), "a'b \"$(touch x)\" \x1b[31mred\n");
   const auto out = run_well(data.train(data / "my run", {"--steps", "4", "--sample-every", "0"})).out;
   const std::string command =
-      text("pixnerd sample --run '", data / "my run", "' --prompt 'a'\\''b \"$(touch x)\" ?[31mred'");
+      str_cat("pixnerd sample --run '", data / "my run", "' --prompt 'a'\\''b \"$(touch x)\" ?[31mred'");
   BOOST_TEST(out.find(command) != out.npos, out);
   const auto replayed = run_well(data.train(data / "other", {"--steps", "4", "--replay", "2"})).out;
   BOOST_TEST(replayed.find("?[31mred") != replayed.npos, replayed);

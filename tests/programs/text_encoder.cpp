@@ -2,12 +2,12 @@
 /// Drawing with models that take the features of a text encoder, here very small ones of the reference files.
 #include <cstdlib>
 
-#include <pixnerd/io/png_text.hpp>
-#include <pixnerd/io/read_image.hpp>
+#include <pixnerd/image/png_text.hpp>
+#include <pixnerd/image/read_image.hpp>
 #include <pixnerd/optim/parameter_store.hpp>
 
 #include "program.hpp"
-#include "qwen3_tools.hpp"
+#include "support/qwen3_tools.hpp"
 
 using namespace pixnerd;
 using namespace pixnerd::test;
@@ -17,7 +17,7 @@ BOOST_AUTO_TEST_SUITE(text_encoder)
 
 namespace {
 
-const std::string weights = text(PIXNERD_TEST_DATA, "/t2i_square.safetensors");  // 6 tokens of 20 features
+const std::string weights = str_cat(PIXNERD_TEST_DATA, "/t2i_square.safetensors");  // 6 tokens of 20 features
 
 Words sample(const Qwen3Folder& encoder, const std::string& out, const Words& more) {
   return Words{"sample", "--weights", weights, "--text-encoder", encoder.path, "--size",    "16", "--steps",
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(prompts) {
 
   // Many texts, more than are encoded at once.
   std::string lines;
-  for (int i = 0; i < 40; ++i) lines += text("a photo, ", i, "\n");
+  for (int i = 0; i < 40; ++i) lines += str_cat("a photo, ", i, "\n");
   write_file_atomic(folder / "p.txt", lines);
   run_well(sample(encoder, two, {"--prompts", folder / "p.txt", "--count", "40", "--precision", "mixed"}));
 }
@@ -137,7 +137,8 @@ BOOST_AUTO_TEST_CASE(decoding_at_another_resolution) {
   BOOST_TEST((draw({"--size", "16", "--scale-decoder"}) == draw({})));
   for (const auto& [size, scale] : {std::pair{"32x24", "2 1.5"}, std::pair{"8x12", "0.5 0.75"}}) {
     const Image scaled = draw({"--size", size, "--scale-decoder"});
-    BOOST_TEST(text_of(folder / "a.png", "pixnerd").find(text("decoder scale ", scale)) != std::string::npos);
+    BOOST_TEST(text_of(folder / "a.png", "pixnerd").find(str_cat("decoder scale ", scale)) !=
+               std::string::npos);
     BOOST_TEST((scaled != draw({"--size", size})));
   }
   std::string configuration = trained.metadata("pixnerd.configuration");
@@ -169,9 +170,9 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said) {
   refuse(good, red + Words{"--blend-with", "\xff"}, {"--blend-with", "UTF-8"});
   refuse(good, red + Words{"--scale-decoder"}, {"--scale-decoder", "the size that it was trained on"});
   refuse(good, red + Words{"--text-encoder", folder / "none"}, {folder / "none/", "No such file"});
-  refuse(good, red + Words{"--weights", text(PIXNERD_TEST_DATA, "/c2i_square.safetensors")},
+  refuse(good, red + Words{"--weights", str_cat(PIXNERD_TEST_DATA, "/c2i_square.safetensors")},
          {"--classes NAME", "trained with classes"});
-  check_refused({"sample", "--weights", text(PIXNERD_TEST_DATA, "/c2i_square.safetensors"), "--size", "16",
+  check_refused({"sample", "--weights", str_cat(PIXNERD_TEST_DATA, "/c2i_square.safetensors"), "--size", "16",
                  "--text-encoder", good.path, "--out", out},
                 {"--text-encoder", "c2i_square.safetensors", "got one that was trained with classes"});
   // Parameters that lack are found before the encoder is read.

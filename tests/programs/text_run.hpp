@@ -15,9 +15,9 @@ struct CaptionData : Folder {
   CaptionData() {
     std::filesystem::create_directories(path / "images");
     for (int i = 0; i < 6; ++i) {
-      write_png(*this / text("images/", i, ".png"), picture(i));
+      write_png(*this / str_cat("images/", i, ".png"), picture(i));
       const std::string color = colors[i % 3];
-      write_file_atomic(*this / text("images/", i, ".txt"), color + " square\nA " + color + " thing.\n");
+      write_file_atomic(*this / str_cat("images/", i, ".txt"), color + " square\nA " + color + " thing.\n");
     }
   }
 

@@ -1,7 +1,7 @@
 /// \file
 /// Text to image: pictures from prompts, editing, what pictures say.
-#include <pixnerd/io/png_text.hpp>
-#include <pixnerd/io/read_image.hpp>
+#include <pixnerd/image/png_text.hpp>
+#include <pixnerd/image/read_image.hpp>
 
 #include "text_run.hpp"
 

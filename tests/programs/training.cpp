@@ -1,7 +1,7 @@
 /// \file
 /// From images to samples, end to end, with a very small model.
 #include <pixnerd/data/subset.hpp>
-#include <pixnerd/io/read_image.hpp>
+#include <pixnerd/image/read_image.hpp>
 #include <pixnerd/train/retention.hpp>
 
 #include "../../examples/pixnerd/run_record.hpp"
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(the_best_checkpoint_stays) {
   std::int64_t best = 0;
   double least = 1e9;
   for (std::int64_t step = 4; step <= 32; step += 4) {
-    const auto state = read_train_state(text(data / "all/step-", step, "/state.json"));
+    const auto state = read_train_state(str_cat(data / "all/step-", step, "/state.json"));
     BOOST_TEST(state.score.measure == "evaluation loss");
     if (state.score.value < least) {
       least = state.score.value;
@@ -150,12 +150,12 @@ BOOST_AUTO_TEST_CASE(the_best_checkpoint_stays) {
     }
   }
   const auto info = run_well({"info", "--run", data / "all"}).out;
-  BOOST_TEST(info.find(text("step-", best, ", evaluation loss ")) != std::string::npos, info);
+  BOOST_TEST(info.find(str_cat("step-", best, ", evaluation loss ")) != std::string::npos, info);
   run_well(data.train(data / "few", options + Words{"--keep", "1"}));
   std::set<std::int64_t> expected{32, best};
   const auto steps = checkpoint_steps(data / "few");
   BOOST_TEST((std::set<std::int64_t>(steps.begin(), steps.end()) == expected));
-  run_well({"sample", "--run", text(data / "few/step-", best), "--count", "2", "--steps", "2", "--out",
+  run_well({"sample", "--run", str_cat(data / "few/step-", best), "--count", "2", "--steps", "2", "--out",
             data / "s.png"});
 }
 
@@ -176,8 +176,8 @@ BOOST_AUTO_TEST_CASE(a_step_can_be_replayed) {
     return std::stod(out.substr(at + words.size()));
   };
   for (const int step : {15, 11, 30}) {
-    const auto out = replay({"train", "--resume", "--run", run}, text(step));
-    BOOST_TEST(out.find(text("from ", run, "/step-", (step - 1) / 10 * 10)) != std::string::npos, out);
+    const auto out = replay({"train", "--resume", "--run", run}, str_cat(step));
+    BOOST_TEST(out.find(str_cat("from ", run, "/step-", (step - 1) / 10 * 10)) != std::string::npos, out);
     const auto& row = rows[static_cast<std::size_t>(step - 1)];
     BOOST_TEST(static_cast<float>(number_behind(out, "outcome    loss ")) == static_cast<float>(row[1]));
     BOOST_TEST(static_cast<float>(number_behind(out, ", gradient norm ")) == static_cast<float>(row[2]));
@@ -204,9 +204,9 @@ BOOST_AUTO_TEST_CASE(a_step_that_went_wrong_can_be_replayed) {
   check_refusal(outcome, {"[step ", "finite"});
   const std::string error = outcome.err.substr(outcome.err.find("[step "));
   const std::string step = error.substr(6, error.find(']') - 6);
-  const std::string command = text("pixnerd train --resume --run ", run, " --replay ", step, "\n");
+  const std::string command = str_cat("pixnerd train --resume --run ", run, " --replay ", step, "\n");
   BOOST_TEST(outcome.out.find(command) != std::string::npos, outcome.out);
-  BOOST_TEST(fs::exists(text(run, "/step-", std::stoi(step) - 1)));
+  BOOST_TEST(fs::exists(str_cat(run, "/step-", std::stoi(step) - 1)));
   const auto before = listing(data.path);
   const auto replay = run_well({"train", "--resume", "--run", run, "--replay", step}).out;
   BOOST_TEST(replay.find("outcome    " + error) != std::string::npos, replay);
@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(minutes_become_steps) {
              std::string::npos);
   run_well(data.train(data / "counted", {"--steps", steps, "--sample-every", "0"}));
   for (const auto* file : {"model.safetensors", "ema.safetensors", "optimizer.safetensors", "state.json"}) {
-    const std::string name = text("/step-", steps, "/", file);
+    const std::string name = str_cat("/step-", steps, "/", file);
     BOOST_TEST((content(data / "timed" + name) == content(data / "counted" + name)), file << " differs");
   }
 }
@@ -236,7 +236,7 @@ BOOST_AUTO_TEST_CASE(images_held_out) {
   const auto outcome = run_well(data.train(data / "first", options));
   BOOST_TEST(outcome.out.find("9 images of 2 classes, 3 more held out") != std::string::npos, outcome.out);
   for (const auto index : hold_out(12, 0.25, 0).held_out) {
-    const auto name = text(index < 6 ? "rings/" : "stripes/", index % 6, ".png");
+    const auto name = str_cat(index < 6 ? "rings/" : "stripes/", index % 6, ".png");
     write_png(data.images() + "/" + name, Image(16, 16));
   }
   run_well(data.train(data / "second", options));
@@ -260,7 +260,7 @@ BOOST_AUTO_TEST_CASE(images_held_out) {
                 {"--hold-out", "0.25", "0.5"});
   check_refused(data.train(data / "run", {"--skin-tones"}), {"--skin-tones is for --data emoji only"}, 2);
   fs::remove_all(data.images() + "/stripes");
-  for (int i = 1; i < 6; ++i) fs::remove(data.images() + text("/rings/", i, ".png"));
+  for (int i = 1; i < 6; ++i) fs::remove(data.images() + str_cat("/rings/", i, ".png"));
   check_refused(data.train(data / "run", {"--hold-out", "0.5"}),
                 {"--hold-out", "two images or more", "one in"});
   BOOST_TEST(!fs::exists(data / "run"));

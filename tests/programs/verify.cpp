@@ -2,8 +2,8 @@
 /// The library against the reference files, through the program, and files that must fail.
 #include <limits>
 
-#include <pixnerd/io/safetensors.hpp>
-#include <pixnerd/io/safetensors_writer.hpp>
+#include <pixnerd/io/safetensors/file.hpp>
+#include <pixnerd/io/safetensors/writer.hpp>
 
 #include "program.hpp"
 
@@ -15,11 +15,11 @@ BOOST_AUTO_TEST_SUITE(verify)
 namespace {
 
 std::string reference(const std::string& name) {
-  return text(PIXNERD_TEST_DATA, "/", name, ".safetensors");
+  return str_cat(PIXNERD_TEST_DATA, "/", name, ".safetensors");
 }
 
 std::string tokens() {
-  return text(PIXNERD_TEST_DATA, "/tokenizer/tokens.json");
+  return str_cat(PIXNERD_TEST_DATA, "/tokenizer/tokens.json");
 }
 
 /// Copies a reference file with one tensor of float32 multiplied by `factor`.
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(wrong_results_fail) {
     const auto outcome = run({"verify", reference("c2i_square"), wrong});
     BOOST_TEST(outcome.status == 1);
     BOOST_TEST(outcome.out.find("pass  ") != std::string::npos, outcome.out);
-    BOOST_TEST(outcome.out.find(text("FAIL  ", one.worst)) != std::string::npos,
+    BOOST_TEST(outcome.out.find(str_cat("FAIL  ", one.worst)) != std::string::npos,
                one.tensor << ": " << outcome.out);
   }
 }
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(wrong_tokens_fail) {
   const std::string file = folder / "wrong.json";
   write_file_atomic(file, content(tokens()));
   check_failed(file, {folder / "tokenizer.json", "No such file"});
-  std::filesystem::copy(text(PIXNERD_TEST_DATA, "/tokenizer/tokenizer.json"), folder / "tokenizer.json");
+  std::filesystem::copy(str_cat(PIXNERD_TEST_DATA, "/tokenizer/tokenizer.json"), folder / "tokenizer.json");
   const auto verify_entry = [&](const std::string& entry) {
     write_file_atomic(file, R"([{"text": "", "ids": []}, )" + entry + "]");
     return run({"verify", file});
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(wrong_tokens_fail) {
 
 BOOST_AUTO_TEST_CASE(files_of_other_kinds) {
   check_failed(reference("schedules"), {"c2i", "samplers", "training_repa", "schedules.safetensors"});
-  check_failed(text(PIXNERD_TEST_DATA, "/crops/00.png"), {"safetensors", "00.png"});
+  check_failed(str_cat(PIXNERD_TEST_DATA, "/crops/00.png"), {"safetensors", "00.png"});
   check_failed("/nonexistent", {"/nonexistent", "No such file"});
   const Folder folder;
   copy_scaled(reference("c2i_square"), folder / "nan.safetensors", "in.x",

@@ -2,7 +2,7 @@
 
 #include <pixnerd/tensor/tensor.hpp>
 
-#include "support.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 

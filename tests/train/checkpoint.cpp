@@ -7,8 +7,8 @@
 
 #include <csignal>
 
-#include "files.hpp"
-#include "train_tools.hpp"
+#include "support/files.hpp"
+#include "support/train_tools.hpp"
 
 using namespace pixnerd;
 
@@ -24,7 +24,7 @@ using test::TinyModel;
 /// A store with helper and average, full of numbers.
 struct Everything {
   TinyModel model;
-  Linear<Cpu> helper;
+  Linear<On<Cpu>> helper;
   Store store;
 
   explicit Everything(std::uint64_t seed)
@@ -33,9 +33,9 @@ struct Everything {
     test::fill_store(store, seed);
   }
 
-  static Linear<Cpu> make_helper(std::uint64_t seed) {
+  static Linear<On<Cpu>> make_helper(std::uint64_t seed) {
     Initializer init(seed);
-    return Linear<Cpu>(3, 2, init);
+    return Linear<On<Cpu>>(3, 2, init);
   }
 };
 
@@ -92,13 +92,13 @@ BOOST_AUTO_TEST_CASE(comes_back_bit_for_bit) {
 BOOST_AUTO_TEST_CASE(rounded_copies_follow_the_weights) {
   const test::Folder folder;
   Initializer init(1), other(2);
-  Linear<Cpu> saved(3, 5, init);
+  Linear<On<Cpu>> saved(3, 5, init);
   const Store store(saved);
   store.weights().data()[1] = 1.0009765625f;  // no bfloat16
   const std::string path = save_checkpoint(folder / "run", store, TrainState{});
   // Files hold float32 in either precision.
-  Linear<Cpu, Mixed> loaded(3, 5, other);
-  const ParameterStore<Mixed, Cpu> into(loaded);
+  Linear<On<Cpu, Mixed>> loaded(3, 5, other);
+  const ParameterStore<On<Cpu, Mixed>> into(loaded);
   load_checkpoint(path, into);
   BOOST_TEST((into.weights().to_host() == store.weights().to_host()));
   BOOST_TEST((loaded.weight.data()[1] == bfloat16(1.0f)));
@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(one_of_another_model_changes_nothing) {
   without_bias.first.bias = {};
   without_bias.second.weight = Tensor<float>::zeros({5, 14});
   without_bias.second.bias = Tensor<float>::zeros({5});
-  Linear<Cpu> helper = Everything::make_helper(3);
+  Linear<On<Cpu>> helper = Everything::make_helper(3);
   Store store(without_bias, helper, "projector");
   store.start_average();
   const auto before = bits_of(store);
@@ -147,9 +147,9 @@ BOOST_AUTO_TEST_CASE(one_of_another_model_changes_nothing) {
 
   // The model fits and the optimizer's file does not: still nothing changes.
   TinyModel model(3);
-  Linear<Cpu> wide = [] {
+  Linear<On<Cpu>> wide = [] {
     Initializer init(3);
-    return Linear<Cpu>(4, 2, init);
+    return Linear<On<Cpu>>(4, 2, init);
   }();
   Store other(model, wide, "projector");
   other.start_average();
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(averages_must_agree) {
   const test::Folder folder;
   Everything with(1);
   TinyModel model(2);
-  Linear<Cpu> helper = Everything::make_helper(2);
+  Linear<On<Cpu>> helper = Everything::make_helper(2);
   Store without(model, helper, "projector");
   test::fill_store(without, 2);
   const auto with_path = save_checkpoint(folder / "with", with.store, {});
@@ -227,7 +227,7 @@ BOOST_AUTO_TEST_CASE(a_write_that_fails_half_way_leaves_the_earlier_ones) {
 BOOST_AUTO_TEST_CASE(a_full_disk_is_one_sentence_and_leaves_the_earlier_ones) {
   const test::Folder folder;
   Initializer init(1);
-  Linear<Cpu> model(60, 60, init);  // 59 kB with moments and averages
+  Linear<On<Cpu>> model(60, 60, init);  // 59 kB with moments and averages
   Store store(model);
   store.start_average();
   const std::string run = folder.path.string();
@@ -248,17 +248,17 @@ BOOST_AUTO_TEST_CASE(a_full_disk_is_one_sentence_and_leaves_the_earlier_ones) {
     const auto newest = newest_checkpoint(run);
     int entries = 0;
     for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(run)) ++entries;
-    throw Error(text(said, " NEWEST ", newest.path, " ENTRIES ", entries));
+    throw Error(str_cat(said, " NEWEST ", newest.path, " ENTRIES ", entries));
   });
   const std::size_t bytes = 4 * 3660 * sizeof(float) + format_train_state({20, 0, 0, {}}).size();
   if (message == "cannot mount") {
     BOOST_TEST_MESSAGE("not permitted to mount a small disk; the test before covers a failing write");
     return;
   }
-  BOOST_TEST(contains(message, text("takes the ", bytes, " bytes")), message);
+  BOOST_TEST(contains(message, str_cat("takes the ", bytes, " bytes")), message);
   BOOST_TEST(contains(message, "No space left on device; "), message);
   BOOST_TEST(contains(message, "bytes are available"), message);
-  BOOST_TEST(contains(message, text("NEWEST ", run, "/step-10 ENTRIES 1")), message);
+  BOOST_TEST(contains(message, str_cat("NEWEST ", run, "/step-10 ENTRIES 1")), message);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

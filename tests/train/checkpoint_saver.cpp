@@ -1,7 +1,7 @@
 #include <pixnerd/train/checkpoint_saver.hpp>
 
-#include "files.hpp"
-#include "train_tools.hpp"
+#include "support/files.hpp"
+#include "support/train_tools.hpp"
 
 using namespace pixnerd;
 
@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 /// A store with helper, with or without an average, full of numbers.
 struct Everything {
   TinyModel model;
-  Linear<Cpu> helper;
+  Linear<On<Cpu>> helper;
   Store store;
 
   explicit Everything(std::uint64_t seed, bool average = true)
@@ -27,9 +27,9 @@ struct Everything {
     test::fill_store(store, seed);
   }
 
-  static Linear<Cpu> make_helper(std::uint64_t seed) {
+  static Linear<On<Cpu>> make_helper(std::uint64_t seed) {
     Initializer init(seed);
-    return Linear<Cpu>(3, 2, init);
+    return Linear<On<Cpu>>(3, 2, init);
   }
 };
 
@@ -55,7 +55,7 @@ TrainState at_step(std::int64_t step) {
 BOOST_AUTO_TEST_CASE(files_are_those_of_a_store_that_is_saved_at_once) {
   const test::Folder folder;
   for (const bool average : {true, false}) {
-    const std::string now = folder / text("now", average), later = folder / text("later", average);
+    const std::string now = folder / str_cat("now", average), later = folder / str_cat("later", average);
     Everything everything(1, average);
     CheckpointSaver<float> saver(later);
     for (const std::int64_t step : {5, 6, 7}) {

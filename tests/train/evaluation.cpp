@@ -1,8 +1,8 @@
 #include <pixnerd/train/evaluation.hpp>
 
 #include <pixnerd/train/train_step.hpp>
-#include "files.hpp"
-#include "train_tools.hpp"
+#include "support/files.hpp"
+#include "support/train_tools.hpp"
 
 using namespace pixnerd;
 

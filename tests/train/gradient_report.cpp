@@ -2,8 +2,8 @@
 
 #include <limits>
 
-#include "files.hpp"
-#include "train_tools.hpp"
+#include "support/files.hpp"
+#include "support/train_tools.hpp"
 
 using namespace pixnerd;
 

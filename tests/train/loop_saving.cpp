@@ -34,7 +34,7 @@ BOOST_AUTO_TEST_CASE(saving_in_the_background_gives_the_same_files) {
   options.save_in_background = true;
   BOOST_TEST(equal_bits(run_training(options, go_on), bits));
   for (const int step : {2, 4, 6, 8, 9})
-    check_same_checkpoint(text(folder / "now/step-", step), text(folder / "later/step-", step));
+    check_same_checkpoint(str_cat(folder / "now/step-", step), str_cat(folder / "later/step-", step));
 }
 
 BOOST_AUTO_TEST_CASE(a_save_that_fails_stops_the_run_with_its_state_intact) {
@@ -77,9 +77,9 @@ BOOST_AUTO_TEST_CASE(a_save_that_fails_is_told_and_the_run_goes_on) {
   for (const bool in_background : {true, false}) {
     for (const std::int64_t failing : {5, 10, 13}) {
       BOOST_TEST_CONTEXT("step " << failing << (in_background ? " in the background" : "")) {
-        options.run = folder / text("run-", failing, in_background);
+        options.run = folder / str_cat("run-", failing, in_background);
         options.save_in_background = in_background;
-        const auto others = text(options.run, "-others");
+        const auto others = str_cat(options.run, "-others");
         save_checkpoint(others, store, {{.step = failing}, {}});
         std::vector<std::string> told;
         options.on_save_failed = [&](const std::exception& error) { told.push_back(error.what()); };
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_save_that_fails_is_told_and_the_run_goes_on) {
         } else {
           BOOST_TEST(equal_bits(run_training(options, on_step), expected));
           BOOST_TEST_REQUIRE(told.size() == 1u);
-          BOOST_TEST(told[0].find(text("step-", failing, "'")) != std::string::npos, told[0]);
+          BOOST_TEST(told[0].find(str_cat("step-", failing, "'")) != std::string::npos, told[0]);
         }
         BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{13, 10, 5}));
       }
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(steps_before_data_that_cannot_be_read_are_saved) {
   options.checkpoint_every = 5;
   const auto expected = run_training(options, go_on);
   for (const std::int64_t bad : {0, 5, 8}) {  // batches from 0, one a step
-    options.run = folder / text("run-", bad);
+    options.run = folder / str_cat("run-", bad);
     auto model = small_pixnerd(3);
     Store store(model);
     store.start_average();
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(steps_before_bad_data_are_saved_though_the_save_before_fail
   options.checkpoint_every = 4;
   for (const bool in_background : {true, false}) {
     options.save_in_background = in_background;
-    options.run = folder / text("run-", in_background);
+    options.run = folder / str_cat("run-", in_background);
     const std::string place = options.run + "/step-4", other = options.run + "-other";
     int told = 0;
     options.on_save_failed = [&](const std::exception&) { ++told; };
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_that_cannot_be_scored_is_saved_without_a_score
     options.save_in_background = in_background;
     std::vector<std::string> told;
     options.on_save_failed = [&](const std::exception& error) { told.push_back(error.what()); };
-    options.run = folder / text("told-", in_background);
+    options.run = folder / str_cat("told-", in_background);
     run_training(options, go_on);
     BOOST_TEST_REQUIRE(told.size() == 3u);
     BOOST_TEST(told[1] ==
@@ -187,12 +187,12 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_that_cannot_be_scored_is_saved_without_a_score
     BOOST_TEST(read_train_state(options.run + "/step-4/state.json").score.measure == "");
 
     options.on_save_failed = {};
-    options.run = folder / text("thrown-", in_background);
+    options.run = folder / str_cat("thrown-", in_background);
     test::check_throws<Error>([&] { run_training(options, go_on); }, {"step 2", "a bad one"});
     BOOST_TEST((checkpoint_steps(options.run) == std::vector<std::int64_t>{2}));
 
     // The checkpoint is there when that is told.
-    options.run = folder / text("there-", in_background);
+    options.run = folder / str_cat("there-", in_background);
     options.on_save_failed = [&](const std::exception&) {
       BOOST_TEST(!checkpoint_steps(options.run).empty());
     };

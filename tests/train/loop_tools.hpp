@@ -10,8 +10,8 @@
 #include <pixnerd/optim/adamw.hpp>
 #include <pixnerd/train/loop.hpp>
 
-#include "files.hpp"
-#include "train_tools.hpp"
+#include "support/files.hpp"
+#include "support/train_tools.hpp"
 
 namespace pixnerd::test {
 

@@ -7,7 +7,7 @@
 #include <pixnerd/train/manifest.hpp>
 #include <pixnerd/train/train_state.hpp>
 
-#include "io/hostile.hpp"
+#include "support/hostile.hpp"
 
 using namespace pixnerd;
 using namespace std::string_literals;
@@ -24,7 +24,7 @@ void read_state(const std::string& path) {
 /// Throws what manifest_problem() says of the folder.
 void read_manifest(const std::string& path) {
   const std::string problem = manifest_problem(detail::parent_folder(path));
-  if (!problem.empty()) raise<FileError>("manifest", text("a whole '", path, "'"), problem);
+  if (!problem.empty()) raise<FileError>("manifest", str_cat("a whole '", path, "'"), problem);
 }
 
 std::string state(const std::string& step, const std::string& samples, const std::string& seed,

@@ -1,6 +1,6 @@
 #include <pixnerd/train/manifest.hpp>
 
-#include "files.hpp"
+#include "support/files.hpp"
 
 using namespace pixnerd;
 
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(malformed_manifests_are_problems) {
   BOOST_TEST(problem(R"({"files": {"../a": {"bytes": 9, "crc32": "cbf43926"}}})").find("elsewhere") !=
              std::string::npos);
   const std::string long_name(300, 'a');
-  BOOST_TEST(problem(text(R"({"files": {")", long_name, R"(": {"bytes": 9, "crc32": "cbf43926"}}})"))
+  BOOST_TEST(problem(str_cat(R"({"files": {")", long_name, R"(": {"bytes": 9, "crc32": "cbf43926"}}})"))
                  .find("too long") != std::string::npos);
   BOOST_TEST(problem(R"({"files": {"..": {"bytes": 9, "crc32": "cbf43926"}}})").find("folder") !=
              std::string::npos);

@@ -1,12 +1,12 @@
 // The published implementation's training, step by step: flow matching with REPA, clipping, AdamW, averages.
 #include <nlohmann/json.hpp>
 
-#include <pixnerd/flow/repa.hpp>
 #include <pixnerd/io/parameters.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
+#include <pixnerd/objectives/repa.hpp>
 #include <pixnerd/optim/adamw.hpp>
 #include <pixnerd/train/train_step.hpp>
-#include "support.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 
@@ -18,21 +18,21 @@ BOOST_AUTO_TEST_CASE(four_steps_with_repa) {
   const auto integer = [&](const char* key) { return config[key].get<std::int64_t>(); };
   const auto number = [&](const char* key) { return config[key].get<double>(); };
   Initializer init(0);
-  PixnerdC2i<Cpu> model({.channels = integer("in_channels"),
-                         .patch = integer("patch_size"),
-                         .width = integer("hidden_size"),
-                         .heads = integer("num_groups"),
-                         .depth = integer("num_cond_blocks"),
-                         .field_depth = integer("num_blocks") - integer("num_cond_blocks"),
-                         .field_features = integer("hidden_size_x"),
-                         .field_ratio = integer("nerf_mlpratio"),
-                         .classes = integer("num_classes")},
-                        init);
-  Repa<Cpu> repa{RepaProjector<Cpu>(integer("hidden_size"), integer("repa_dim"), init),
-                 integer("align_layer"), number("feat_loss_weight")};
+  PixnerdC2i<On<Cpu>> model({.channels = integer("in_channels"),
+                             .patch = integer("patch_size"),
+                             .width = integer("hidden_size"),
+                             .heads = integer("num_groups"),
+                             .depth = integer("num_cond_blocks"),
+                             .field_depth = integer("num_blocks") - integer("num_cond_blocks"),
+                             .field_features = integer("hidden_size_x"),
+                             .field_ratio = integer("nerf_mlpratio"),
+                             .classes = integer("num_classes")},
+                            init);
+  Repa<On<Cpu>> repa{RepaProjector<On<Cpu>>(integer("hidden_size"), integer("repa_dim"), init),
+                     integer("align_layer"), number("feat_loss_weight")};
   load_parameters(file, model, "param0");
   load_parameters(file, repa.projector, "proj0");
-  ParameterStore<Full<float>, Cpu> store(model, repa);
+  ParameterStore<On<Cpu>> store(model, repa);
   store.start_average();
 
   TrainOptions options;
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(four_steps_with_repa) {
   const auto losses = file.read<float>("losses"), norms = file.read<float>("grad_norms");
   TrainProgress state;
   for (std::size_t step = 0; step < norms.size(); ++step) {
-    const auto name = [&](const char* tensor) { return text("step", step, ".", tensor); };
+    const auto name = [&](const char* tensor) { return str_cat("step", step, ".", tensor); };
     struct Data {
       Tensor<float> images;
       std::vector<std::int64_t> labels, sample_ids;

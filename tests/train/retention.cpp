@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "files.hpp"
+#include "support/files.hpp"
 
 using namespace pixnerd;
 

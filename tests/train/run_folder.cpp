@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "files.hpp"
+#include "support/files.hpp"
 
 using namespace pixnerd;
 
@@ -31,7 +31,7 @@ BOOST_AUTO_TEST_CASE(newest_by_number_not_by_name) {
   BOOST_TEST(checkpoint_steps(run).empty());
   BOOST_TEST(newest_checkpoint(run).path == "");
   for (const int step : {9, 100, 20})
-    BOOST_TEST(put(run, step, text("of ", step)) == checkpoint_path(run, step));
+    BOOST_TEST(put(run, step, str_cat("of ", step)) == checkpoint_path(run, step));
   for (const char* other :
        {"step-", "step-x", "step-007", "step--5", "step-1x", "astep-9000", "step-99999999999999999999"}) {
     std::filesystem::create_directory(run + "/" + other);
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(damaged_ones_are_passed_over_and_set_aside) {
   BOOST_TEST(newest_checkpoint(run).path == run + "/step-3");
 
   for (const int step : {1, 2, 3})
-    write_file_atomic(run + text("/step-", step, "/content"), std::string_view("?"));
+    write_file_atomic(run + str_cat("/step-", step, "/content"), std::string_view("?"));
   test::check_throws<FileError>([&] { (void)newest_checkpoint(run); },
                                 {"a whole checkpoint", run, "step-1", "step-3"});
 }

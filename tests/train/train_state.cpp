@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "files.hpp"
+#include "support/files.hpp"
 
 using namespace pixnerd;
 
@@ -44,15 +44,15 @@ BOOST_AUTO_TEST_CASE(means_and_score_may_be_missing) {
   BOOST_TEST((state.loss == RunningMean{}));
   BOOST_TEST(state.score.measure == "");
   const auto fails = [&](const std::string& more, const std::string& word) {
-    write_file_atomic(path, text(old, ", ", more, "}"));
+    write_file_atomic(path, str_cat(old, ", ", more, "}"));
     test::check_throws<FileError>([&] { (void)read_train_state(path); }, {"state.json", word});
   };
   fails("\"skipped\": -1", "\"skipped\"");
   for (const std::string key : {"loss", "grad_norm"}) {
-    fails(text('"', key, "\": 3"), key);
-    fails(text('"', key, "\": {\"mean\": \"x\", \"count\": 1}"), key);
-    fails(text('"', key, "\": {\"mean\": 1, \"count\": -1}"), key);
-    fails(text('"', key, "\": {\"mean\": 1, \"count\": 18446744073709551615}"), key);
+    fails(str_cat('"', key, "\": 3"), key);
+    fails(str_cat('"', key, "\": {\"mean\": \"x\", \"count\": 1}"), key);
+    fails(str_cat('"', key, "\": {\"mean\": 1, \"count\": -1}"), key);
+    fails(str_cat('"', key, "\": {\"mean\": 1, \"count\": 18446744073709551615}"), key);
   }
   fails("\"score\": []", "score");
   fails("\"score\": {\"measure\": \"x\"}", "score");

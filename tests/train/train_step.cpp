@@ -4,9 +4,9 @@
 
 #include <pixnerd/ops/reduce.hpp>
 #include <pixnerd/optim/adamw.hpp>
-#include "files.hpp"
-#include "support.hpp"
-#include "train_tools.hpp"
+#include "support/files.hpp"
+#include "support/support.hpp"
+#include "support/train_tools.hpp"
 
 using namespace pixnerd;
 
@@ -31,7 +31,7 @@ TrainOptions small_options() {
 
 /// A model, its store and where its training stands.
 struct Run {
-  PixnerdC2i<Cpu> model = small_pixnerd(1);
+  PixnerdC2i<On<Cpu>> model = small_pixnerd(1);
   Store store{model};
   TrainProgress state;
 
@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(learns) {
 BOOST_AUTO_TEST_CASE(helpers_learn_with_the_model) {
   auto model = small_pixnerd(1);
   Initializer init(2);
-  Linear<Cpu> helper(3, 3, init);
+  Linear<On<Cpu>> helper(3, 3, init);
   Store store(model, helper, "helper");
   store.start_average();
   const auto before = helper.weight.to_host();
@@ -272,7 +272,7 @@ BOOST_AUTO_TEST_CASE(a_stepper_that_stays_takes_the_same_steps) {
     if (++batch == 2) out.images.rows(2, 3).data()[5] = not_a_number;
     return out;
   };
-  const auto third = text("nan in sample ", kept.state.samples + 5);
+  const auto third = str_cat("nan in sample ", kept.state.samples + 5);
   test::check_throws<NonFiniteError>([&] { stepper(poisoned, kept.state); }, {"[step 6]", third});
   BOOST_TEST(equal_bits(bits_of(kept.store), before));
   Noise again(3, kept.state.samples), same(3, kept.state.samples);
@@ -317,9 +317,9 @@ BOOST_AUTO_TEST_CASE(mixed_precision_learns) {
   Initializer init(1), same(1);
   const PixnerdC2iConfig config{
       .patch = 4, .width = 48, .heads = 2, .depth = 2, .field_depth = 1, .field_features = 16, .classes = 4};
-  PixnerdC2i<Cpu, Mixed> mixed(config, init);
-  PixnerdC2i<Cpu> full(config, same);
-  ParameterStore<Mixed, Cpu> mixed_store(mixed);
+  PixnerdC2i<On<Cpu, Mixed>> mixed(config, init);
+  PixnerdC2i<On<Cpu>> full(config, same);
+  ParameterStore<On<Cpu, Mixed>> mixed_store(mixed);
   Store full_store(full);
   auto options = small_options();
   options.rate = 3e-3;

@@ -1,7 +1,7 @@
 #include <pixnerd/train/training_batch.hpp>
 
-#include "files.hpp"
-#include "train_tools.hpp"
+#include "support/files.hpp"
+#include "support/train_tools.hpp"
 
 using namespace pixnerd;
 

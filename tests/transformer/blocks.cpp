@@ -7,14 +7,14 @@
 #include <pixnerd/transformer/text_embedding.hpp>
 #include <pixnerd/transformer/time_embedding.hpp>
 
-#include "support.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 
 BOOST_AUTO_TEST_SUITE(transformer)
 
 namespace {
-using Double = Full<double>;
+using Double = On<Cpu, Full<double>>;
 }
 
 BOOST_AUTO_TEST_CASE(rotary_table_turns_by_position) {
@@ -40,20 +40,20 @@ BOOST_AUTO_TEST_CASE(rotary_table_turns_by_position) {
 BOOST_AUTO_TEST_CASE(gradients) {
   Initializer init(1);
   const BlockContext<double, Cpu> plain{random_tensor({2, 8}, 5), rotary_table<double, Cpu>(1, 3, 4), {}};
-  check_module_gradient(SelfAttention<Cpu, Double>(8, 2, init),
+  check_module_gradient(SelfAttention<Double>(8, 2, init),
                         [&](const auto& layer, const auto& t) { return layer(t[0], plain); },
                         {random_tensor({2, 3, 8}, 1)});
-  check_module_gradient(SwigluMlp<Cpu, Double>(4, init),
+  check_module_gradient(SwigluMlp<Double>(4, init),
                         [](const auto& layer, const auto& t) { return layer(t[0]); },
                         {random_tensor({2, 3, 4}, 1)});
   check_module_gradient(
-      DitBlock<Cpu, Double>(4, 1, init),
+      DitBlock<Double>(4, 1, init),
       [&](const auto& block, const auto& t) {
         return block(t[0], BlockContext<double, Cpu>{t[1], rotary_table<double, Cpu>(1, 3, 4), {}});
       },
       {random_tensor({2, 3, 4}, 1), random_tensor({2, 4}, 2)});
   const auto times = Tensor<double>::from_host({3}, std::vector<double>{0, 0.3, 1});
-  check_module_gradient(TimeEmbedding<Cpu, Double>(2, init),
+  check_module_gradient(TimeEmbedding<Double>(2, init),
                         [&](const auto& layer, const auto&) { return layer(times); }, {});
 }
 
@@ -65,17 +65,17 @@ BOOST_AUTO_TEST_CASE(gradients_with_text) {
   };
   const std::vector<Tensor<double>> inputs{random_tensor({2, 3, 8}, 1), random_tensor({2, 8}, 2),
                                            random_tensor({2, 4, 8}, 3)};
-  check_module_gradient(JointAttention<Cpu, Double>(8, 2, init), call, inputs);
-  check_module_gradient(JointBlock<Cpu, Double>(8, 2, init), call, inputs);
-  check_module_gradient(TextRefineBlock<Cpu, Double>(4, 1, init),
+  check_module_gradient(JointAttention<Double>(8, 2, init), call, inputs);
+  check_module_gradient(JointBlock<Double>(8, 2, init), call, inputs);
+  check_module_gradient(TextRefineBlock<Double>(4, 1, init),
                         [](const auto& block, const auto& t) {
                           return block(t[0], BlockContext<double, Cpu>{t[1], {}, {}});
                         },
                         {random_tensor({2, 3, 4}, 1), random_tensor({2, 4}, 2)});
-  check_module_gradient(MergedSwigluMlp<Cpu, Double>(2, init),
+  check_module_gradient(MergedSwigluMlp<Double>(2, init),
                         [](const auto& layer, const auto& t) { return layer(t[0]); },
                         {random_tensor({2, 3, 2}, 1)});
-  check_module_gradient(TextEmbedding<Cpu, Double>(5, 3, 4, init),
+  check_module_gradient(TextEmbedding<Double>(5, 3, 4, init),
                         [](const auto& layer, const auto& t) { return layer(t[0]); },
                         {random_tensor({2, 3, 5}, 1)});
 }
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(gradients_with_text) {
 BOOST_AUTO_TEST_CASE(joint_attention_is_attention_over_both) {
   constexpr std::int64_t L = 3, n = 2, D = 8, A = 2, d = 4;
   Initializer init(5);
-  const JointAttention<Cpu, Double> layer(D, A, init);
+  const JointAttention<Double> layer(D, A, init);
   for_each_parameter(layer, [next = 1u](const std::string&, const Tensor<double>& p) mutable {
     copy_into(p, random_tensor(p.shape(), next++));
   });
@@ -148,25 +148,25 @@ BOOST_AUTO_TEST_CASE(joint_attention_is_attention_over_both) {
 
 BOOST_AUTO_TEST_CASE(joint_attention_needs_a_text) {
   Initializer init(1);
-  const JointAttention<Cpu> layer(8, 2, init);
+  const JointAttention<On<Cpu>> layer(8, 2, init);
   const auto x = random_tensor<float>({2, 3, 8}, 1);
   BOOST_CHECK_THROW(layer(x, {{}, {}, {}}), ShapeError);
   BOOST_CHECK_THROW(layer(x, {{}, {}, random_tensor<float>({1, 3, 8}, 2)}), ShapeError);
   BOOST_CHECK_THROW(layer(x, {{}, {}, random_tensor<float>({2, 3, 6}, 2)}), ShapeError);
-  BOOST_CHECK_THROW(JointAttention<Cpu>(10, 3, init), ValueError);
+  BOOST_CHECK_THROW(JointAttention<On<Cpu>>(10, 3, init), ValueError);
 }
 
 BOOST_AUTO_TEST_CASE(published_hidden_widths) {
   auto init = Initializer::shapes_only();
-  BOOST_TEST((SwigluMlp<Cpu>(1024, init).w1.weight.size(0) == 2730));
-  BOOST_TEST((SwigluMlp<Cpu>(1152, init).w1.weight.size(0) == 3072));
-  BOOST_TEST((MergedSwigluMlp<Cpu>(1536, init).w12.weight.size(0) == 8 * 1536));
+  BOOST_TEST((SwigluMlp<On<Cpu>>(1024, init).w1.weight.size(0) == 2730));
+  BOOST_TEST((SwigluMlp<On<Cpu>>(1152, init).w1.weight.size(0) == 3072));
+  BOOST_TEST((MergedSwigluMlp<On<Cpu>>(1536, init).w12.weight.size(0) == 8 * 1536));
 }
 
 BOOST_AUTO_TEST_CASE(heads_must_divide_the_width) {
   Initializer init(1);
-  BOOST_CHECK_THROW(SelfAttention<Cpu>(10, 3, init), ValueError);
-  BOOST_CHECK_THROW(SelfAttention<Cpu>(10, 0, init), ValueError);
+  BOOST_CHECK_THROW(SelfAttention<On<Cpu>>(10, 3, init), ValueError);
+  BOOST_CHECK_THROW(SelfAttention<On<Cpu>>(10, 0, init), ValueError);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

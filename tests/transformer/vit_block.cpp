@@ -4,8 +4,8 @@
 #include <pixnerd/transformer/token_grid.hpp>
 #include <pixnerd/transformer/vit_block.hpp>
 
-#include "bfloat16.hpp"
-#include "support.hpp"
+#include "support/bfloat16.hpp"
+#include "support/support.hpp"
 
 using namespace pixnerd;
 
@@ -13,14 +13,14 @@ BOOST_AUTO_TEST_SUITE(vit_block)
 
 BOOST_AUTO_TEST_CASE(gradient) {
   Initializer init(1);
-  check_module_gradient(VitBlock<Cpu, Full<double>>(6, 2, 8, init),
+  check_module_gradient(VitBlock<On<Cpu, Full<double>>>(6, 2, 8, init),
                         [](const auto& block, const auto& in) { return block(in[0]); },
                         {random_tensor({2, 3, 6}, 1)});
 }
 
 BOOST_AUTO_TEST_CASE(is_its_formula) {
   Initializer init(1);
-  VitBlock<Cpu, Full<double>> block(6, 2, 8, init);
+  VitBlock<On<Cpu, Full<double>>> block(6, 2, 8, init);
   for_each_parameter(block, [stream = 0u](const std::string&, Tensor<double>& parameter) mutable {
     parameter = random_tensor(parameter.shape(), ++stream);
   });
@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(is_its_formula) {
 
 BOOST_AUTO_TEST_CASE(heads_do_not_see_each_other) {
   Initializer init(1);
-  PlainAttention<Cpu, Full<double>> attention(6, 2, init);
+  PlainAttention<On<Cpu, Full<double>>> attention(6, 2, init);
   // An output product that passes the first head's three features on, and nothing of the second's.
   attention.proj.weight.zero();
   attention.proj.bias.zero();
@@ -49,8 +49,8 @@ BOOST_AUTO_TEST_CASE(heads_do_not_see_each_other) {
 
 BOOST_AUTO_TEST_CASE(mixed_is_near_float32) {
   Initializer init(1), again(1);
-  const VitBlock<Cpu> wide(32, 4, 64, init);
-  const VitBlock<Cpu, Mixed> narrow(32, 4, 64, again);
+  const VitBlock<On<Cpu>> wide(32, 4, 64, init);
+  const VitBlock<On<Cpu, Mixed>> narrow(32, 4, 64, again);
   const auto s = random_tensor<float>({2, 9, 32}, 1);
   const auto expected = wide(s).to_host();
   const double error = relative_error(narrow(s).to_host(), expected);

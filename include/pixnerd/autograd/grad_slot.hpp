@@ -64,7 +64,7 @@ class GradSlot {
   template <class T>
   void bind(const Tensor<T, Device>& memory, bool written = false) {
     if (memory.count() != count_) {
-      raise<ShapeError>("gradient", text(count_, " elements of memory"), text(memory.count()));
+      raise<ShapeError>("gradient", str_cat(count_, " elements of memory"), str_cat(memory.count()));
     }
     storage_ = memory.storage();
     data_ = reinterpret_cast<std::byte*>(memory.data());
@@ -94,7 +94,8 @@ class GradSlot {
   template <class T>
   void check() const {
     if (data_ != nullptr && element_size_ != sizeof(T)) {
-      raise<ValueError>("gradient", text("elements of ", element_size_, " bytes"), text(element_name<T>));
+      raise<ValueError>("gradient", str_cat("elements of ", element_size_, " bytes"),
+                        str_cat(element_name<T>));
     }
   }
 

@@ -31,7 +31,7 @@ class Tape {
   template <class T, class Device>
   void backward(const Tensor<T, Device>& loss) {
     if (loss.count() != 1)
-      raise<ShapeError>("backward", "a loss of one element", text("the shape ", loss.shape()));
+      raise<ShapeError>("backward", "a loss of one element", str_cat("the shape ", loss.shape()));
     backward(loss, Tensor<T, Device>::full(loss.shape(), static_cast<T>(1)));
   }
 
@@ -43,7 +43,8 @@ class Tape {
     if (!output.slot())
       raise<Error>("backward", "a tensor computed from one that wants a gradient", "one that was not");
     if (!(output.shape() == grad_output.shape())) {
-      raise<ShapeError>("backward", text("a gradient of shape ", output.shape()), text(grad_output.shape()));
+      raise<ShapeError>("backward", str_cat("a gradient of shape ", output.shape()),
+                        str_cat(grad_output.shape()));
     }
     if (!output.slot()->adopt(grad_output))
       raise<Error>("backward", "a tensor without a gradient of its own", "one that has memory for it");

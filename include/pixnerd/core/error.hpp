@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include <pixnerd/core/text.hpp>
+#include <pixnerd/core/str_cat.hpp>
 
 namespace pixnerd {
 
@@ -44,7 +44,7 @@ class NonFiniteError : public Error {
 template <class Kind>
 [[noreturn]] PIXNERD_COLD void raise(std::string_view where, std::string_view expected,
                                      std::string_view got) {
-  throw Kind(text("[", where, "] expected ", expected, ", got ", got));
+  throw Kind(str_cat("[", where, "] expected ", expected, ", got ", got));
 }
 
 }  // namespace pixnerd

@@ -64,8 +64,8 @@ struct memory_pool<Cpu> {
         block = std::aligned_alloc(alignment, size);
       }
       if (block == nullptr) {
-        throw OutOfMemory(text("[cpu memory] expected ", bytes, " bytes, got none: the pool holds ",
-                               statistics_.held, " bytes, ", statistics_.in_use, " of them in use"));
+        throw OutOfMemory(str_cat("[cpu memory] expected ", bytes, " bytes, got none: the pool holds ",
+                                  statistics_.held, " bytes, ", statistics_.in_use, " of them in use"));
       }
       statistics_.held += size;
       ++statistics_.system_allocations;

@@ -35,7 +35,7 @@ class Shape {
   /// more.
   PIXNERD_NOINLINE void push_back(std::int64_t size) {
     if (size < 0) raise<ShapeError>("shape", "sizes of at least 0", std::to_string(size));
-    if (rank_ == max_rank) raise<ShapeError>("shape", text("at most ", max_rank, " axes"), "more");
+    if (rank_ == max_rank) raise<ShapeError>("shape", str_cat("at most ", max_rank, " axes"), "more");
     sizes_[rank_++] = size;
     (void)count();
   }
@@ -77,7 +77,7 @@ class Shape {
   /// "(2, 3, 16)".
   PIXNERD_COLD std::string string() const {
     std::string out = "(";
-    for (int axis = 0; axis < rank_; ++axis) out += text(axis == 0 ? "" : ", ", sizes_[axis]);
+    for (int axis = 0; axis < rank_; ++axis) out += str_cat(axis == 0 ? "" : ", ", sizes_[axis]);
     return out + ")";
   }
 
@@ -85,8 +85,8 @@ class Shape {
   PIXNERD_NOINLINE int checked(int axis) const {
     const int index = axis < 0 ? axis + rank_ : axis;
     if (index < 0 || index >= rank_) {
-      raise<ShapeError>("shape", text("an axis of a tensor of rank ", rank_),
-                        text("axis ", axis, " of ", string()));
+      raise<ShapeError>("shape", str_cat("an axis of a tensor of rank ", rank_),
+                        str_cat("axis ", axis, " of ", string()));
     }
     return index;
   }
@@ -95,7 +95,7 @@ class Shape {
   int rank_ = 0;
 };
 
-inline void append_text(std::string& out, const Shape& shape) {
+inline void append_to(std::string& out, const Shape& shape) {
   out += shape.string();
 }
 

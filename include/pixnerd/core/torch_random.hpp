@@ -52,7 +52,7 @@ class TorchRandom {
   /// twister where there are 2^28 or more to choose from. Before PyTorch 2.7 that began at 2^32, so between the two those
   /// versions draw other numbers.
   void integers(std::int64_t low, std::int64_t high, std::span<std::int64_t> out) {
-    if (low >= high) raise<ValueError>("torch random", "low < high", text(low, " and ", high));
+    if (low >= high) raise<ValueError>("torch random", "low < high", str_cat(low, " and ", high));
     const std::uint64_t range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
     const bool is_wide = range >= std::uint64_t{1} << 28;
     for (std::int64_t& value : out) {
@@ -63,7 +63,7 @@ class TorchRandom {
 
   /// torch.randperm: the numbers 0 ... count - 1 in random order. PyTorch orders 214,748,364 and more otherwise.
   std::vector<std::int64_t> permutation(std::int64_t count) {
-    if (count < 0) raise<ValueError>("torch random", "at least 0 numbers", text(count));
+    if (count < 0) raise<ValueError>("torch random", "at least 0 numbers", str_cat(count));
     std::vector<std::int64_t> out(static_cast<std::size_t>(count));
     std::iota(out.begin(), out.end(), std::int64_t{0});
     for (std::size_t i = 0; i + 1 < out.size(); ++i) {

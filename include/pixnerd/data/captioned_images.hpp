@@ -16,11 +16,11 @@
 
 #include <pixnerd/core/error.hpp>
 #include <pixnerd/data/dataset.hpp>
-#include <pixnerd/data/resize.hpp>
+#include <pixnerd/image/read_image.hpp>
+#include <pixnerd/image/resize.hpp>
 #include <pixnerd/io/file.hpp>
 #include <pixnerd/io/json_file.hpp>
-#include <pixnerd/io/read_image.hpp>
-#include <pixnerd/io/utf8.hpp>
+#include <pixnerd/text/utf8.hpp>
 
 namespace pixnerd {
 
@@ -48,7 +48,7 @@ class CaptionedImages {
       read_list(path);
     }
     if (files_.empty()) {
-      raise<FileError>("captioned images", text("PNG or JPEG files, with a text each, in '", path, "'"),
+      raise<FileError>("captioned images", str_cat("PNG or JPEG files, with a text each, in '", path, "'"),
                        "none");
     }
   }
@@ -91,7 +91,7 @@ class CaptionedImages {
       if (is_image && !it->path().filename().string().starts_with('.')) images.push_back(it->path());
     }
     if (error) {
-      raise<FileError>("captioned images", text("a readable folder '", folder, "'"), error.message());
+      raise<FileError>("captioned images", str_cat("a readable folder '", folder, "'"), error.message());
     }
     std::sort(images.begin(), images.end());
     for (const auto& image : images) {
@@ -108,7 +108,7 @@ class CaptionedImages {
         rest.remove_prefix(std::min(end + 1, rest.size()));
       }
       if (added.captions.empty()) {
-        raise<FileError>("captioned images", text("a caption in '", path, "'"), "no text");
+        raise<FileError>("captioned images", str_cat("a caption in '", path, "'"), "no text");
       }
       files_.push_back(std::move(added));
     }
@@ -126,12 +126,12 @@ class CaptionedImages {
       const std::string_view line = rest.substr(0, end);
       rest.remove_prefix(std::min(end + 1, rest.size()));
       if (is_blank(line)) continue;
-      const std::string where = text("line ", number, " of '", path, "'");
+      const std::string where = str_cat("line ", number, " of '", path, "'");
       File added = list_entry(line, folder, where);
       const auto [place, is_new] = known.try_emplace(one_name(added.path), files_.size());
       if (is_new) {
         const std::string problem = detail::absence_of_file(added.path);
-        if (!problem.empty()) raise<FileError>("captioned images", text("the image of ", where), problem);
+        if (!problem.empty()) raise<FileError>("captioned images", str_cat("the image of ", where), problem);
         files_.push_back(std::move(added));
       } else {
         auto& captions = files_[place->second].captions;
@@ -160,27 +160,27 @@ class CaptionedImages {
 
   static File list_entry(std::string_view line, const std::string& folder, const std::string& where) {
     const auto refuse = [&](const std::string& got) {
-      raise<FileError>("captioned images", text("{\"image\": \"PATH\", \"text\": \"CAPTION\"} in ", where),
+      raise<FileError>("captioned images", str_cat("{\"image\": \"PATH\", \"text\": \"CAPTION\"} in ", where),
                        got);
     };
-    if (line.size() > max_text_bytes) refuse(text(line.size(), " bytes in one line"));
+    if (line.size() > max_text_bytes) refuse(str_cat(line.size(), " bytes in one line"));
     std::string problem;
     const auto parsed = try_parse_json(line, {.longest_token = max_text_bytes}, &problem);
-    if (!parsed) refuse(text("no JSON: ", problem));
+    if (!parsed) refuse(str_cat("no JSON: ", problem));
     const auto& object = *parsed;
     if (!object.is_object()) refuse(object.type_name());
     for (const char* name : {"image", "text"}) {
-      if (!object.contains(name)) refuse(text("no member '", name, "'"));
+      if (!object.contains(name)) refuse(str_cat("no member '", name, "'"));
     }
     const auto& image = object.at("image");
     const auto& caption = object.at("text");
-    if (!image.is_string()) refuse(text("an image that is ", image.type_name()));
+    if (!image.is_string()) refuse(str_cat("an image that is ", image.type_name()));
     const auto& name = image.get_ref<const std::string&>();
     if (name.empty() || name.find('\0') != name.npos) refuse("an image without a path");
-    if (name.size() > max_path_bytes) refuse(text("a path of ", name.size(), " bytes"));
+    if (name.size() > max_path_bytes) refuse(str_cat("a path of ", name.size(), " bytes"));
     File out{(std::filesystem::path(folder) / name).string(), {}};
     const auto add = [&](const nlohmann::json& one) {
-      if (!one.is_string()) refuse(text("a text that is ", one.type_name()));
+      if (!one.is_string()) refuse(str_cat("a text that is ", one.type_name()));
       if (is_blank(one.get_ref<const std::string&>())) refuse("an empty text");
       out.captions.push_back(one.get<std::string>());
     };

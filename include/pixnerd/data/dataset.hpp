@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <pixnerd/core/error.hpp>
-#include <pixnerd/io/image.hpp>
+#include <pixnerd/image/image.hpp>
 
 namespace pixnerd {
 
@@ -90,7 +90,7 @@ namespace detail {
 inline std::size_t checked_index(std::string_view where, std::string_view what, std::int64_t index,
                                  std::size_t count) {
   if (index < 0 || static_cast<std::uint64_t>(index) >= count) {
-    raise<ValueError>(where, text(what, " 0 to ", static_cast<std::int64_t>(count) - 1), text(index));
+    raise<ValueError>(where, str_cat(what, " 0 to ", static_cast<std::int64_t>(count) - 1), str_cat(index));
   }
   return static_cast<std::size_t>(index);
 }

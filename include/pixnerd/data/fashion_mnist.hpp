@@ -11,7 +11,7 @@
 
 #include <pixnerd/core/error.hpp>
 #include <pixnerd/data/dataset.hpp>
-#include <pixnerd/data/resize.hpp>
+#include <pixnerd/image/resize.hpp>
 #include <pixnerd/io/idx.hpp>
 
 namespace pixnerd {
@@ -35,7 +35,7 @@ class FashionMnist {
     labels_ = read_file_of_set<1>(labels, {static_cast<std::uint32_t>(pixels_.size() / (side * side))});
     for (const auto label : labels_) {
       if (label >= names.size())
-        raise<FileError>("Fashion-MNIST", text("labels 0 to 9 in '", labels, "'"), text(label));
+        raise<FileError>("Fashion-MNIST", str_cat("labels 0 to 9 in '", labels, "'"), str_cat(label));
     }
   }
 
@@ -73,8 +73,8 @@ class FashionMnist {
     try {
       return read_packed_idx(path, sizes);
     } catch (const FileError& error) {
-      throw FileError(
-          text(error.what(), " (Debian and Ubuntu have these files in the package dataset-fashion-mnist)"));
+      throw FileError(str_cat(error.what(),
+                              " (Debian and Ubuntu have these files in the package dataset-fashion-mnist)"));
     }
   }
 

@@ -19,11 +19,11 @@
 
 #include <pixnerd/data/dataset.hpp>
 #include <pixnerd/data/order.hpp>
-#include <pixnerd/data/pixels.hpp>
-#include <pixnerd/flow/feature_encoder.hpp>
-#include <pixnerd/io/safetensors.hpp>
-#include <pixnerd/io/safetensors_writer.hpp>
-#include <pixnerd/models/dinov2.hpp>
+#include <pixnerd/encoders/dinov2.hpp>
+#include <pixnerd/image/pixels.hpp>
+#include <pixnerd/io/safetensors/file.hpp>
+#include <pixnerd/io/safetensors/writer.hpp>
+#include <pixnerd/objectives/feature_encoder.hpp>
 #include <pixnerd/ops/cast.hpp>
 
 namespace pixnerd {
@@ -61,8 +61,8 @@ inline Tensor<float> encoded_image(const AnyDataset& data, std::int64_t index, i
 }  // namespace detail
 
 /// What distinguishes an encoder from others: its kind, what its weights do not tell, precision, and a checksum of them.
-template <class Device, class Precision>
-std::string feature_encoder_key(const Dinov2Encoder<Device, Precision>& encoder) {
+template <class Policy>
+std::string feature_encoder_key(const Dinov2Encoder<Policy>& encoder) {
   std::uint32_t sum = 0;
   for_each_parameter(encoder.model(), [&](const std::string& name, const auto& parameter) {
     sum = detail::crc32_of(sum, name.data(), name.size());
@@ -70,10 +70,10 @@ std::string feature_encoder_key(const Dinov2Encoder<Device, Precision>& encoder)
     sum = detail::crc32_of(sum, values.data(), values.size() * sizeof(values[0]));
   });
   const auto& config = encoder.model().config();
-  return text("DINOv2, width ", config.width, ", depth ", config.depth, ", heads ", config.heads,
-              ", patches of ", config.patch, " for ", encoder.patch(), ", position offset ",
-              config.position_offset, ", ", element_name<typename Precision::compute>, ", weights ",
-              detail::hexadecimal(sum));
+  return str_cat("DINOv2, width ", config.width, ", depth ", config.depth, ", heads ", config.heads,
+                 ", patches of ", config.patch, " for ", encoder.patch(), ", position offset ",
+                 config.position_offset, ", ", element_name<typename Policy::Compute>, ", weights ",
+                 detail::hexadecimal(sum));
 }
 
 /// Writes the features of all images of `data`, size x size pixels and not mirrored, `batch` of them encoded at a time.
@@ -89,7 +89,7 @@ bool write_feature_cache(const std::string& path, const AnyDataset& data, int si
   const std::int64_t count = data.size();
   if (count < 1 || batch < 1) {
     raise<ValueError>("write feature cache", "at least one image and a batch of at least 1",
-                      text(count, " images, a batch of ", batch));
+                      str_cat(count, " images, a batch of ", batch));
   }
   const auto encode = [&](std::int64_t first, std::int64_t n, Tensor<float>& images) {
     images = Tensor<float>({n, 3, size, size});
@@ -98,8 +98,9 @@ bool write_feature_cache(const std::string& path, const AnyDataset& data, int si
     const std::span<const float> pixels(images.data(), static_cast<std::size_t>(images.count()));
     const auto features = encoder.features(Tensor<float, Device>::from_host(images.shape(), pixels));
     if (features.rank() != 3 || features.size(0) != n || features.size(2) != encoder.feature_width())
-      raise<ShapeError>("write feature cache", text("features (", n, ", L, ", encoder.feature_width(), ")"),
-                        text(features.shape()));
+      raise<ShapeError>("write feature cache",
+                        str_cat("features (", n, ", L, ", encoder.feature_width(), ")"),
+                        str_cat(features.shape()));
     return Tensor<bfloat16>::from_host(features.shape(), cast<bfloat16>(features).to_host());
   };
 
@@ -107,11 +108,13 @@ bool write_feature_cache(const std::string& path, const AnyDataset& data, int si
   auto features = encode(0, std::min(batch, count), images);
   const Shape each{features.size(1), features.size(2)};
   std::vector<SafetensorsEntry> entries;
-  for (std::int64_t i = 0; i < count; ++i) entries.push_back({text(i), SafetensorsType::bf16, each});
+  for (std::int64_t i = 0; i < count; ++i) entries.push_back({str_cat(i), SafetensorsType::bf16, each});
   entries.push_back({"checks", SafetensorsType::u8, {count, 8}});
-  SafetensorsWriter writer(
-      path, std::move(entries),
-      {{"pixnerd", "features"}, {"encoder", encoder_key}, {"images", text(count)}, {"size", text(size)}});
+  SafetensorsWriter writer(path, std::move(entries),
+                           {{"pixnerd", "features"},
+                            {"encoder", encoder_key},
+                            {"images", str_cat(count)},
+                            {"size", str_cat(size)}});
   std::vector<std::uint8_t> checks;
   const auto length = static_cast<std::size_t>(each.count());
   const auto image_length = static_cast<std::size_t>(images.count() / images.size(0));
@@ -119,7 +122,7 @@ bool write_feature_cache(const std::string& path, const AnyDataset& data, int si
     const auto n = static_cast<std::size_t>(features.size(0));
     for (std::size_t i = 0; i < n; ++i) {
       const std::span<const bfloat16> values(features.data() + i * length, length);
-      writer.write(text(done + static_cast<std::int64_t>(i)),
+      writer.write(str_cat(done + static_cast<std::int64_t>(i)),
                    {reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes()});
       const std::uint64_t word = detail::checks_of({images.data() + i * image_length, image_length}, values);
       for (int k = 0; k < 8; ++k) checks.push_back(static_cast<std::uint8_t>(word >> 8 * k));
@@ -145,18 +148,18 @@ class FeatureCache {
       const auto found = file_.metadata().find(key);
       const std::string got = found == file_.metadata().end() ? "none" : found->second;
       if (got != value)
-        raise<FileError>("feature cache", text(what, " ", detail::quoted_name(value), " in '", path, "'"),
+        raise<FileError>("feature cache", str_cat(what, " ", detail::quoted_name(value), " in '", path, "'"),
                          detail::quoted_name(got));
     };
     expect("pixnerd", "features", "metadata \"pixnerd\":");
     expect("encoder", encoder_key, "features by the encoder");
-    expect("images", text(images_), "a data set with a number of images of");
-    expect("size", text(size), "images with a side of");
+    expect("images", str_cat(images_), "a data set with a number of images of");
+    expect("size", str_cat(size), "images with a side of");
     checks_ = file_.read<std::uint8_t>("checks");
     each_ = file_.entry("0").shape;
     if (each_.rank() != 2 || each_.count() == 0 || static_cast<std::int64_t>(checks_.size()) != 8 * images_)
-      raise<FileError>("feature cache", text("features (L, F) of ", images_, " images in '", path, "'"),
-                       text(each_, " and ", checks_.size() / 8, " checks"));
+      raise<FileError>("feature cache", str_cat("features (L, F) of ", images_, " images in '", path, "'"),
+                       str_cat(each_, " and ", checks_.size() / 8, " checks"));
     const std::int64_t step = std::max<std::int64_t>(1, images_ / 8);
     for (std::int64_t i = 0; i < images_; i += step)
       check_image(i, pixels_of(detail::encoded_image(data, i, size)));
@@ -172,7 +175,7 @@ class FeatureCache {
   Tensor<float> read(std::span<const std::int64_t> indices, const Tensor<float>& images) const {
     const auto count = static_cast<std::int64_t>(indices.size());
     if (images.rank() != 4 || images.size(0) != count)
-      raise<ShapeError>("feature cache", text(count, " images (B, C, H, W)"), text(images.shape()));
+      raise<ShapeError>("feature cache", str_cat(count, " images (B, C, H, W)"), str_cat(images.shape()));
     Tensor<float> out({count, length(), feature_width()});
     const auto each = static_cast<std::size_t>(each_.count());
     std::vector<bfloat16> values(each);
@@ -180,16 +183,16 @@ class FeatureCache {
       const std::int64_t index = indices[static_cast<std::size_t>(i)];
       detail::checked_index("feature cache", "an image", index, static_cast<std::size_t>(images_));
       check_image(index, pixels_of(images.rows(i, i + 1)));
-      const auto& entry = file_.entry(text(index));
+      const auto& entry = file_.entry(str_cat(index));
       if (entry.shape != each_)
         raise<FileError>("feature cache",
-                         text("features ", each_, " of image ", index, " in '", file_.path(), "'"),
-                         text(entry.shape));
+                         str_cat("features ", each_, " of image ", index, " in '", file_.path(), "'"),
+                         str_cat(entry.shape));
       file_.read(entry, std::span<bfloat16>(values));
       if (detail::crc32_of(0, values.data(), values.size() * sizeof(bfloat16)) != checks(index) >> 32) {
         raise<FileError>(
             "feature cache",
-            text("the features of image ", index, " as they were written to '", file_.path(), "'"),
+            str_cat("the features of image ", index, " as they were written to '", file_.path(), "'"),
             "damaged ones");
       }
       std::transform(values.begin(), values.end(), out.data() + static_cast<std::size_t>(i) * each,
@@ -207,7 +210,7 @@ class FeatureCache {
 
   void check_image(std::int64_t index, std::span<const float> pixels) const {
     if (detail::crc32_of(0, pixels.data(), pixels.size_bytes()) == (checks(index) & 0xffffffffu)) return;
-    raise<FileError>("feature cache", text("image ", index, " as it was encoded for '", file_.path(), "'"),
+    raise<FileError>("feature cache", str_cat("image ", index, " as it was encoded for '", file_.path(), "'"),
                      "one that is mirrored, has changed or is of another data set");
   }
 

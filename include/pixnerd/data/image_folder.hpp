@@ -13,8 +13,8 @@
 #include <pixnerd/core/error.hpp>
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/data/dataset.hpp>
-#include <pixnerd/data/resize.hpp>
-#include <pixnerd/io/read_image.hpp>
+#include <pixnerd/image/read_image.hpp>
+#include <pixnerd/image/resize.hpp>
 
 namespace pixnerd {
 
@@ -44,11 +44,11 @@ class ImageFolder {
       }
       if (files_.size() == before) {
         raise<FileError>("image folder",
-                         text("PNG or JPEG files in the class folder '", folder.string(), "'"), "none");
+                         str_cat("PNG or JPEG files in the class folder '", folder.string(), "'"), "none");
       }
     }
     if (classes_.empty()) {
-      raise<FileError>("image folder", text("a folder of images for each class in '", root, "'"),
+      raise<FileError>("image folder", str_cat("a folder of images for each class in '", root, "'"),
                        "no folders");
     }
     if (corrupt == CorruptFiles::skip) leave_out_corrupt_files(root);
@@ -85,8 +85,8 @@ class ImageFolder {
     if (std::min(image.height, image.width) < least_side_) {
       raise<FileError>(
           "image folder",
-          text("an image of at least ", least_side_, " x ", least_side_, " pixels in '", path, "'"),
-          text(image.height, " x ", image.width));
+          str_cat("an image of at least ", least_side_, " x ", least_side_, " pixels in '", path, "'"),
+          str_cat(image.height, " x ", image.width));
     }
     return image;
   }
@@ -99,7 +99,7 @@ class ImageFolder {
       if (!it->path().filename().string().starts_with('.')) paths.push_back(it->path());
     }
     if (error)
-      raise<FileError>("image folder", text("a readable folder '", folder.string(), "'"), error.message());
+      raise<FileError>("image folder", str_cat("a readable folder '", folder.string(), "'"), error.message());
     std::sort(paths.begin(), paths.end(),
               [](const auto& a, const auto& b) { return a.native() < b.native(); });
     return paths;
@@ -136,7 +136,7 @@ class ImageFolder {
     }
     files_ = std::move(good);
     if (files_.empty()) {
-      raise<FileError>("image folder", text("an undamaged image in '", root, "'"), skipped_.front());
+      raise<FileError>("image folder", str_cat("an undamaged image in '", root, "'"), skipped_.front());
     }
   }
 

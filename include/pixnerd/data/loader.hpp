@@ -19,7 +19,7 @@
 #include <pixnerd/core/random.hpp>
 #include <pixnerd/data/dataset.hpp>
 #include <pixnerd/data/order.hpp>
-#include <pixnerd/data/pixels.hpp>
+#include <pixnerd/image/pixels.hpp>
 #include <pixnerd/tensor/tensor.hpp>
 
 namespace pixnerd {
@@ -70,8 +70,8 @@ class PixelCache {
     }
     const Image image = data_.read(index, size_).image;
     if (image.height != size_ || image.width != size_) {
-      raise<ShapeError>("loader", text("images of ", size_, " x ", size_),
-                        text(image.height, " x ", image.width));
+      raise<ShapeError>("loader", str_cat("images of ", size_, " x ", size_),
+                        str_cat(image.height, " x ", image.width));
     }
     write_planes(image.rgb.data(), size_, size_, flip, planes);
     State expected = State::empty;
@@ -110,7 +110,7 @@ class Loader {
     } catch (const std::exception& error) {
       // Fewer do the same, only slower.
       if (workers_.empty())
-        raise<Error>("loader", text(options_.workers, " threads"), text("none: ", error.what()));
+        raise<Error>("loader", str_cat(options_.workers, " threads"), str_cat("none: ", error.what()));
     }
   }
 
@@ -146,7 +146,7 @@ class Loader {
 
   static const LoaderOptions& checked(const LoaderOptions& options) {
     const auto require = [](bool good, std::string_view expected, std::int64_t got) {
-      if (!good) raise<ValueError>("loader", expected, text(got));
+      if (!good) raise<ValueError>("loader", expected, str_cat(got));
     };
     require(options.size >= 1 && options.size <= 65'535, "an image size of 1 to 65535", options.size);
     require(options.batch_size >= 1, "a batch size of at least 1", options.batch_size);
@@ -181,7 +181,7 @@ class Loader {
   /// One of the captions of a sample's image, drawn anew in each epoch.
   std::string caption(const Sample& sample) const {
     auto all = pixels_.data().captions(sample.index);
-    if (all.empty()) raise<ValueError>("loader", text("a caption of image ", sample.index), "none");
+    if (all.empty()) raise<ValueError>("loader", str_cat("a caption of image ", sample.index), "none");
     const RandomKey key{options_.seed, RandomPurpose::caption, sample.index, sample.epoch};
     return std::move(all[std::uint64_t{random_words(key, 0)[0]} * all.size() >> 32]);
   }

@@ -43,7 +43,7 @@ class SampleOrder {
   /// Throws ValueError for an empty data set or one of 2^32 images and more.
   SampleOrder(std::int64_t count, std::uint64_t seed, bool flip) : seed_(seed), flip_(flip) {
     if (count < 1 || count >= std::int64_t{1} << 32) {
-      raise<ValueError>("sample order", "a data set of 1 to 2^32 - 1 images", text(count));
+      raise<ValueError>("sample order", "a data set of 1 to 2^32 - 1 images", str_cat(count));
     }
     count_ = static_cast<std::uint32_t>(count);
   }
@@ -52,7 +52,7 @@ class SampleOrder {
   Sample operator[](std::int64_t number) const {
     const std::int64_t epoch = number / count_;
     if (number < 0 || epoch >= std::int64_t{1} << 32) {
-      raise<ValueError>("sample order", "a sample number within 2^32 epochs", text(number));
+      raise<ValueError>("sample order", "a sample number within 2^32 epochs", str_cat(number));
     }
     const auto step = static_cast<std::uint32_t>(epoch);
     const std::uint32_t index = (*order_of(step))[static_cast<std::size_t>(number % count_)];

@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include <pixnerd/io/qwen3_files.hpp>
-#include <pixnerd/io/tokenizer.hpp>
 #include <pixnerd/ops/concat.hpp>
 #include <pixnerd/ops/slice.hpp>
+#include <pixnerd/text/tokenizer.hpp>
+#include <pixnerd/zoo/qwen3_files.hpp>
 
 namespace pixnerd {
 
@@ -19,35 +19,37 @@ namespace pixnerd {
 /// last norm, of padding too, rounded to bfloat16; of states that are wider or narrower than F the last numbers are
 /// dropped, or zeros put behind them. "" is padding alone and stands for no text.
 ///
-///   const auto encoder = load_qwen3_text<Cpu>("Qwen3-1.7B");
-///   const ConditionedModel model(load_pixnerd_t2i<Cpu>(file), GivenFeatures<Cpu>(encoder.null_features()));
+///   const auto encoder = load_qwen3_text<On<Cpu>>("Qwen3-1.7B");
+///   const ConditionedModel model(load_pixnerd_t2i<On<Cpu>>(file), GivenFeatures<On<Cpu>>(encoder.null_features()));
 ///   const auto features = encoder(std::vector<std::string>{"a photo of a cat"});   // (1, 128, 2048)
 ///
 /// Records nothing on a tape. Source: SPEC, text-to-image model.
-template <class Device, class Precision = Full<float>>
+template <class Policy = On<Cpu>>
 class Qwen3Text {
  public:
-  using W = wide_t<typename Precision::compute>;
+  using Device = typename Policy::Device;
+  using W = wide_t<typename Policy::Compute>;
 
   /// `pad` is the token that pads; n `tokens` of a text with `width` numbers each, F. Throws ValueError when the encoder does
   /// not know all tokens of the tokenizer, or `pad` is none of them, or a size is below 1.
-  Qwen3Text(Tokenizer tokenizer, std::int64_t pad, Qwen3<Device, Precision> encoder,
-            std::int64_t tokens = 128, std::int64_t width = 2048)
+  Qwen3Text(Tokenizer tokenizer, std::int64_t pad, Qwen3<Policy> encoder, std::int64_t tokens = 128,
+            std::int64_t width = 2048)
       : tokenizer_(std::move(tokenizer)),
         encoder_(std::move(encoder)),
         pad_(pad),
         tokens_(tokens),
         width_(width) {
     if (tokenizer_.size() > encoder_.config().vocabulary) {
-      raise<ValueError>(
-          "Qwen3Text",
-          text("a tokenizer whose ids are below ", encoder_.config().vocabulary, ", which the encoder knows"),
-          text("ids up to ", tokenizer_.size() - 1));
+      raise<ValueError>("Qwen3Text",
+                        str_cat("a tokenizer whose ids are below ", encoder_.config().vocabulary,
+                                ", which the encoder knows"),
+                        str_cat("ids up to ", tokenizer_.size() - 1));
     }
     if (pad < 0 || pad >= tokenizer_.size())
-      raise<ValueError>("Qwen3Text", text("a token below ", tokenizer_.size(), " that pads"), text(pad));
+      raise<ValueError>("Qwen3Text", str_cat("a token below ", tokenizer_.size(), " that pads"),
+                        str_cat(pad));
     if (tokens < 1 || width < 1)
-      raise<ValueError>("Qwen3Text", "at least one token and one feature", text(tokens, " and ", width));
+      raise<ValueError>("Qwen3Text", "at least one token and one feature", str_cat(tokens, " and ", width));
     const std::string nothing;
     null_features_ = (*this)({&nothing, 1});
   }
@@ -88,7 +90,7 @@ class Qwen3Text {
   }
 
   Tokenizer tokenizer_;
-  Qwen3<Device, Precision> encoder_;
+  Qwen3<Policy> encoder_;
   std::int64_t pad_, tokens_, width_;
   Tensor<W, Device> null_features_;
 };
@@ -96,19 +98,19 @@ class Qwen3Text {
 /// The encoder in a folder as Hugging Face publishes it: tokenizer.json, the "pad_token" of tokenizer_config.json, and what
 /// load_qwen3() reads. Throws what Tokenizer, read_pad_token() and load_qwen3() throw, FileError when the encoder does not
 /// know all tokens, ValueError for sizes below 1; the weights are read last.
-template <class Device, class Precision = Full<float>>
-Qwen3Text<Device, Precision> load_qwen3_text(const std::string& folder, std::int64_t tokens = 128,
-                                             std::int64_t width = 2048) {
+template <class Policy = On<Cpu>>
+Qwen3Text<Policy> load_qwen3_text(const std::string& folder, std::int64_t tokens = 128,
+                                  std::int64_t width = 2048) {
   const std::string path = folder + "/tokenizer.json", config = folder + "/config.json";
   Tokenizer tokenizer(path);
   const std::int64_t pad = read_pad_token(folder + "/tokenizer_config.json", tokenizer);
   const auto known = qwen3_config_of(read_json_file(config, "Qwen3 configuration"), config).vocabulary;
   if (tokenizer.size() > known) {
     raise<FileError>("Qwen3Text",
-                     text("ids below ", known, ", the \"vocab_size\" of config.json, in '", path, "'"),
-                     text("ids up to ", tokenizer.size() - 1));
+                     str_cat("ids below ", known, ", the \"vocab_size\" of config.json, in '", path, "'"),
+                     str_cat("ids up to ", tokenizer.size() - 1));
   }
-  return {std::move(tokenizer), pad, load_qwen3<Device, Precision>(folder), tokens, width};
+  return {std::move(tokenizer), pad, load_qwen3<Policy>(folder), tokens, width};
 }
 
 }  // namespace pixnerd

@@ -53,7 +53,7 @@ struct HeldOut {
 inline HeldOut hold_out(std::int64_t count, double fraction, std::uint64_t seed) {
   if (!(fraction > 0 && fraction < 1) || count < 2 || count >= std::int64_t{1} << 32) {
     raise<ValueError>("hold out", "a fraction between 0 and 1 of 2 to 2^32 - 1 images",
-                      text(fraction, " of ", count));
+                      str_cat(fraction, " of ", count));
   }
   const auto order = epoch_order(seed, 0, static_cast<std::uint32_t>(count));
   const auto wanted = static_cast<std::int64_t>(fraction * static_cast<double>(count) + 0.5);

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include <pixnerd/io/safetensors_writer.hpp>
+#include <pixnerd/io/safetensors/writer.hpp>
 #include <pixnerd/io/tensor_file.hpp>
 
 namespace pixnerd {
@@ -61,8 +61,8 @@ inline std::span<const std::uint8_t> converted_bytes(const TensorFile& from, con
   for (std::size_t i = 0; i < values.size(); ++i) {
     rounded[i] = bfloat16(values[i]);
     if (std::isinf(static_cast<float>(rounded[i])) && std::isfinite(values[i])) {
-      raise<FileError>("convert", text("numbers within the range of BF16 in '", from.path(), "'"),
-                       text(values[i], " in tensor ", describe(entry)));
+      raise<FileError>("convert", str_cat("numbers within the range of BF16 in '", from.path(), "'"),
+                       str_cat(values[i], " in tensor ", describe(entry)));
     }
   }
   return as_bytes(rounded);
@@ -78,7 +78,7 @@ inline std::string name_beginnings(const TensorFile& file) {
   std::string out;
   for (std::size_t i = 0; i < std::min(sorted.size(), most); ++i) {
     const std::string name = sorted[i].first.empty() ? "without a dot" : quoted_name(sorted[i].first);
-    out += text(i == 0 ? "" : ", ", name, " (", sorted[i].second, ")");
+    out += str_cat(i == 0 ? "" : ", ", name, " (", sorted[i].second, ")");
   }
   return out + (sorted.size() > most ? ", ..." : "");
 }
@@ -107,12 +107,12 @@ inline ConvertedCheckpoint convert_checkpoint(const TensorFile& from, const std:
   }
   if (entries.empty()) {
     raise<FileError>("convert",
-                     prefix.empty() ? text("tensors in '", from.path(), "'")
-                                    : text("tensors whose names begin with ", detail::quoted_name(prefix),
-                                           " in '", from.path(), "'"),
-                     from.entries().empty()
-                         ? "none at all"
-                         : text(from.entries().size(), " that begin with ", detail::name_beginnings(from)));
+                     prefix.empty() ? str_cat("tensors in '", from.path(), "'")
+                                    : str_cat("tensors whose names begin with ", detail::quoted_name(prefix),
+                                              " in '", from.path(), "'"),
+                     from.entries().empty() ? "none at all"
+                                            : str_cat(from.entries().size(), " that begin with ",
+                                                      detail::name_beginnings(from)));
   }
   SafetensorsMetadata metadata = from.metadata();
   for (const auto& [key, value] : added) metadata[key] = value;

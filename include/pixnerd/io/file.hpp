@@ -34,16 +34,16 @@ class InputFile {
     descriptor_ = detail::open_file(path, O_RDONLY | O_NONBLOCK);
     const int open_error = descriptor_.get() < 0 ? errno : 0;
     if (open_error != 0) {
-      raise<FileError>("read file", text("a readable file '", path, "'"), errno_text(open_error));
+      raise<FileError>("read file", str_cat("a readable file '", path, "'"), errno_text(open_error));
     }
     struct stat status {};
     if (::fstat(descriptor_.get(), &status) != 0) {
       const int number = errno;
-      raise<FileError>("read file", text("a readable file '", path, "'"), errno_text(number));
+      raise<FileError>("read file", str_cat("a readable file '", path, "'"), errno_text(number));
     }
-    if (S_ISDIR(status.st_mode)) raise<FileError>("read file", text("a file '", path, "'"), "a folder");
+    if (S_ISDIR(status.st_mode)) raise<FileError>("read file", str_cat("a file '", path, "'"), "a folder");
     if (!S_ISREG(status.st_mode)) {
-      raise<FileError>("read file", text("a regular file '", path, "'"), "a device, pipe or socket");
+      raise<FileError>("read file", str_cat("a regular file '", path, "'"), "a device, pipe or socket");
     }
     size_ = static_cast<std::uint64_t>(status.st_size);
   }
@@ -66,8 +66,8 @@ class InputFile {
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) {
         const std::string reason =
-            got < 0 ? errno_text(errno) : text("its end after ", offset + done, " bytes");
-        raise<FileError>("read file", text(out.size(), " bytes from offset ", offset, " of '", path_, "'"),
+            got < 0 ? errno_text(errno) : str_cat("its end after ", offset + done, " bytes");
+        raise<FileError>("read file", str_cat(out.size(), " bytes from offset ", offset, " of '", path_, "'"),
                          reason);
       }
       done += static_cast<std::uint64_t>(got);
@@ -85,7 +85,7 @@ class InputFile {
 inline std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t limit) {
   const InputFile file(path);
   if (file.size() > limit) {
-    raise<FileError>("read file", text("at most ", limit, " bytes in '", path, "'"), text(file.size()));
+    raise<FileError>("read file", str_cat("at most ", limit, " bytes in '", path, "'"), str_cat(file.size()));
   }
   std::vector<std::uint8_t> bytes(file.size());
   file.read_at(0, bytes);
@@ -101,9 +101,9 @@ inline std::string absence_of_file(const std::string& path) {
   const int number = ::stat(path.c_str(), &status) == 0 ? 0 : errno;
   const bool is_missing = number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG;
   if (number != 0 && !is_missing)
-    raise<FileError>("read file", text("a readable file '", path, "'"), errno_text(number));
+    raise<FileError>("read file", str_cat("a readable file '", path, "'"), errno_text(number));
   if (number == 0 && S_ISREG(status.st_mode)) return "";
-  return text("'", path, "': ", is_missing ? errno_text(number) : "a folder or device, not a file");
+  return str_cat("'", path, "': ", is_missing ? errno_text(number) : "a folder or device, not a file");
 }
 
 /// Whether `path` names the opened file.
@@ -142,12 +142,12 @@ class AtomicFile {
       : path_(path), folder_(detail::parent_folder(path)), expected_bytes_(expected_bytes) {
     struct stat status {};
     if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-      raise<FileError>("write file", text("a regular file '", path, "'"),
+      raise<FileError>("write file", str_cat("a regular file '", path, "'"),
                        S_ISDIR(status.st_mode) ? "a folder" : "a device, pipe or socket");
     }
     if (const int number = create(); number != 0) {
-      const std::string what = expected_bytes > 0 ? text("the ", expected_bytes, " bytes of ") : "";
-      raise<FileError>("write file", text("a writable place for ", what, "'", path, "'"),
+      const std::string what = expected_bytes > 0 ? str_cat("the ", expected_bytes, " bytes of ") : "";
+      raise<FileError>("write file", str_cat("a writable place for ", what, "'", path, "'"),
                        errno_text(number) + detail::available_text(folder_));
     }
   }
@@ -190,7 +190,7 @@ class AtomicFile {
   int create() {
     constexpr int most = 100;
     for (int i = 0; i < most; ++i) {
-      temporary_ = text(path_, ".tmp-", i);
+      temporary_ = str_cat(path_, ".tmp-", i);
       constexpr int flags = O_WRONLY | O_CREAT | O_EXCL;
       descriptor_ = detail::open_file(temporary_, flags);
       int number = descriptor_.get() < 0 ? errno : 0;
@@ -218,7 +218,7 @@ class AtomicFile {
   [[noreturn]] void fail(int number, std::uint64_t needed) {
     discard();
     if (expected_bytes_ > needed) needed = expected_bytes_;
-    raise<FileError>("write file", text("room for the ", needed, " bytes of '", path_, "'"),
+    raise<FileError>("write file", str_cat("room for the ", needed, " bytes of '", path_, "'"),
                      errno_text(number) + detail::available_text(folder_));
   }
 

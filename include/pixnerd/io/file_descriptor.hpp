@@ -84,7 +84,7 @@ inline void sync_folder(const std::string& path) {
 inline std::string available_text(const std::string& path) {
   struct statvfs disk {};
   if (::statvfs(path.c_str(), &disk) != 0) return "";
-  return text("; ", std::uint64_t{disk.f_bavail} * disk.f_frsize, " bytes are available there");
+  return str_cat("; ", std::uint64_t{disk.f_bavail} * disk.f_frsize, " bytes are available there");
 }
 
 /// The names in a folder; `number` becomes 0, or an errno. (The C++ library's directory_iterator ends the program where

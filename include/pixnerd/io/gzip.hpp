@@ -37,7 +37,7 @@ class GzipFile {
   void read(std::span<std::uint8_t> out) {
     while (!out.empty()) {
       const std::size_t got = read_some(out);
-      if (got == 0) refuse(text("its end, ", out.size(), " bytes early"));
+      if (got == 0) refuse(str_cat("its end, ", out.size(), " bytes early"));
       out = out.subspan(got);
     }
   }
@@ -48,12 +48,12 @@ class GzipFile {
     std::uint8_t more = 0;
     if (read_some(std::span(&more, 1)) != 0) refuse("more bytes than expected");
     const std::uint64_t left = file_.size() - position_ + stream_.avail_in;
-    if (left != 0) refuse(text(left, " bytes too many"));
+    if (left != 0) refuse(str_cat(left, " bytes too many"));
   }
 
  private:
   [[noreturn]] void refuse(std::string_view got) const {
-    raise<FileError>("gzip", text("whole gzip data in '", path(), "'"), got);
+    raise<FileError>("gzip", str_cat("whole gzip data in '", path(), "'"), got);
   }
 
   /// Returns how many bytes it read, 0 at the stream's end alone.
@@ -66,7 +66,7 @@ class GzipFile {
       const int state = inflate(&stream_, Z_NO_FLUSH);
       ended_ = state == Z_STREAM_END;
       if (state != Z_OK && !ended_) {
-        refuse(stream_.msg != nullptr ? text("damaged data: ", stream_.msg) : "damaged data");
+        refuse(stream_.msg != nullptr ? str_cat("damaged data: ", stream_.msg) : "damaged data");
       }
     }
     return out.size() - stream_.avail_out;

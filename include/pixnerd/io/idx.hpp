@@ -27,24 +27,25 @@ std::vector<std::uint8_t> read_packed_idx(const std::string& path,
                                           const std::array<std::uint32_t, rank>& sizes) {
   GzipFile file(path);
   const auto require = [&](bool good, std::string_view expected, std::string_view got) {
-    if (!good) raise<FileError>("IDX", text(expected, " in '", path, "'"), got);
+    if (!good) raise<FileError>("IDX", str_cat(expected, " in '", path, "'"), got);
   };
   std::array<std::uint8_t, 4 + 4 * rank> header;
   file.read(header);
   require(header[0] == 0 && header[1] == 0 && header[2] == 8 && header[3] == rank,
-          text("an IDX file of bytes with ", rank, " axes"), "another header");
+          str_cat("an IDX file of bytes with ", rank, " axes"), "another header");
   std::uint64_t count = 1;
   for (std::size_t axis = 0; axis < rank; ++axis) {
     std::uint32_t size = 0;
     for (std::size_t i = 0; i < 4; ++i) size = size << 8 | header[4 + 4 * axis + i];
     require(sizes[axis] == 0 ? size > 0 : size == sizes[axis],
-            text("size ", sizes[axis] == 0 ? "above 0" : text(sizes[axis]), " of axis ", axis), text(size));
+            str_cat("size ", sizes[axis] == 0 ? "above 0" : str_cat(sizes[axis]), " of axis ", axis),
+            str_cat(size));
     // No overflow: both factors are below 2^32.
     count *= size;
-    require(count <= most_idx_elements, text("at most ", most_idx_elements, " elements"), "more");
+    require(count <= most_idx_elements, str_cat("at most ", most_idx_elements, " elements"), "more");
   }
-  require(count <= file.most_bytes(), text(count, " elements"),
-          text("a file of ", file.most_bytes() / 1032, " bytes"));
+  require(count <= file.most_bytes(), str_cat(count, " elements"),
+          str_cat("a file of ", file.most_bytes() / 1032, " bytes"));
   std::vector<std::uint8_t> elements(count);
   file.read(elements);
   file.expect_end();

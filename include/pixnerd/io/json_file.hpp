@@ -38,7 +38,7 @@ inline std::size_t count_json_keys(const nlohmann::json& value) {
 
 /// What is beyond the limits; empty where all is within.
 inline std::string json_excess(const JsonExtent& extent, const JsonLimits& limits) {
-  const auto beyond = [](auto most, const char* what) { return text("more than ", most, what); };
+  const auto beyond = [](auto most, const char* what) { return str_cat("more than ", most, what); };
   if (extent.has_zero) return "a byte of value 0";
   if (extent.levels > limits.levels) return beyond(limits.levels, " levels");
   if (extent.values > limits.values) return beyond(limits.values, " values");
@@ -57,7 +57,7 @@ inline std::optional<nlohmann::json> try_parse_json(std::string_view json, const
     if (problem != nullptr) *problem = std::move(why);
     return {};
   };
-  if (json.size() > limits.bytes) return refuse(text("more than ", limits.bytes, " bytes"));
+  if (json.size() > limits.bytes) return refuse(str_cat("more than ", limits.bytes, " bytes"));
   const JsonExtent extent = measure_json(json);
   if (std::string excess = detail::json_excess(extent, limits); !excess.empty())
     return refuse(std::move(excess));
@@ -67,7 +67,7 @@ inline std::optional<nlohmann::json> try_parse_json(std::string_view json, const
     if (detail::count_json_keys(value) != extent.keys) return refuse("a key that is twice in one object");
     return value;
   } catch (const nlohmann::json::parse_error& error) {
-    return refuse(text("an error at byte ", error.byte));
+    return refuse(str_cat("an error at byte ", error.byte));
   } catch (const nlohmann::json::exception&) {  // a number outside the range of double
     return refuse("a number that is too large");
   }
@@ -84,7 +84,7 @@ inline nlohmann::json parse_json(std::string_view json, const std::string& path,
                                  const JsonLimits& limits = {}) {
   std::string problem;
   auto value = try_parse_json(json, limits, &problem);
-  if (!value) raise<FileError>(where, text("JSON in '", path, "'"), problem);
+  if (!value) raise<FileError>(where, str_cat("JSON in '", path, "'"), problem);
   return std::move(*value);
 }
 

@@ -9,8 +9,8 @@
 #include <span>
 #include <string>
 
-#include <pixnerd/io/safetensors.hpp>
-#include <pixnerd/io/torch_checkpoint.hpp>
+#include <pixnerd/io/safetensors/file.hpp>
+#include <pixnerd/io/torch/checkpoint.hpp>
 
 namespace pixnerd {
 
@@ -22,7 +22,7 @@ inline std::unique_ptr<TensorFile> open_tensor_file(const std::string& path) {
     const InputFile file(path);
     file.read_at(0, std::span(first).first(std::min<std::uint64_t>(first.size(), file.size())));
     if (file.size() == 0) {
-      raise<FileError>("open tensors", text("a safetensors file or what torch.save wrote in '", path, "'"),
+      raise<FileError>("open tensors", str_cat("a safetensors file or what torch.save wrote in '", path, "'"),
                        "an empty file");
     }
   }
@@ -30,7 +30,7 @@ inline std::unique_ptr<TensorFile> open_tensor_file(const std::string& path) {
   if (first[8] == '{') return std::make_unique<SafetensorsFile>(path);
   if ((first[0] == 'P' && first[1] == 'K') || first[0] == 0x80)
     return std::make_unique<TorchCheckpoint>(path);
-  raise<FileError>("open tensors", text("a safetensors file or what torch.save wrote in '", path, "'"),
+  raise<FileError>("open tensors", str_cat("a safetensors file or what torch.save wrote in '", path, "'"),
                    "a file that begins otherwise");
 }
 

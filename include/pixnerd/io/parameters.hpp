@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include <pixnerd/io/safetensors.hpp>
-#include <pixnerd/io/safetensors_writer.hpp>
+#include <pixnerd/io/safetensors/file.hpp>
+#include <pixnerd/io/safetensors/writer.hpp>
 #include <pixnerd/nn/module.hpp>
 
 namespace pixnerd {
@@ -55,10 +55,10 @@ namespace detail {
 /// ", 2 missing: A, B", for one kind of disagreement.
 inline void append_names(std::string& out, const std::vector<std::string>& names, std::string_view what) {
   if (names.empty()) return;
-  out += text(out.empty() ? "" : "; ", names.size(), " ", what, ": ");
+  out += str_cat(out.empty() ? "" : "; ", names.size(), " ", what, ": ");
   constexpr std::size_t most = 36;  // beyond that, more names help nobody
-  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) out += text(i == 0 ? "" : ", ", names[i]);
-  if (names.size() > most) out += text(" and ", names.size() - most, " more");
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) out += str_cat(i == 0 ? "" : ", ", names[i]);
+  if (names.size() > most) out += str_cat(" and ", names.size() - most, " more");
 }
 
 /// What keeps `file` from giving `model` its parameters, in one line; empty when nothing does.
@@ -71,22 +71,23 @@ std::string compare_parameters(const TensorFile& file, const Module& model, cons
       [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>& parameter) {
         wanted.insert(name);
         if (!file.contains(name)) {
-          missing.push_back(text(quoted_name(name), " ", parameter.shape()));
+          missing.push_back(str_cat(quoted_name(name), " ", parameter.shape()));
           return;
         }
         const auto& entry = file.entry(name);
         if (!(entry.shape == parameter.shape())) {
-          misshapen.push_back(text(quoted_name(name), " ", entry.shape, " instead of ", parameter.shape()));
+          misshapen.push_back(
+              str_cat(quoted_name(name), " ", entry.shape, " instead of ", parameter.shape()));
         } else if (!is_readable_as<wide_t<T>>(entry.type)) {
-          mistyped.push_back(text(quoted_name(name), " ", type_name(entry.type), " instead of ",
-                                  type_name(safetensors_type_of<T>)));
+          mistyped.push_back(str_cat(quoted_name(name), " ", type_name(entry.type), " instead of ",
+                                     type_name(safetensors_type_of<T>)));
         }
       },
       prefix);
   const std::string below = prefix.empty() ? "" : prefix + ".";
   for (const auto& entry : file.entries()) {
     if (entry.name.starts_with(below) && !wanted.contains(entry.name)) {
-      unexpected.push_back(text(quoted_name(entry.name), " ", entry.shape));
+      unexpected.push_back(str_cat(quoted_name(entry.name), " ", entry.shape));
     }
   }
   std::string out;
@@ -118,8 +119,8 @@ void check_parameters(const TensorFile& file, const Module& model, const std::st
   const std::string problems = compare_parameters(file, model, prefix);
   if (problems.empty()) return;
   raise<FileError>("load parameters",
-                   text("the model's parameters", prefix.empty() ? "" : " under ",
-                        prefix.empty() ? "" : quoted_name(prefix), " in '", file.path(), "'"),
+                   str_cat("the model's parameters", prefix.empty() ? "" : " under ",
+                           prefix.empty() ? "" : quoted_name(prefix), " in '", file.path(), "'"),
                    problems);
 }
 

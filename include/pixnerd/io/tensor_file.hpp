@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include <pixnerd/io/safetensors_convert.hpp>
-#include <pixnerd/io/safetensors_header.hpp>
-#include <pixnerd/io/safetensors_json.hpp>
+#include <pixnerd/io/convert_elements.hpp>
+#include <pixnerd/io/safetensors/header.hpp>
+#include <pixnerd/io/safetensors/header_json.hpp>
 #include <pixnerd/tensor/tensor.hpp>
 
 namespace pixnerd {
@@ -36,7 +36,7 @@ class TensorFile {
   const std::string& metadata(const std::string& key) const {
     const auto found = header_.metadata.find(key);
     if (found == header_.metadata.end()) {
-      raise<FileError>(where_, text("metadata ", detail::quoted_name(key), " in '", path_, "'"),
+      raise<FileError>(where_, str_cat("metadata ", detail::quoted_name(key), " in '", path_, "'"),
                        "none of that key");
     }
     return found->second;
@@ -48,8 +48,8 @@ class TensorFile {
   const SafetensorsEntry& entry(std::string_view name) const {
     const auto* found = header_.find(name);
     if (found == nullptr) {
-      raise<FileError>(where_, text("a tensor ", detail::quoted_name(name), " in '", path_, "'"),
-                       text(entries().size(), " tensors of other names"));
+      raise<FileError>(where_, str_cat("a tensor ", detail::quoted_name(name), " in '", path_, "'"),
+                       str_cat(entries().size(), " tensors of other names"));
     }
     return *found;
   }
@@ -59,8 +59,8 @@ class TensorFile {
   void read_bytes(const SafetensorsEntry& entry, std::span<std::uint8_t> out) const {
     if (out.size() != entry.bytes) {
       raise<ValueError>(where_,
-                        text("room for the ", entry.bytes, " bytes of tensor ", detail::describe(entry)),
-                        text(out.size()));
+                        str_cat("room for the ", entry.bytes, " bytes of tensor ", detail::describe(entry)),
+                        str_cat(out.size()));
     }
     if (entry.bytes > 0) read_part(entry, 0, out);
   }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <pixnerd/io/file.hpp>
-#include <pixnerd/io/safetensors_header.hpp>
+#include <pixnerd/io/safetensors/header.hpp>
 
 namespace pixnerd::detail {
 
@@ -55,7 +55,7 @@ class ZipDirectory {
   };
 
   [[noreturn]] void refuse(std::string_view expected, std::string_view got) const {
-    raise<FileError>(where_, text(expected, " in '", file_.path(), "'"), got);
+    raise<FileError>(where_, str_cat(expected, " in '", file_.path(), "'"), got);
   }
 
   std::vector<std::uint8_t> read(std::uint64_t begin, std::uint64_t count) const {
@@ -66,7 +66,7 @@ class ZipDirectory {
 
   /// The record of the end, and the one of 64 bits that may come before.
   void find_end() {
-    if (file_.size() < end_bytes) refuse("a zip file", text(file_.size(), " bytes"));
+    if (file_.size() < end_bytes) refuse("a zip file", str_cat(file_.size(), " bytes"));
     const std::uint64_t count =
         std::min<std::uint64_t>(file_.size(), most_comment + end_bytes + locator_bytes);
     const auto tail = read(file_.size() - count, count);
@@ -80,7 +80,7 @@ class ZipDirectory {
     const Record end{std::span(tail).last(end_bytes)};
     if (end.number(4, 4) != 0) refuse("a zip file of one disk", "several");
     if (end.number(20, 2) != 0)
-      refuse("a zip file without a comment", text(end.number(20, 2), " bytes of one"));
+      refuse("a zip file without a comment", str_cat(end.number(20, 2), " bytes of one"));
     entries_ = end.number(10, 2);
     bytes_ = end.number(12, 4);
     begin_ = end.number(16, 4);
@@ -92,10 +92,11 @@ class ZipDirectory {
     }
     if (begin_ > end_ || bytes_ != end_ - begin_) {
       refuse("a directory that ends where the records of its end begin",
-             text(bytes_, " bytes from ", begin_, " on and an end at ", end_));
+             str_cat(bytes_, " bytes from ", begin_, " on and an end at ", end_));
     }
     if (entries_ > most_entries || entries_ > bytes_ / entry_bytes) {
-      refuse(text("at most ", std::min(most_entries, bytes_ / entry_bytes), " entries"), text(entries_));
+      refuse(str_cat("at most ", std::min(most_entries, bytes_ / entry_bytes), " entries"),
+             str_cat(entries_));
     }
   }
 
@@ -103,7 +104,7 @@ class ZipDirectory {
     const std::uint64_t begin = locator.number(8, 8);
     const std::uint64_t behind = end_ - locator_bytes;
     if (behind < end64_bytes || begin != behind - end64_bytes || locator.number(4, 4) != 0) {
-      refuse("the end of a directory of 64 bits before its locator", text("one at ", begin));
+      refuse("the end of a directory of 64 bits before its locator", str_cat("one at ", begin));
     }
     const auto bytes = read(begin, end64_bytes);
     const Record end{bytes};
@@ -112,7 +113,7 @@ class ZipDirectory {
     }
     const auto take = [&](std::uint64_t& value, std::uint64_t none, std::size_t at) {
       const std::uint64_t wide = end.number(at, 8);
-      if (value != none && value != wide) refuse("one size of the directory", text(value, " and ", wide));
+      if (value != none && value != wide) refuse("one size of the directory", str_cat(value, " and ", wide));
       value = wide;
     };
     if (end.number(24, 8) != end.number(32, 8)) refuse("one number of entries", "two");
@@ -130,20 +131,20 @@ class ZipDirectory {
     for (std::uint64_t i = 0; i < entries_; ++i) {
       const Record entry{rest};
       if (rest.size() < entry_bytes || !entry.starts_with("PK\1\2"))
-        refuse(text("entry ", i), "another record");
+        refuse(str_cat("entry ", i), "another record");
       const std::uint64_t name = entry.number(28, 2), extra = entry.number(30, 2),
                           comment = entry.number(32, 2);
       if (name + extra + comment > rest.size() - entry_bytes)
-        refuse(text("entry ", i), "the end of the directory");
+        refuse(str_cat("entry ", i), "the end of the directory");
       ranges.push_back(
           check_entry(entry, rest.subspan(entry_bytes, name), rest.subspan(entry_bytes + name, extra)));
       rest = rest.subspan(entry_bytes + name + extra + comment);
     }
-    if (!rest.empty()) refuse(text(entries_, " entries"), text(rest.size(), " bytes behind them"));
+    if (!rest.empty()) refuse(str_cat(entries_, " entries"), str_cat(rest.size(), " bytes behind them"));
     std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
     for (std::size_t i = 1; i < ranges.size(); ++i) {
       if (ranges[i].begin < ranges[i - 1].end) {
-        refuse("entries that share no bytes", text("two at ", ranges[i].begin));
+        refuse("entries that share no bytes", str_cat("two at ", ranges[i].begin));
       }
     }
   }
@@ -155,24 +156,24 @@ class ZipDirectory {
     const auto name = [&] { return quoted_name(raw); };
     if (raw.find('\0') != raw.npos) refuse("names without zeros", name());
     if ((entry.number(8, 2) & 1) != 0)
-      refuse(text("an entry ", name(), " that is not encrypted"), "one that is");
+      refuse(str_cat("an entry ", name(), " that is not encrypted"), "one that is");
     std::uint64_t packed = entry.number(20, 4), size = entry.number(24, 4), begin = entry.number(42, 4);
-    if (entry.number(34, 2) != 0) refuse(text("an entry ", name(), " of this disk"), "one of another");
+    if (entry.number(34, 2) != 0) refuse(str_cat("an entry ", name(), " of this disk"), "one of another");
     widen(extra, {&size, &packed, &begin}, raw);
     if (begin > begin_ || local_bytes + name_bytes.size() > begin_ - begin ||
         packed > begin_ - begin - local_bytes - name_bytes.size()) {
-      refuse(text("an entry ", name(), " before the directory"), text(packed, " bytes at ", begin));
+      refuse(str_cat("an entry ", name(), " before the directory"), str_cat(packed, " bytes at ", begin));
     }
     const std::uint64_t method = entry.number(10, 2);
     if (method != 0 && method != 8) {
-      refuse(text("an entry ", name(), " that is stored or deflated"), text("method ", method));
+      refuse(str_cat("an entry ", name(), " that is stored or deflated"), str_cat("method ", method));
     }
     if (method == 0 && packed != size) {
-      refuse(text("one size of the stored entry ", name()), text(packed, " and ", size));
+      refuse(str_cat("one size of the stored entry ", name()), str_cat(packed, " and ", size));
     }
     if (method == 8 && size > most_unpacked_) {
-      refuse(text("an entry ", name(), " that is stored, or of at most ", most_unpacked_, " bytes"),
-             text("one that unpacks to ", size));
+      refuse(str_cat("an entry ", name(), " that is stored, or of at most ", most_unpacked_, " bytes"),
+             str_cat("one that unpacks to ", size));
     }
     return {begin, begin + local_bytes + name_bytes.size() + packed};
   }
@@ -193,7 +194,7 @@ class ZipDirectory {
     }
     for (std::uint64_t* number : numbers) {
       if (*number != 0xffff'ffff) continue;
-      if (wide.size() < 8) refuse(text("sizes of 64 bits of entry ", quoted_name(name)), "none");
+      if (wide.size() < 8) refuse(str_cat("sizes of 64 bits of entry ", quoted_name(name)), "none");
       *number = Record{wide}.number(0, 8);
       wide = wide.subspan(8);
     }

@@ -44,11 +44,11 @@ class ZipFile {
       if (name == nullptr) refuse("a name of every entry", zip_strerror(archive_.get()));
       const std::string_view view(name);
       if (view.starts_with('/') || view.find('\\') != view.npos ||
-          (text("/", view, "/")).find("/../") != std::string::npos) {
+          (str_cat("/", view, "/")).find("/../") != std::string::npos) {
         refuse("names of entries within the archive", quoted_name(view));
       }
       if (!entries_.emplace(view, index).second)
-        refuse("one entry of each name", text("two of ", quoted_name(view)));
+        refuse("one entry of each name", str_cat("two of ", quoted_name(view)));
     }
   }
 
@@ -86,7 +86,7 @@ class ZipFile {
     if (!is_known || facts.comp_method != ZIP_CM_STORE) {
       skip(*file, name, begin);
     } else if (zip_fseek(file.get(), static_cast<zip_int64_t>(begin), SEEK_SET) != 0) {
-      refuse(text("byte ", begin, " of entry ", quoted_name(name)), zip_file_strerror(file.get()));
+      refuse(str_cat("byte ", begin, " of entry ", quoted_name(name)), zip_file_strerror(file.get()));
     }
     for (std::size_t done = 0; done < out.size();) done += read_some(*file, name, out.subspan(done));
     if (is_known) return;
@@ -95,13 +95,13 @@ class ZipFile {
     std::vector<std::uint8_t> rest(1 << 16);
     for (;;) {
       const zip_int64_t got = zip_fread(file.get(), rest.data(), rest.size());
-      if (got < 0) refuse(text("a whole entry ", quoted_name(name)), zip_file_strerror(file.get()));
+      if (got < 0) refuse(str_cat("a whole entry ", quoted_name(name)), zip_file_strerror(file.get()));
       if (got == 0) break;
       all += static_cast<std::uint64_t>(got);
       if (all > size) break;
     }
     if (all != size)
-      refuse(text("the ", size, " bytes of entry ", quoted_name(name)), all > size ? "more" : "fewer");
+      refuse(str_cat("the ", size, " bytes of entry ", quoted_name(name)), all > size ? "more" : "fewer");
     checked_.insert(index);
   }
 
@@ -112,7 +112,7 @@ class ZipFile {
   };
 
   [[noreturn]] void refuse(std::string_view expected, std::string_view got) const {
-    raise<FileError>(where_, text(expected, " in '", path_, "'"), got);
+    raise<FileError>(where_, str_cat(expected, " in '", path_, "'"), got);
   }
 
   zip_stat_t stat(std::string_view name) const {
@@ -121,27 +121,27 @@ class ZipFile {
     zip_stat_init(&facts);
     constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
     if (zip_stat_index(archive_.get(), index_of(name), 0, &facts) != 0 || (facts.valid & needed) != needed) {
-      refuse(text("the size of entry ", quoted_name(name)), zip_strerror(archive_.get()));
+      refuse(str_cat("the size of entry ", quoted_name(name)), zip_strerror(archive_.get()));
     }
     return facts;
   }
 
   zip_uint64_t index_of(std::string_view name) const {
     const auto found = entries_.find(name);
-    if (found == entries_.end()) refuse(text("an entry ", quoted_name(name)), "none");
+    if (found == entries_.end()) refuse(str_cat("an entry ", quoted_name(name)), "none");
     return found->second;
   }
 
   std::unique_ptr<zip_file_t, Close> open(std::string_view name) const {
     std::unique_ptr<zip_file_t, Close> file(zip_fopen_index(archive_.get(), index_of(name), 0));
-    if (!file) refuse(text("a readable entry ", quoted_name(name)), zip_strerror(archive_.get()));
+    if (!file) refuse(str_cat("a readable entry ", quoted_name(name)), zip_strerror(archive_.get()));
     return file;
   }
 
   std::size_t read_some(zip_file_t& file, std::string_view name, std::span<std::uint8_t> out) const {
     const zip_int64_t got = zip_fread(&file, out.data(), std::min<std::size_t>(out.size(), 1 << 24));
-    if (got < 0) refuse(text("a whole entry ", quoted_name(name)), zip_file_strerror(&file));
-    if (got == 0) refuse(text(out.size(), " more bytes of entry ", quoted_name(name)), "its end");
+    if (got < 0) refuse(str_cat("a whole entry ", quoted_name(name)), zip_file_strerror(&file));
+    if (got == 0) refuse(str_cat(out.size(), " more bytes of entry ", quoted_name(name)), "its end");
     return static_cast<std::size_t>(got);
   }
 

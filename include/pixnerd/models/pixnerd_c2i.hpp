@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include <pixnerd/field/field_decoder.hpp>
-#include <pixnerd/flow/velocity_field.hpp>
+#include <pixnerd/decoders/neural_field/decoder.hpp>
+#include <pixnerd/diffusion/velocity_field.hpp>
 #include <pixnerd/nn/embedding.hpp>
 #include <pixnerd/nn/module.hpp>
 #include <pixnerd/ops/cast.hpp>
@@ -35,12 +35,13 @@ struct PixnerdC2iConfig {
 };
 
 /// Velocity of noisy images x_t at time t under class labels. Block and DecoderType can be exchanged: see
-/// DitBlock, FieldDecoder and LinearDecoder. Parameter names are those of the published checkpoints.
-template <class Device, class Precision = Full<float>, class Block = DitBlock<Device, Precision>,
-          class DecoderType = FieldDecoder<Device, Precision>>
+/// DitBlock, NeuralFieldDecoder and LinearDecoder. Parameter names are those of the published checkpoints.
+template <class Policy = On<Cpu>, class Block = DitBlock<Policy>,
+          class DecoderType = NeuralFieldDecoder<Policy>>
 class PixnerdC2i {
  public:
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
   using W = wide_t<T>;
   static_assert(Decoder<DecoderType, T, Device>,
                 "a decoder is callable with (tokens, noisy image, condition)");
@@ -72,8 +73,8 @@ class PixnerdC2i {
                             const Tensor<std::int64_t, Device>& labels, Tap&& tap = {}) const {
     if (x.rank() != 4 || x.size(1) != config_.channels || !(t.shape() == Shape{x.size(0)}) ||
         !(labels.shape() == t.shape())) {
-      raise<ShapeError>("PixnerdC2i", text("x (B, ", config_.channels, ", H, W), t (B) and labels (B)"),
-                        text("x ", x.shape(), ", t ", t.shape(), ", labels ", labels.shape()));
+      raise<ShapeError>("PixnerdC2i", str_cat("x (B, ", config_.channels, ", H, W), t (B) and labels (B)"),
+                        str_cat("x ", x.shape(), ", t ", t.shape(), ", labels ", labels.shape()));
     }
     const auto patches =
         patchify(cast<T>(x), config_.patch, config_.patch, PatchLayout::channels_first);  // (B, L, C*P*P)
@@ -105,9 +106,9 @@ class PixnerdC2i {
   }
 
   PixnerdC2iConfig config_;
-  Linear<Device, Precision> patch_embedding_;
-  TimeEmbedding<Device, Precision> time_embedding_;
-  Embedding<Device, Precision> label_embedding_;
+  Linear<Policy> patch_embedding_;
+  TimeEmbedding<Policy> time_embedding_;
+  Embedding<Policy> label_embedding_;
   std::vector<Block> blocks_;
   DecoderType decoder_;
   TableCache<W, Device> tables_;

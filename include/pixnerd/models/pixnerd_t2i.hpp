@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include <pixnerd/field/field_decoder.hpp>
-#include <pixnerd/flow/velocity_field.hpp>
+#include <pixnerd/decoders/neural_field/decoder.hpp>
+#include <pixnerd/diffusion/velocity_field.hpp>
 #include <pixnerd/nn/module.hpp>
 #include <pixnerd/ops/cast.hpp>
 #include <pixnerd/ops/elementwise.hpp>
@@ -47,19 +47,20 @@ struct DecoderScale {
 };
 
 /// PixNerd's decoder as the text-to-image model has it: other coordinates, W2 as generated, a head without norm.
-template <class Device, class Precision = Full<float>>
-using T2iFieldDecoder = FieldDecoder<Device, Precision, AxisCosineBasis, FieldBlock<Device, Precision, false>,
-                                     PlainFieldHead<Device, Precision>>;
+template <class Policy = On<Cpu>>
+using T2iNeuralFieldDecoder = NeuralFieldDecoder<Policy, AxisCosineBasis, NeuralFieldBlock<Policy, false>,
+                                                 NeuralFieldLinearHead<Policy>>;
 
 /// Velocity of noisy images x_t at time t under text features. TextBlock, Block and DecoderType can be exchanged: see
-/// TextRefineBlock, JointBlock and T2iFieldDecoder. Parameter names are those of the published checkpoints. Under Mixed
+/// TextRefineBlock, JointBlock and T2iNeuralFieldDecoder. Parameter names are those of the published checkpoints. Under Mixed
 /// the maps at the ends, of patches, of times and of the last features, compute in float32: see docs/design.md.
 /// Source: PixNerd, text-to-image model ("heavydecoder").
-template <class Device, class Precision = Full<float>, class TextBlock = TextRefineBlock<Device, Precision>,
-          class Block = JointBlock<Device, Precision>, class DecoderType = T2iFieldDecoder<Device, Precision>>
+template <class Policy = On<Cpu>, class TextBlock = TextRefineBlock<Policy>, class Block = JointBlock<Policy>,
+          class DecoderType = T2iNeuralFieldDecoder<Policy>>
 class PixnerdT2i {
  public:
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
   using W = wide_t<T>;
   static_assert(AnySizeDecoder<DecoderType, T, Device>,
                 "a text-to-image decoder is callable with (tokens, noisy image, condition, patch size)");
@@ -126,7 +127,7 @@ class PixnerdT2i {
   static void visit(auto& self, auto&& visitor) {
     visitor("s_embedder.proj", self.patch_embedding_);
     visitor("t_embedder", self.time_embedding_);
-    TextEmbedding<Device, Precision>::visit(self.text_embedding_, visitor);
+    TextEmbedding<Policy>::visit(self.text_embedding_, visitor);
     visitor("text_refine_blocks", self.text_blocks_);
     visitor("blocks", self.blocks_);
     DecoderType::visit(self.decoder_, visitor);
@@ -138,8 +139,8 @@ class PixnerdT2i {
     const double whole = std::round(size);
     if (!(whole >= 1 && whole <= 1e6 && std::abs(size - whole) <= 1e-9 * whole)) {
       raise<ValueError>("PixnerdT2i",
-                        text("a decoder scale that makes ", config_.patch, " pixels a whole number"),
-                        text(scale));
+                        str_cat("a decoder scale that makes ", config_.patch, " pixels a whole number"),
+                        str_cat(scale));
     }
     return static_cast<std::int64_t>(whole);
   }
@@ -149,16 +150,17 @@ class PixnerdT2i {
     const Shape features{x.rank() == 4 ? x.size(0) : 0, config_.text_tokens, config_.text_width};
     if (x.rank() != 4 || x.size(1) != config_.channels || !(t.shape() == Shape{x.size(0)}) ||
         !(text_features.shape() == features)) {
-      raise<ShapeError>("PixnerdT2i",
-                        text("x (B, ", config_.channels, ", H, W), t (B) and text features (B, ",
-                             config_.text_tokens, ", ", config_.text_width, ")"),
-                        text("x ", x.shape(), ", t ", t.shape(), ", text features ", text_features.shape()));
-    }
-    if (x.size(2) % decoder_patch_.height != 0 || x.size(3) % decoder_patch_.width != 0) {
       raise<ShapeError>(
           "PixnerdT2i",
-          text("images whose sides are multiples of ", decoder_patch_.height, " and ", decoder_patch_.width),
-          text("H ", x.size(2), " and W ", x.size(3)));
+          str_cat("x (B, ", config_.channels, ", H, W), t (B) and text features (B, ", config_.text_tokens,
+                  ", ", config_.text_width, ")"),
+          str_cat("x ", x.shape(), ", t ", t.shape(), ", text features ", text_features.shape()));
+    }
+    if (x.size(2) % decoder_patch_.height != 0 || x.size(3) % decoder_patch_.width != 0) {
+      raise<ShapeError>("PixnerdT2i",
+                        str_cat("images whose sides are multiples of ", decoder_patch_.height, " and ",
+                                decoder_patch_.width),
+                        str_cat("H ", x.size(2), " and W ", x.size(3)));
     }
   }
 
@@ -178,9 +180,9 @@ class PixnerdT2i {
 
   PixnerdT2iConfig config_;
   PatchSize decoder_patch_{config_.patch, config_.patch};
-  Linear<Device, Full<W>> patch_embedding_;
-  TimeEmbedding<Device, Full<W>> time_embedding_;
-  TextEmbedding<Device, Precision> text_embedding_;
+  Linear<On<Device, Full<W>>> patch_embedding_;
+  TimeEmbedding<On<Device, Full<W>>> time_embedding_;
+  TextEmbedding<Policy> text_embedding_;
   std::vector<TextBlock> text_blocks_;
   std::vector<Block> blocks_;
   DecoderType decoder_;

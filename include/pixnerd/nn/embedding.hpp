@@ -10,9 +10,10 @@ namespace pixnerd {
 
 /// indices (...) of int64 -> rows of the table (..., D); weight (K, D), initially N(0, deviation).
 /// Throws ValueError for an index outside [0, K).
-template <class Device, class Precision = Full<float>>
+template <class Policy = On<Cpu>>
 struct Embedding {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
 
   Tensor<T, Device> weight;
 

@@ -10,9 +10,10 @@ namespace pixnerd {
 
 /// y = (x - mean) / sqrt(variance + 1e-6) * weight + bias over the innermost axis. x (..., D) -> y (..., D);
 /// weight and bias (D) of wide_t<T>, initially one and zero.
-template <class Device, class Precision = Full<float>>
+template <class Policy = On<Cpu>>
 struct LayerNorm {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
   using W = wide_t<T>;
 
   Tensor<W, Device> weight;

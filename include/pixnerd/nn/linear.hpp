@@ -12,9 +12,10 @@ namespace pixnerd {
 
 /// y = x weight^T + bias. x (..., in) -> y (..., out); weight (out, in), bias (out) unless constructed
 /// without. Initial weight and bias are U(-1/sqrt(in), 1/sqrt(in)).
-template <class Device, class Precision = Full<float>>
+template <class Policy = On<Cpu>>
 struct Linear {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
 
   Tensor<T, Device> weight;
   Tensor<T, Device> bias;

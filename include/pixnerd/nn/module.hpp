@@ -45,12 +45,12 @@ class Visitor {
   /// A list whose indices start at `first`, for lists that continue another's numbering.
   template <class Member>
   void operator()(std::string_view name, Member& members, std::int64_t first) {
-    for (auto& member : members) visit_member(join(text(name, '.', first++)), member, function_);
+    for (auto& member : members) visit_member(join(str_cat(name, '.', first++)), member, function_);
   }
 
  private:
   std::string join(std::string_view name) const {
-    return prefix_.empty() ? std::string(name) : text(prefix_, '.', name);
+    return prefix_.empty() ? std::string(name) : str_cat(prefix_, '.', name);
   }
 
   std::string prefix_;
@@ -62,7 +62,7 @@ void visit_member(const std::string& name, Module& module, Function& function) {
   Visitor<Function> visitor(name, function);
   if constexpr (requires { module.begin(); }) {
     std::int64_t index = 0;
-    for (auto& member : module) visit_member(text(name, '.', index++), member, function);
+    for (auto& member : module) visit_member(str_cat(name, '.', index++), member, function);
   } else {
     Module::visit(module, visitor);
   }

@@ -12,9 +12,10 @@ namespace pixnerd {
 /// y = x / sqrt(mean(x^2) + 1e-6) * weight over the innermost axis. x (..., D) -> y (..., D); weight (D)
 /// of wide_t<T>, initially one. `rounding` says when a result narrower than float32 is rounded; float32 results do not
 /// depend on it.
-template <class Device, class Precision = Full<float>, RmsRounding rounding = RmsRounding::before_weight>
+template <class Policy = On<Cpu>, RmsRounding rounding = RmsRounding::before_weight>
 struct RmsNorm {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
   using W = wide_t<T>;
 
   Tensor<W, Device> weight;

@@ -6,9 +6,9 @@
 #include <cstdint>
 
 #include <pixnerd/ops/attention.hpp>
-#include <pixnerd/ops/cuda_attention_backward.cuh>
-#include <pixnerd/ops/cuda_attention_forward.cuh>
-#include <pixnerd/ops/cuda_attention_plain.cuh>
+#include <pixnerd/ops/cuda/attention_backward.cuh>
+#include <pixnerd/ops/cuda/attention_forward.cuh>
+#include <pixnerd/ops/cuda/attention_plain.cuh>
 
 namespace pixnerd {
 
@@ -52,10 +52,11 @@ struct attention_kernel<Cuda> {
  private:
   static void check(const AttentionSizes& s) {
     if (s.width > 256)
-      raise<ShapeError>("attention", "heads of a width up to 256 on the GPU", text("a width of ", s.width));
+      raise<ShapeError>("attention", "heads of a width up to 256 on the GPU",
+                        str_cat("a width of ", s.width));
     if (std::max({s.queries, s.keys, s.heads * s.width}) > 0x7fffffff)
       raise<ShapeError>("attention", "fewer than 2^31 queries, keys and features",
-                        text(s.queries, ", ", s.keys, " and ", s.heads * s.width));
+                        str_cat(s.queries, ", ", s.keys, " and ", s.heads * s.width));
   }
 
   template <class... Pointers>

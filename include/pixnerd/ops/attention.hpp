@@ -7,10 +7,10 @@
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/math.hpp>
-#include <pixnerd/ops/cpu_product.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
-#include <pixnerd/ops/cpu_scratch.hpp>
-#include <pixnerd/ops/cpu_wide.hpp>
+#include <pixnerd/ops/cpu/product.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
+#include <pixnerd/ops/cpu/scratch.hpp>
+#include <pixnerd/ops/cpu/wide.hpp>
 
 namespace pixnerd {
 
@@ -156,7 +156,7 @@ Tensor<T, Device> attend(const char* name, AttentionSizes sizes, const Tensor<st
   if (q.rank() != 4 || k.rank() != 4 || !(k.shape() == v.shape()) || q.size(0) != k.size(0) ||
       q.size(2) != k.size(2) || q.size(3) != k.size(3) || k.size(1) < 1) {
     raise<ShapeError>(name, "q (B, Lq, A, d), k and v (B, Lk, A, d) with at least one key",
-                      text("q ", q.shape(), ", k ", k.shape(), ", v ", v.shape()));
+                      str_cat("q ", q.shape(), ", k ", k.shape(), ", v ", v.shape()));
   }
   sizes.batch = q.size(0);
   sizes.heads = q.size(2);

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <pixnerd/ops/batched_product.hpp>
-#include <pixnerd/ops/cuda_product.cuh>
+#include <pixnerd/ops/cuda/product.cuh>
 
 namespace pixnerd {
 

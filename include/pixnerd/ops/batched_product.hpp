@@ -3,8 +3,8 @@
 #pragma once
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_product.hpp>
-#include <pixnerd/ops/cpu_wide.hpp>
+#include <pixnerd/ops/cpu/product.hpp>
+#include <pixnerd/ops/cpu/wide.hpp>
 
 namespace pixnerd {
 
@@ -41,7 +41,7 @@ template <class T, class Device>
 Tensor<T, Device> batched_product(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
   if (a.rank() != 3 || b.rank() != 3 || a.size(0) != b.size(0) || a.size(2) != b.size(1)) {
     raise<ShapeError>("batched_product", "a (N, m, k) and b (N, k, n)",
-                      text("a ", a.shape(), " and b ", b.shape()));
+                      str_cat("a ", a.shape(), " and b ", b.shape()));
   }
   const std::int64_t batch = a.size(0), rows = a.size(1), inner = a.size(2), columns = b.size(2);
   Tensor<T, Device> y({batch, rows, columns});

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <pixnerd/ops/cast.hpp>
-#include <pixnerd/ops/cuda_vector.cuh>
+#include <pixnerd/ops/cuda/vector.cuh>
 
 namespace pixnerd {
 

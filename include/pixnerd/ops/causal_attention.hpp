@@ -17,11 +17,11 @@ Tensor<T, Device> causal_attention(const Tensor<T, Device>& q, const Tensor<T, D
                                    const Tensor<T, Device>& v, const Tensor<std::int64_t, Device>& counts) {
   if (!(q.shape() == k.shape())) {
     raise<ShapeError>("causal_attention", "as many keys as queries",
-                      text("q ", q.shape(), " and k ", k.shape()));
+                      str_cat("q ", q.shape(), " and k ", k.shape()));
   }
   if (counts.defined() && (q.rank() < 1 || !(counts.shape() == Shape{q.size(0)}))) {
-    raise<ShapeError>("causal_attention", text("one count for each text of q ", q.shape()),
-                      text(counts.shape()));
+    raise<ShapeError>("causal_attention", str_cat("one count for each text of q ", q.shape()),
+                      str_cat(counts.shape()));
   }
   AttentionSizes sizes;
   sizes.causal = true;

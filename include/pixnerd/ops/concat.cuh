@@ -3,7 +3,7 @@
 #pragma once
 
 #include <pixnerd/ops/concat.hpp>
-#include <pixnerd/ops/cuda_copy.cuh>
+#include <pixnerd/ops/cuda/copy.cuh>
 
 namespace pixnerd {
 

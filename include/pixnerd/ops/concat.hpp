@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_copy.hpp>
+#include <pixnerd/ops/cpu/copy.hpp>
 
 namespace pixnerd {
 
@@ -48,8 +48,8 @@ Tensor<T, Device> concat(const std::vector<Tensor<T, Device>>& tensors, int axis
     Shape others = x.shape();
     if (others.rank() == shape.rank()) others[at] = shape[at];
     if (!(others == shape)) {
-      raise<ShapeError>("concat", text("tensors that fit ", tensors[0].shape(), " along axis ", axis),
-                        text(x.shape()));
+      raise<ShapeError>("concat", str_cat("tensors that fit ", tensors[0].shape(), " along axis ", axis),
+                        str_cat(x.shape()));
     }
     shape[at] += x.size(at);
     wants_grad = wants_grad || needs_grad(x);

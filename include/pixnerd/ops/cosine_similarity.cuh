@@ -4,7 +4,7 @@
 #pragma once
 
 #include <pixnerd/ops/cosine_similarity.hpp>
-#include <pixnerd/ops/cuda_broadcast_sum.cuh>
+#include <pixnerd/ops/cuda/broadcast_sum.cuh>
 
 namespace pixnerd {
 

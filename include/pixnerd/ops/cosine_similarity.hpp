@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
 
 namespace pixnerd {
 
@@ -81,7 +81,7 @@ Tensor<T, Device> cosine_similarity(const Tensor<T, Device>& x, const Tensor<T, 
                                     double epsilon = 1e-8) {
   if (!(x.shape() == y.shape()) || x.rank() < 1) {
     raise<ShapeError>("cosine_similarity", "x and y (..., D) of one shape",
-                      text(x.shape(), " and ", y.shape()));
+                      str_cat(x.shape(), " and ", y.shape()));
   }
   using kernel = cosine_similarity_kernel<Device>;
   Shape shape;

@@ -3,8 +3,8 @@
 /// formulas, others through that of broadcast ones.
 #pragma once
 
-#include <pixnerd/ops/cuda_broadcast_sum.cuh>
-#include <pixnerd/ops/cuda_elementwise.cuh>
+#include <pixnerd/ops/cuda/broadcast_sum.cuh>
+#include <pixnerd/ops/cuda/elementwise.cuh>
 #include <pixnerd/ops/elementwise.hpp>
 
 namespace pixnerd {

@@ -6,11 +6,11 @@
 #include <algorithm>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/broadcast.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
-#include <pixnerd/ops/cpu_wide.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
+#include <pixnerd/ops/cpu/wide.hpp>
 #include <pixnerd/ops/scale.hpp>
 #include <pixnerd/ops/weighted_sum.hpp>
+#include <pixnerd/tensor/broadcast.hpp>
 
 namespace pixnerd {
 

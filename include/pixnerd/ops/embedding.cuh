@@ -9,9 +9,9 @@
 #include <cmath>
 #include <vector>
 
-#include <pixnerd/core/cuda_memory.cuh>
-#include <pixnerd/core/cuda_warp.cuh>
-#include <pixnerd/ops/cuda_vector.cuh>
+#include <pixnerd/cuda/memory.cuh>
+#include <pixnerd/cuda/warp.cuh>
+#include <pixnerd/ops/cuda/vector.cuh>
 #include <pixnerd/ops/embedding.hpp>
 
 namespace pixnerd {

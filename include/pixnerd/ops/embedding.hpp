@@ -15,8 +15,8 @@ namespace detail {
 inline void check_indices(std::int64_t rows, std::int64_t count, const std::int64_t* indices) {
   for (std::int64_t i = 0; i < count; ++i) {
     if (indices[i] < 0 || indices[i] >= rows) {
-      raise<ValueError>("embedding", text("indices of at least 0 and below ", rows),
-                        text(indices[i], " at position ", i));
+      raise<ValueError>("embedding", str_cat("indices of at least 0 and below ", rows),
+                        str_cat(indices[i], " at position ", i));
     }
   }
 }
@@ -65,7 +65,7 @@ struct embedding_kernel<Cpu> {
 /// not a matrix, ValueError for an index out of range.
 template <class T, class Device>
 Tensor<T, Device> embedding(const Tensor<T, Device>& table, const Tensor<std::int64_t, Device>& indices) {
-  if (table.rank() != 2) raise<ShapeError>("embedding", "a table (K, D)", text(table.shape()));
+  if (table.rank() != 2) raise<ShapeError>("embedding", "a table (K, D)", str_cat(table.shape()));
   using kernel = embedding_kernel<Device>;
   const std::int64_t rows = table.size(0), width = table.size(1), count = indices.count();
   Shape shape = indices.shape();

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <pixnerd/ops/cuda_field_any_backward.cuh>
-#include <pixnerd/ops/cuda_field_backward_kernel.cuh>
-#include <pixnerd/ops/cuda_field_forward.cuh>
-#include <pixnerd/ops/cuda_reduce.cuh>
+#include <pixnerd/ops/cuda/field_any_backward.cuh>
+#include <pixnerd/ops/cuda/field_backward_kernel.cuh>
+#include <pixnerd/ops/cuda/field_forward.cuh>
+#include <pixnerd/ops/cuda/reduce.cuh>
 
 namespace pixnerd {
 

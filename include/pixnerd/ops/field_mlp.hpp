@@ -8,10 +8,10 @@
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/math.hpp>
-#include <pixnerd/ops/cpu_product.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
-#include <pixnerd/ops/cpu_scratch.hpp>
-#include <pixnerd/ops/cpu_wide.hpp>
+#include <pixnerd/ops/cpu/product.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
+#include <pixnerd/ops/cpu/scratch.hpp>
+#include <pixnerd/ops/cpu/wide.hpp>
 
 namespace pixnerd {
 
@@ -243,7 +243,7 @@ Tensor<T, Device> field_mlp(const Tensor<T, Device>& x, const Tensor<T, Device>&
       !(norm_weight.shape() == Shape{x.size(2)})) {
     raise<ShapeError>(
         "field_mlp", "x (N, pixels, F), theta (N, 2*F*hidden) and a norm weight (F)",
-        text("x ", x.shape(), ", theta ", theta.shape(), ", norm weight ", norm_weight.shape()));
+        str_cat("x ", x.shape(), ", theta ", theta.shape(), ", norm weight ", norm_weight.shape()));
   }
   const FieldSizes sizes{x.size(0), x.size(1), x.size(2), theta.size(1) / (2 * x.size(2)), normalize_second};
   const auto eps = static_cast<wide_t<T>>(epsilon);

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include <pixnerd/ops/cuda_elementwise.cuh>
+#include <pixnerd/ops/cuda/elementwise.cuh>
 #include <pixnerd/ops/flow_mix.hpp>
 
 namespace pixnerd {

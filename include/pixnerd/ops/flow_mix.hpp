@@ -79,7 +79,7 @@ FlowSample<T, Device> flow_mix(const Path& path, const Tensor<T, Device>& data,
   if (data.rank() < 1 || !(data.shape() == noise.shape()) || !(times.shape() == Shape{data.size(0)})) {
     raise<ShapeError>(
         "flow matching", "data and noise (B, ...) of the same shape and B times",
-        text("data ", data.shape(), ", noise ", noise.shape(), " and ", times.count(), " times"));
+        str_cat("data ", data.shape(), ", noise ", noise.shape(), " and ", times.count(), " times"));
   }
   if (needs_grad(data, noise)) {
     raise<ValueError>("flow matching", "data and noise that want no gradient", "one that wants it");

@@ -2,8 +2,8 @@
 /// A residual connection whose branch is weighted by a vector that belongs to the image, on the GPU.
 #pragma once
 
-#include <pixnerd/ops/cuda_image_rows.cuh>
-#include <pixnerd/ops/cuda_reduce.cuh>
+#include <pixnerd/ops/cuda/image_rows.cuh>
+#include <pixnerd/ops/cuda/reduce.cuh>
 #include <pixnerd/ops/gated_residual.hpp>
 
 namespace pixnerd {

@@ -8,7 +8,7 @@
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/thread_pool.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
 
 namespace pixnerd {
 
@@ -83,7 +83,7 @@ Tensor<S, Device> gated_residual(const Tensor<S, Device>& s, const Tensor<T, Dev
                                  const Tensor<T, Device>& h) {
   if (s.rank() != 3 || !(gate.shape() == Shape{s.size(0), s.size(2)}) || !(h.shape() == s.shape())) {
     raise<ShapeError>("gated_residual", "s (B, L, D), gate (B, D) and h (B, L, D)",
-                      text("s ", s.shape(), ", gate ", gate.shape(), " and h ", h.shape()));
+                      str_cat("s ", s.shape(), ", gate ", gate.shape(), " and h ", h.shape()));
   }
   using kernel = gated_residual_kernel<Device>;
   const std::int64_t batch = s.size(0), length = s.size(1), width = s.size(2);

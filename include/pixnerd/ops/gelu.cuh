@@ -2,7 +2,7 @@
 /// GELU activation on the GPU.
 #pragma once
 
-#include <pixnerd/ops/cuda_elementwise.cuh>
+#include <pixnerd/ops/cuda/elementwise.cuh>
 #include <pixnerd/ops/gelu.hpp>
 
 namespace pixnerd {

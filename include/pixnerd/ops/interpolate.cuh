@@ -3,7 +3,7 @@
 /// sums have one order.
 #pragma once
 
-#include <pixnerd/ops/cuda_vector.cuh>
+#include <pixnerd/ops/cuda/vector.cuh>
 #include <pixnerd/ops/interpolate.hpp>
 
 namespace pixnerd {

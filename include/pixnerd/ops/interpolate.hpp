@@ -7,8 +7,8 @@
 #include <vector>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_scratch.hpp>
-#include <pixnerd/ops/cpu_wide.hpp>
+#include <pixnerd/ops/cpu/scratch.hpp>
+#include <pixnerd/ops/cpu/wide.hpp>
 
 namespace pixnerd {
 
@@ -193,12 +193,12 @@ template <class T, class Device>
 Tensor<T, Device> interpolate(const Tensor<T, Device>& x, std::int64_t height, std::int64_t width,
                               Interpolation mode, const InterpolationSteps& steps = {}) {
   if (x.rank() != 4 || x.size(2) < 1 || x.size(3) < 1)
-    raise<ShapeError>("interpolate", "images (B, C, H, W) with pixels", text(x.shape()));
+    raise<ShapeError>("interpolate", "images (B, C, H, W) with pixels", str_cat(x.shape()));
   if (height < 1 || width < 1)
-    raise<ValueError>("interpolate", "a size of at least 1 x 1", text(height, " x ", width));
+    raise<ValueError>("interpolate", "a size of at least 1 x 1", str_cat(height, " x ", width));
   for (const double step : {steps.down, steps.across}) {
     if (step != 0 && !(step >= 1e-6 && step <= 1e6))
-      raise<ValueError>("interpolate", "steps of 0 or from 1e-6 to 1e6", text(step));
+      raise<ValueError>("interpolate", "steps of 0 or from 1e-6 to 1e6", str_cat(step));
   }
   using W = wide_t<T>;
   using kernel = interpolate_kernel<Device>;

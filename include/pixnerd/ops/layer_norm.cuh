@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include <pixnerd/core/cuda_warp.cuh>
-#include <pixnerd/ops/cuda_reduce.cuh>
+#include <pixnerd/cuda/warp.cuh>
+#include <pixnerd/ops/cuda/reduce.cuh>
 #include <pixnerd/ops/layer_norm.hpp>
 
 namespace pixnerd {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
 
 namespace pixnerd {
 
@@ -108,7 +108,7 @@ Tensor<T, Device> layer_norm(const Tensor<T, Device>& x, const Tensor<wide_t<T>,
   if (x.rank() < 1 || weight.rank() != 1 || x.size(-1) != weight.size(0) ||
       !(bias.shape() == weight.shape())) {
     raise<ShapeError>("layer_norm", "x (..., D), weight (D) and bias (D)",
-                      text("x ", x.shape(), ", weight ", weight.shape(), " and bias ", bias.shape()));
+                      str_cat("x ", x.shape(), ", weight ", weight.shape(), " and bias ", bias.shape()));
   }
   using W = wide_t<T>;
   using kernel = layer_norm_kernel<Device>;

@@ -2,8 +2,8 @@
 /// Matrix product with bias on the GPU.
 #pragma once
 
-#include <pixnerd/ops/cuda_product.cuh>
-#include <pixnerd/ops/cuda_thin_contract.cuh>
+#include <pixnerd/ops/cuda/product.cuh>
+#include <pixnerd/ops/cuda/thin_contract.cuh>
 #include <pixnerd/ops/linear.hpp>
 
 namespace pixnerd {

@@ -4,9 +4,9 @@
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/ops/cast.hpp>
-#include <pixnerd/ops/cpu_product.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
-#include <pixnerd/ops/cpu_wide.hpp>
+#include <pixnerd/ops/cpu/product.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
+#include <pixnerd/ops/cpu/wide.hpp>
 
 namespace pixnerd {
 
@@ -79,11 +79,11 @@ Tensor<Y, Device> linear_as(const Tensor<T, Device>& x, const Tensor<T, Device>&
                             const Tensor<T, Device>& bias) {
   if (x.rank() < 1 || weight.rank() != 2 || x.size(-1) != weight.size(1)) {
     raise<ShapeError>("linear", "x (..., in) and weight (out, in)",
-                      text("x ", x.shape(), " and weight ", weight.shape()));
+                      str_cat("x ", x.shape(), " and weight ", weight.shape()));
   }
   const std::int64_t rows = x.shape().rows(), in = weight.size(1), out = weight.size(0);
   if (bias.defined() && !(bias.shape() == Shape{out})) {
-    raise<ShapeError>("linear", text("a bias of shape (", out, ")"), text(bias.shape()));
+    raise<ShapeError>("linear", str_cat("a bias of shape (", out, ")"), str_cat(bias.shape()));
   }
   Shape shape = x.shape();
   shape[-1] = out;

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include <pixnerd/core/cuda_warp.cuh>
-#include <pixnerd/ops/cuda_vector.cuh>
+#include <pixnerd/cuda/warp.cuh>
+#include <pixnerd/ops/cuda/vector.cuh>
 #include <pixnerd/ops/mean_squared_error.hpp>
 
 namespace pixnerd {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
 
 namespace pixnerd {
 
@@ -75,13 +75,13 @@ Tensor<T, Device> mean_squared_error(const Tensor<T, Device>& prediction, const 
                                      const Tensor<T, Device>& weight = {}) {
   if (!(prediction.shape() == target.shape()) || prediction.count() == 0) {
     raise<ShapeError>("mean_squared_error", "prediction and target of one shape with at least one element",
-                      text(prediction.shape(), " and ", target.shape()));
+                      str_cat(prediction.shape(), " and ", target.shape()));
   }
   const std::int64_t batch = prediction.rank() == 0 ? 1 : prediction.size(0),
                      each = prediction.count() / batch;
   if (weight.defined() && (weight.rank() < 1 || weight.size(0) != batch || weight.count() != batch)) {
-    raise<ShapeError>("mean_squared_error", text("one weight for each of ", batch, " samples"),
-                      text(weight.shape()));
+    raise<ShapeError>("mean_squared_error", str_cat("one weight for each of ", batch, " samples"),
+                      str_cat(weight.shape()));
   }
   using kernel = mean_squared_error_kernel<Device>;
   Tensor<T, Device> loss{Shape{}};

@@ -2,8 +2,8 @@
 /// Shift and scale of tokens by vectors that belong to their image, on the GPU.
 #pragma once
 
-#include <pixnerd/ops/cuda_image_rows.cuh>
-#include <pixnerd/ops/cuda_reduce.cuh>
+#include <pixnerd/ops/cuda/image_rows.cuh>
+#include <pixnerd/ops/cuda/reduce.cuh>
 #include <pixnerd/ops/modulate.hpp>
 
 namespace pixnerd {

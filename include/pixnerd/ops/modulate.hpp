@@ -7,7 +7,7 @@
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/thread_pool.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
 
 namespace pixnerd {
 
@@ -79,7 +79,7 @@ Tensor<T, Device> modulate(const Tensor<T, Device>& x, const Tensor<T, Device>& 
                            const Tensor<T, Device>& scale) {
   if (x.rank() != 3 || !(shift.shape() == Shape{x.size(0), x.size(2)}) || !(scale.shape() == shift.shape())) {
     raise<ShapeError>("modulate", "x (B, L, D), shift (B, D) and scale (B, D)",
-                      text("x ", x.shape(), ", shift ", shift.shape(), " and scale ", scale.shape()));
+                      str_cat("x ", x.shape(), ", shift ", shift.shape(), " and scale ", scale.shape()));
   }
   using kernel = modulate_kernel<Device>;
   const std::int64_t batch = x.size(0), length = x.size(1), width = x.size(2);

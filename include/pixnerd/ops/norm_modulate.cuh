@@ -2,7 +2,7 @@
 /// Root mean square normalization, then shift and scale by vectors that belong to the image, on the GPU.
 #pragma once
 
-#include <pixnerd/ops/cuda_norm_rows_backward.cuh>
+#include <pixnerd/ops/cuda/norm_rows_backward.cuh>
 #include <pixnerd/ops/norm_modulate.hpp>
 
 namespace pixnerd {

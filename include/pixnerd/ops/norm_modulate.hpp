@@ -7,7 +7,7 @@
 #include <concepts>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
 #include <pixnerd/ops/rms_norm.hpp>
 
 namespace pixnerd {
@@ -139,8 +139,8 @@ Tensor<T, Device> norm_modulate(const Tensor<X, Device>& x, const Tensor<wide_t<
   if (x.rank() != 3 || !(weight.shape() == Shape{x.size(2)}) ||
       !(shift.shape() == Shape{x.size(0), x.size(2)}) || !(scale.shape() == shift.shape())) {
     raise<ShapeError>("norm_modulate", "x (B, L, D), weight (D), shift (B, D) and scale (B, D)",
-                      text("x ", x.shape(), ", weight ", weight.shape(), ", shift ", shift.shape(),
-                           " and scale ", scale.shape()));
+                      str_cat("x ", x.shape(), ", weight ", weight.shape(), ", shift ", shift.shape(),
+                              " and scale ", scale.shape()));
   }
   using kernel = norm_modulate_kernel<Device>;
   const std::int64_t batch = x.size(0), length = x.size(1), width = x.size(2);

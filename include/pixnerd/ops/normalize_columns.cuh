@@ -4,7 +4,7 @@
 /// over the matrix comes from the caches.
 #pragma once
 
-#include <pixnerd/ops/cuda_broadcast_sum.cuh>
+#include <pixnerd/ops/cuda/broadcast_sum.cuh>
 #include <pixnerd/ops/normalize_columns.hpp>
 
 namespace pixnerd {

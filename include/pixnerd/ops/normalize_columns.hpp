@@ -83,7 +83,7 @@ struct normalize_columns_kernel<Cpu> {
 /// another rank. Source: PixNerd, field block.
 template <class T, class Device>
 Tensor<T, Device> normalize_columns(const Tensor<T, Device>& x, double epsilon = 1e-12) {
-  if (x.rank() != 3) raise<ShapeError>("normalize_columns", "x (N, rows, columns)", text(x.shape()));
+  if (x.rank() != 3) raise<ShapeError>("normalize_columns", "x (N, rows, columns)", str_cat(x.shape()));
   using kernel = normalize_columns_kernel<Device>;
   const std::int64_t count = x.size(0), rows = x.size(1), columns = x.size(2);
   Tensor<T, Device> y(x.shape());

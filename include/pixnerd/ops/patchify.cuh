@@ -4,7 +4,7 @@
 /// a patch allows it.
 #pragma once
 
-#include <pixnerd/ops/cuda_vector.cuh>
+#include <pixnerd/ops/cuda/vector.cuh>
 #include <pixnerd/ops/patchify.hpp>
 
 namespace pixnerd {
@@ -16,7 +16,8 @@ struct PatchPlace {
   std::int64_t image, row, column, channel, line, x;
 };
 
-__device__ inline PatchPlace place_in_patches(const PatchSizes& s, bool channels_last, std::int64_t index) {
+__device__ inline PatchPlace place_in_patches(const PatchifyShape& s, bool channels_last,
+                                              std::int64_t index) {
   const auto [patch, element] = divide(index, s.channels * s.patch_height * s.patch_width);
   const auto [patch_row, column] = divide(patch, s.width / s.patch_width);
   const auto [image, row] = divide(patch_row, s.height / s.patch_height);
@@ -30,7 +31,7 @@ __device__ inline PatchPlace place_in_patches(const PatchSizes& s, bool channels
   return {image, row, column, channel, line, x};
 }
 
-__device__ inline PatchPlace place_in_images(const PatchSizes& s, std::int64_t index) {
+__device__ inline PatchPlace place_in_images(const PatchifyShape& s, std::int64_t index) {
   const auto [rest, x] = divide(index, s.width);
   const auto [plane, y] = divide(rest, s.height);
   const auto [image, channel] = divide(plane, s.channels);
@@ -39,12 +40,12 @@ __device__ inline PatchPlace place_in_images(const PatchSizes& s, std::int64_t i
   return {image, row, column, channel, line, x_in_patch};
 }
 
-__device__ inline std::int64_t index_in_images(const PatchSizes& s, const PatchPlace& at) {
+__device__ inline std::int64_t index_in_images(const PatchifyShape& s, const PatchPlace& at) {
   const std::int64_t y = at.row * s.patch_height + at.line, x = at.column * s.patch_width + at.x;
   return ((at.image * s.channels + at.channel) * s.height + y) * s.width + x;
 }
 
-__device__ inline std::int64_t index_in_patches(const PatchSizes& s, bool channels_last,
+__device__ inline std::int64_t index_in_patches(const PatchifyShape& s, bool channels_last,
                                                 const PatchPlace& at) {
   const std::int64_t rows = s.height / s.patch_height, columns = s.width / s.patch_width;
   const std::int64_t patch = (at.image * rows + at.row) * columns + at.column;
@@ -56,7 +57,7 @@ __device__ inline std::int64_t index_in_patches(const PatchSizes& s, bool channe
 
 /// Widths in `s`, and `count`, are in pieces of `width` elements.
 template <int width, bool to_patches, class T>
-__global__ void patchify_kernel_of(std::int64_t count, PatchSizes s, bool channels_last, const T* from,
+__global__ void patchify_kernel_of(std::int64_t count, PatchifyShape s, bool channels_last, const T* from,
                                    GradTarget<T> to) {
   const std::int64_t index = thread_index();
   if (index >= count) return;
@@ -68,7 +69,7 @@ __global__ void patchify_kernel_of(std::int64_t count, PatchSizes s, bool channe
 }
 
 template <bool to_patches, class T>
-void launch_patchify(const char* op, PatchSizes s, PatchLayout layout, const T* from, GradTarget<T> to) {
+void launch_patchify(const char* op, PatchifyShape s, PatchLayout layout, const T* from, GradTarget<T> to) {
   constexpr int packet = packet_width<T>, threads = 256;
   const bool channels_last = layout == PatchLayout::channels_last;
   const auto run = [&](auto kernel) {
@@ -89,12 +90,13 @@ void launch_patchify(const char* op, PatchSizes s, PatchLayout layout, const T* 
 template <>
 struct patchify_kernel<Cuda> {
   template <class T>
-  static void patchify(const PatchSizes& sizes, PatchLayout layout, const T* images, GradTarget<T> patches) {
+  static void patchify(const PatchifyShape& sizes, PatchLayout layout, const T* images,
+                       GradTarget<T> patches) {
     detail::launch_patchify<true>("patchify", sizes, layout, images, patches);
   }
 
   template <class T>
-  static void fold(const PatchSizes& sizes, PatchLayout layout, const T* patches, GradTarget<T> images) {
+  static void fold(const PatchifyShape& sizes, PatchLayout layout, const T* patches, GradTarget<T> images) {
     detail::launch_patchify<false>("fold", sizes, layout, patches, images);
   }
 };

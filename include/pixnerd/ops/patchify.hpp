@@ -16,7 +16,7 @@ enum class PatchLayout {
 };
 
 /// Sizes of images (B, C, H, W) cut into patches of ph x pw pixels.
-struct PatchSizes {
+struct PatchifyShape {
   std::int64_t batch, channels, height, width, patch_height, patch_width;
 
   std::int64_t rows() const { return height / patch_height; }
@@ -34,7 +34,8 @@ struct patchify_kernel {
 template <>
 struct patchify_kernel<Cpu> {
   template <class T>
-  static void patchify(const PatchSizes& sizes, PatchLayout layout, const T* images, GradTarget<T> patches) {
+  static void patchify(const PatchifyShape& sizes, PatchLayout layout, const T* images,
+                       GradTarget<T> patches) {
     for_each_run(sizes, layout,
                  [=](std::int64_t pixel, std::int64_t element, std::int64_t step, std::int64_t n) {
                    if (step == 1) {
@@ -46,7 +47,7 @@ struct patchify_kernel<Cpu> {
   }
 
   template <class T>
-  static void fold(const PatchSizes& sizes, PatchLayout layout, const T* patches, GradTarget<T> images) {
+  static void fold(const PatchifyShape& sizes, PatchLayout layout, const T* patches, GradTarget<T> images) {
     for_each_run(sizes, layout,
                  [=](std::int64_t pixel, std::int64_t element, std::int64_t step, std::int64_t n) {
                    if (step == 1) {
@@ -61,7 +62,7 @@ struct patchify_kernel<Cpu> {
   /// Calls run(pixel, element, step, n) for every row of pixels of one channel of a patch: n pixels of the
   /// images from `pixel` on are every step-th element of the patches from `element` on.
   template <class Run>
-  static void for_each_run(const PatchSizes& s, PatchLayout layout, Run run) {
+  static void for_each_run(const PatchifyShape& s, PatchLayout layout, Run run) {
     const bool channels_last = layout == PatchLayout::channels_last;
     const std::int64_t step = channels_last ? s.channels : 1;
     const std::int64_t channel_step = channels_last ? 1 : s.patch_height * s.patch_width;
@@ -84,15 +85,15 @@ struct patchify_kernel<Cpu> {
 };
 
 namespace detail {
-inline void check_patch_sizes(const char* op, const PatchSizes& sizes) {
+inline void check_patch_sizes(const char* op, const PatchifyShape& sizes) {
   const auto& s = sizes;
   if (s.patch_height < 1 || s.patch_width < 1) {
-    raise<ValueError>(op, "a patch of at least 1 x 1 pixels", text(s.patch_height, " x ", s.patch_width));
+    raise<ValueError>(op, "a patch of at least 1 x 1 pixels", str_cat(s.patch_height, " x ", s.patch_width));
   }
   if (s.height % s.patch_height != 0 || s.width % s.patch_width != 0) {
     raise<ShapeError>(
-        op, text("images whose sides are multiples of the patch's ", s.patch_height, " x ", s.patch_width),
-        text("H ", s.height, " and W ", s.width));
+        op, str_cat("images whose sides are multiples of the patch's ", s.patch_height, " x ", s.patch_width),
+        str_cat("H ", s.height, " and W ", s.width));
   }
 }
 }  // namespace detail
@@ -104,10 +105,10 @@ inline void check_patch_sizes(const char* op, const PatchSizes& sizes) {
 template <class T, class Device>
 Tensor<T, Device> patchify(const Tensor<T, Device>& images, std::int64_t patch_height,
                            std::int64_t patch_width, PatchLayout layout = PatchLayout::channels_first) {
-  if (images.rank() != 4) raise<ShapeError>("patchify", "images (B, C, H, W)", text(images.shape()));
+  if (images.rank() != 4) raise<ShapeError>("patchify", "images (B, C, H, W)", str_cat(images.shape()));
   using kernel = patchify_kernel<Device>;
-  const PatchSizes sizes{images.size(0), images.size(1), images.size(2),
-                         images.size(3), patch_height,   patch_width};
+  const PatchifyShape sizes{images.size(0), images.size(1), images.size(2),
+                            images.size(3), patch_height,   patch_width};
   detail::check_patch_sizes("patchify", sizes);
   Tensor<T, Device> patches({sizes.batch, sizes.length(), sizes.patch_elements()});
   kernel::patchify(sizes, layout, images.data(), GradTarget<T>{patches.data()});
@@ -125,16 +126,17 @@ template <class T, class Device>
 Tensor<T, Device> fold(const Tensor<T, Device>& patches, std::int64_t channels, std::int64_t height,
                        std::int64_t width, std::int64_t patch_height, std::int64_t patch_width,
                        PatchLayout layout = PatchLayout::channels_first) {
-  if (patches.rank() != 3) raise<ShapeError>("fold", "patches (B, L, C ph pw)", text(patches.shape()));
+  if (patches.rank() != 3) raise<ShapeError>("fold", "patches (B, L, C ph pw)", str_cat(patches.shape()));
   using kernel = patchify_kernel<Device>;
-  const PatchSizes sizes{patches.size(0), channels, height, width, patch_height, patch_width};
+  const PatchifyShape sizes{patches.size(0), channels, height, width, patch_height, patch_width};
   detail::check_patch_sizes("fold", sizes);
   const Shape expected{sizes.batch, sizes.length(), sizes.patch_elements()};
   if (!(patches.shape() == expected)) {
-    raise<ShapeError>("fold",
-                      text("patches ", expected, " for images ", Shape{sizes.batch, channels, height, width},
-                           " and patches of ", patch_height, " x ", patch_width),
-                      text(patches.shape()));
+    raise<ShapeError>(
+        "fold",
+        str_cat("patches ", expected, " for images ", Shape{sizes.batch, channels, height, width},
+                " and patches of ", patch_height, " x ", patch_width),
+        str_cat(patches.shape()));
   }
   Tensor<T, Device> images({sizes.batch, channels, height, width});
   kernel::fold(sizes, layout, patches.data(), GradTarget<T>{images.data()});

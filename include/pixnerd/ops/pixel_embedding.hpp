@@ -6,10 +6,10 @@
 #include <algorithm>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_product.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
-#include <pixnerd/ops/cpu_scratch.hpp>
-#include <pixnerd/ops/cpu_wide.hpp>
+#include <pixnerd/ops/cpu/product.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
+#include <pixnerd/ops/cpu/scratch.hpp>
+#include <pixnerd/ops/cpu/wide.hpp>
 
 namespace pixnerd {
 
@@ -155,8 +155,8 @@ Tensor<T, Device> pixel_embedding(const Tensor<T, Device>& x, const Tensor<T, De
       weight.size(1) != x.size(2) + coordinates.size(1) || !(bias.shape() == Shape{weight.size(0)})) {
     raise<ShapeError>("pixel_embedding",
                       "x (N, pixels, C), coordinates (pixels, K), weight (F, C+K) and bias (F)",
-                      text("x ", x.shape(), ", coordinates ", coordinates.shape(), ", weight ",
-                           weight.shape(), ", bias ", bias.shape()));
+                      str_cat("x ", x.shape(), ", coordinates ", coordinates.shape(), ", weight ",
+                              weight.shape(), ", bias ", bias.shape()));
   }
   const PixelEmbeddingSizes sizes{x.size(0), x.size(1), x.size(2), coordinates.size(1), weight.size(0)};
   Tensor<T, Device> y({sizes.patches, sizes.pixels, sizes.features});

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <cstdint>
 
-#include <pixnerd/core/cuda_launch.cuh>
-#include <pixnerd/core/cuda_memory.cuh>
-#include <pixnerd/core/cuda_warp.cuh>
-#include <pixnerd/ops/cuda_head_elements.cuh>
+#include <pixnerd/cuda/launch.cuh>
+#include <pixnerd/cuda/memory.cuh>
+#include <pixnerd/cuda/warp.cuh>
+#include <pixnerd/ops/cuda/head_elements.cuh>
 #include <pixnerd/ops/qk_norm_rotary.hpp>
 
 namespace pixnerd {
@@ -253,7 +253,7 @@ struct qk_norm_rotary_kernel<Cuda> {
                                        const std::array<const wide_t<T>*, 2>& weights,
                                        const wide_t<T>* rotary) {
     if (tokens * 3 * heads >= (std::int64_t{1} << 32) - detail::qk_threads)
-      raise<ShapeError>("qk_norm_rotary", "fewer than 2^32 heads of all tokens", text(tokens * 3 * heads));
+      raise<ShapeError>("qk_norm_rotary", "fewer than 2^32 heads of all tokens", str_cat(tokens * 3 * heads));
     return {static_cast<std::uint32_t>(tokens),
             static_cast<std::uint32_t>(positions),
             static_cast<std::uint32_t>(heads),

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
 
 namespace pixnerd {
 
@@ -133,18 +133,18 @@ std::array<Tensor<T, Device>, 3> qk_norm_rotary(const Tensor<T, Device>& qkv,
       q_weight.size(0) < 1 || qkv.size(2) % (3 * q_weight.size(0)) != 0) {
     raise<ShapeError>(
         "qk_norm_rotary", "qkv (B, L, 3*A*d) and two weights (d)",
-        text("qkv ", qkv.shape(), " and weights ", q_weight.shape(), " and ", k_weight.shape()));
+        str_cat("qkv ", qkv.shape(), " and weights ", q_weight.shape(), " and ", k_weight.shape()));
   }
   const std::int64_t batch = qkv.size(0), positions = qkv.size(1), width = q_weight.size(0);
   const std::int64_t heads = qkv.size(2) / (3 * width);
   if (rotary.defined() && (!(rotary.shape() == Shape{positions, width}) || width % 2 != 0)) {
     raise<ShapeError>("qk_norm_rotary",
-                      text("a rotary table (", positions, ", ", width, ") with an even width"),
-                      text(rotary.shape()));
+                      str_cat("a rotary table (", positions, ", ", width, ") with an even width"),
+                      str_cat(rotary.shape()));
   }
   using kernel = qk_norm_rotary_kernel<Device>;
   if (width > kernel::max_width) {
-    raise<ShapeError>("qk_norm_rotary", text("a head width up to ", kernel::max_width), text(width));
+    raise<ShapeError>("qk_norm_rotary", str_cat("a head width up to ", kernel::max_width), str_cat(width));
   }
   const Shape shape{batch, positions, heads, width};
   std::array<Tensor<T, Device>, 3> out{Tensor<T, Device>(shape), Tensor<T, Device>(shape),

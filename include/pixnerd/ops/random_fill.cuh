@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include <pixnerd/core/cuda_launch.cuh>
+#include <pixnerd/cuda/launch.cuh>
 #include <pixnerd/ops/random_fill.hpp>
 
 namespace pixnerd {

@@ -89,7 +89,8 @@ void fill_normal_per_sample(const Tensor<T, Device>& out, std::uint64_t seed, Ra
                             const Tensor<std::uint32_t, Device>& samples, std::uint32_t step) {
   const std::int64_t batch = samples.count();
   if (out.rank() < 1 || out.size(0) != batch) {
-    raise<ShapeError>("fill_normal_per_sample", text("a tensor of ", batch, " samples"), text(out.shape()));
+    raise<ShapeError>("fill_normal_per_sample", str_cat("a tensor of ", batch, " samples"),
+                      str_cat(out.shape()));
   }
   if (out.count() == 0) return;
   random_fill_kernel<Device>::normal_per_sample(batch, out.count() / batch, {seed, purpose, 0, step},

@@ -2,7 +2,7 @@
 /// Sums and means on the GPU: the sums of broadcasting with a factor, added in float64.
 #pragma once
 
-#include <pixnerd/ops/cuda_broadcast_sum.cuh>
+#include <pixnerd/ops/cuda/broadcast_sum.cuh>
 #include <pixnerd/ops/reduce.hpp>
 
 namespace pixnerd {

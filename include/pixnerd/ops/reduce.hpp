@@ -6,8 +6,8 @@
 #include <array>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_copy.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu/copy.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
 
 namespace pixnerd {
 
@@ -129,7 +129,7 @@ Tensor<T, Device> sum(const Tensor<T, Device>& x, int axis) {
 /// The mean of all elements: any shape -> (). Saves nothing. Throws ShapeError when there is no element.
 template <class T, class Device>
 Tensor<T, Device> mean(const Tensor<T, Device>& x) {
-  if (x.count() == 0) raise<ShapeError>("mean", "at least one element", text(x.shape()));
+  if (x.count() == 0) raise<ShapeError>("mean", "at least one element", str_cat(x.shape()));
   return detail::reduce(x, 0, x.rank(), 1.0 / static_cast<double>(x.count()));
 }
 
@@ -139,7 +139,7 @@ template <class T, class Device>
 Tensor<T, Device> mean(const Tensor<T, Device>& x, int axis) {
   const int at = axis_index("mean", x.shape(), axis);
   if (x.size(at) == 0)
-    raise<ShapeError>("mean", text("at least one element along axis ", axis), text(x.shape()));
+    raise<ShapeError>("mean", str_cat("at least one element along axis ", axis), str_cat(x.shape()));
   return detail::reduce(x, at, at + 1, 1.0 / static_cast<double>(x.size(at)));
 }
 

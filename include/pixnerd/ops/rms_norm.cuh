@@ -2,7 +2,7 @@
 /// Root mean square normalization on the GPU.
 #pragma once
 
-#include <pixnerd/ops/cuda_norm_rows_backward.cuh>
+#include <pixnerd/ops/cuda/norm_rows_backward.cuh>
 #include <pixnerd/ops/rms_norm.hpp>
 
 namespace pixnerd {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
 
 namespace pixnerd {
 
@@ -97,7 +97,7 @@ Tensor<T, Device> rms_norm(const Tensor<T, Device>& x, const Tensor<wide_t<T>, D
                            double epsilon = 1e-6, RmsRounding rounding = RmsRounding::before_weight) {
   if (x.rank() < 1 || weight.rank() != 1 || x.size(-1) != weight.size(0)) {
     raise<ShapeError>("rms_norm", "x (..., D) and weight (D)",
-                      text("x ", x.shape(), " and weight ", weight.shape()));
+                      str_cat("x ", x.shape(), " and weight ", weight.shape()));
   }
   using kernel = rms_norm_kernel<Device>;
   const std::int64_t rows = x.shape().rows(), width = x.size(-1);

@@ -2,8 +2,8 @@
 /// Rotary positions of language models on the GPU.
 #pragma once
 
-#include <pixnerd/core/cuda_launch.cuh>
-#include <pixnerd/core/cuda_memory.cuh>
+#include <pixnerd/cuda/launch.cuh>
+#include <pixnerd/cuda/memory.cuh>
 #include <pixnerd/ops/rotary_half.hpp>
 
 namespace pixnerd {

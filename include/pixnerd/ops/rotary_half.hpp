@@ -47,7 +47,7 @@ template <class T, class Device>
 Tensor<T, Device> rotary_half(const Tensor<T, Device>& x, const Tensor<wide_t<T>, Device>& table) {
   if (x.rank() != 4 || !(table.shape() == Shape{x.size(1), x.size(3)}) || x.size(3) % 2 != 0) {
     raise<ShapeError>("rotary_half", "x (B, L, A, d) with an even d, and a table (L, d)",
-                      text("x ", x.shape(), " and a table ", table.shape()));
+                      str_cat("x ", x.shape(), " and a table ", table.shape()));
   }
   using kernel = rotary_half_kernel<Device>;
   const std::int64_t positions = x.size(1), tokens = x.size(0) * positions, heads = x.size(2),

@@ -2,7 +2,7 @@
 /// A tensor and a number on the GPU: product and sum.
 #pragma once
 
-#include <pixnerd/ops/cuda_elementwise.cuh>
+#include <pixnerd/ops/cuda/elementwise.cuh>
 #include <pixnerd/ops/scale.hpp>
 
 namespace pixnerd {

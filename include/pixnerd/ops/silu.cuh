@@ -2,7 +2,7 @@
 /// SiLU activation on the GPU.
 #pragma once
 
-#include <pixnerd/ops/cuda_elementwise.cuh>
+#include <pixnerd/ops/cuda/elementwise.cuh>
 #include <pixnerd/ops/silu.hpp>
 
 namespace pixnerd {

@@ -2,8 +2,8 @@
 /// Cutting a range out of a tensor on the GPU.
 #pragma once
 
-#include <pixnerd/core/cuda_memory.cuh>
-#include <pixnerd/ops/cuda_copy.cuh>
+#include <pixnerd/cuda/memory.cuh>
+#include <pixnerd/ops/cuda/copy.cuh>
 #include <pixnerd/ops/slice.hpp>
 
 namespace pixnerd {

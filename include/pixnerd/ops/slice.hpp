@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_copy.hpp>
+#include <pixnerd/ops/cpu/copy.hpp>
 
 namespace pixnerd {
 
@@ -40,8 +40,8 @@ template <class T, class Device>
 Tensor<T, Device> slice(const Tensor<T, Device>& x, int axis, std::int64_t begin, std::int64_t end) {
   const int at = axis_index("slice", x.shape(), axis);
   if (begin < 0 || end < begin || end > x.size(at)) {
-    raise<ShapeError>("slice", text("a range within axis ", axis, " of ", x.shape()),
-                      text(begin, " to ", end));
+    raise<ShapeError>("slice", str_cat("a range within axis ", axis, " of ", x.shape()),
+                      str_cat(begin, " to ", end));
   }
   Shape shape = x.shape();
   shape[at] = end - begin;

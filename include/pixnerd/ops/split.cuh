@@ -4,8 +4,8 @@
 
 #include <array>
 
-#include <pixnerd/core/cuda_launch.cuh>
-#include <pixnerd/ops/cuda_vector.cuh>
+#include <pixnerd/cuda/launch.cuh>
+#include <pixnerd/ops/cuda/vector.cuh>
 #include <pixnerd/ops/split.hpp>
 
 namespace pixnerd {

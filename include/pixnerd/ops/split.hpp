@@ -5,7 +5,7 @@
 #include <array>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/ops/cpu_copy.hpp>
+#include <pixnerd/ops/cpu/copy.hpp>
 
 namespace pixnerd {
 
@@ -47,7 +47,7 @@ std::array<Tensor<T, Device>, N> split(const Tensor<T, Device>& x, int axis) {
   static_assert(parts > 0, "split needs at least one part");
   const int at = axis_index("split", x.shape(), axis);
   if (x.size(at) % parts != 0) {
-    raise<ShapeError>("split", text("a multiple of ", parts, " along axis ", axis), text(x.shape()));
+    raise<ShapeError>("split", str_cat("a multiple of ", parts, " along axis ", axis), str_cat(x.shape()));
   }
   using kernel = split_kernel<Device>;
   Shape shape = x.shape();

@@ -3,8 +3,8 @@
 /// pass, 16 bytes at a time.
 #pragma once
 
-#include <pixnerd/ops/cuda_activation.cuh>
-#include <pixnerd/ops/cuda_elementwise.cuh>
+#include <pixnerd/ops/cuda/activation.cuh>
+#include <pixnerd/ops/cuda/elementwise.cuh>
 #include <pixnerd/ops/swiglu.hpp>
 
 namespace pixnerd {

@@ -54,7 +54,7 @@ struct swiglu_kernel<Cpu> {
 template <class T, class Device>
 Tensor<T, Device> swiglu(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
   if (!(a.shape() == b.shape())) {
-    raise<ShapeError>("swiglu", "a and b of one shape", text(a.shape(), " and ", b.shape()));
+    raise<ShapeError>("swiglu", "a and b of one shape", str_cat(a.shape(), " and ", b.shape()));
   }
   using kernel = swiglu_kernel<Device>;
   Tensor<T, Device> y(a.shape());

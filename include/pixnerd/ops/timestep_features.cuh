@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include <pixnerd/ops/cuda_vector.cuh>
+#include <pixnerd/ops/cuda/vector.cuh>
 #include <pixnerd/ops/timestep_features.hpp>
 
 namespace pixnerd {

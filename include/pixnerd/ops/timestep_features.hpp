@@ -47,11 +47,11 @@ struct timestep_features_kernel<Cpu> {
 template <class T, class Device>
 Tensor<T, Device> timestep_features(const Tensor<T, Device>& t, std::int64_t count = 256,
                                     double max_period = 10) {
-  if (t.rank() != 1) raise<ShapeError>("timestep_features", "t (B)", text(t.shape()));
+  if (t.rank() != 1) raise<ShapeError>("timestep_features", "t (B)", str_cat(t.shape()));
   if (count < 0 || count % 2 != 0) {
-    raise<ValueError>("timestep_features", "an even number of features", text(count));
+    raise<ValueError>("timestep_features", "an even number of features", str_cat(count));
   }
-  if (!(max_period > 0)) raise<ValueError>("timestep_features", "a positive period", text(max_period));
+  if (!(max_period > 0)) raise<ValueError>("timestep_features", "a positive period", str_cat(max_period));
   Tensor<T, Device> y({t.size(0), count});
   timestep_features_kernel<Device>::forward(t.size(0), count / 2, max_period, t.data(), y.data());
   return y;

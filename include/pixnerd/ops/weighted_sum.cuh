@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include <pixnerd/ops/cuda_elementwise.cuh>
+#include <pixnerd/ops/cuda/elementwise.cuh>
 #include <pixnerd/ops/weighted_sum.hpp>
 
 namespace pixnerd {

@@ -9,7 +9,7 @@
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/thread_pool.hpp>
-#include <pixnerd/ops/cpu_wide.hpp>
+#include <pixnerd/ops/cpu/wide.hpp>
 #include <pixnerd/ops/scale.hpp>
 
 namespace pixnerd {
@@ -57,7 +57,7 @@ Tensor<T, Device> weighted_sum(const std::vector<std::pair<double, Tensor<T, Dev
   bool wants_grad = false;
   for (const auto& [factor, x] : terms) {
     if (!(x.shape() == shape)) {
-      raise<ShapeError>("weighted_sum", text("tensors of one shape, ", shape), text(x.shape()));
+      raise<ShapeError>("weighted_sum", str_cat("tensors of one shape, ", shape), str_cat(x.shape()));
     }
     pointers.emplace_back(static_cast<wide_t<T>>(factor), x.data());
     wants_grad = wants_grad || needs_grad(x);

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include <pixnerd/ops/cuda_elementwise.cuh>
+#include <pixnerd/ops/cuda/elementwise.cuh>
 #include <pixnerd/optim/adamw.hpp>
 
 namespace pixnerd {
@@ -63,8 +63,8 @@ struct adamw_kernel<Cuda> {
                      const double* scale, const AdamwSlabs<T, C>& slabs) {
     constexpr int threads = 256, width = detail::Packet<T>::count;
     if (count % width != 0 || averaged % width != 0) {
-      raise<ValueError>("adamw", text("slabs of a multiple of ", width, " elements"),
-                        text(count, ", ", averaged, " of them averaged"));
+      raise<ValueError>("adamw", str_cat("slabs of a multiple of ", width, " elements"),
+                        str_cat(count, ", ", averaged, " of them averaged"));
     }
     launch("adamw", detail::adamw_packets<T, C>, blocks_for(count, threads * width), threads, 0, count,
            averaged, factors, scale, slabs);

@@ -130,25 +130,24 @@ struct AdamW {
   double weight_decay = 0.0;  ///< at least 0
 
   /// Throws ValueError when a setting is out of its range or settings.step is below 1.
-  template <class Precision, class Device>
-  void update(ParameterStore<Precision, Device>& store, const UpdateSettings& settings) const {
+  template <class Policy>
+  void update(ParameterStore<Policy>& store, const UpdateSettings& settings) const {
     run(store, settings, nullptr);
   }
 
   /// The same with the factor of the gradients from `scale`, one element, in place of the one in the settings.
   /// Changes nothing when it is NaN.
-  template <class Precision, class Device>
-  void update(ParameterStore<Precision, Device>& store, const UpdateSettings& settings,
-              const Tensor<double, Device>& scale) const {
-    if (scale.count() != 1) raise<ShapeError>("adamw", "one gradient scale", text(scale.shape()));
+  template <class Policy>
+  void update(ParameterStore<Policy>& store, const UpdateSettings& settings,
+              const Tensor<double, typename Policy::Device>& scale) const {
+    if (scale.count() != 1) raise<ShapeError>("adamw", "one gradient scale", str_cat(scale.shape()));
     run(store, settings, scale.data());
   }
 
  private:
-  template <class Precision, class Device>
-  void run(ParameterStore<Precision, Device>& store, const UpdateSettings& settings,
-           const double* scale) const {
-    using Store = ParameterStore<Precision, Device>;
+  template <class Policy>
+  void run(ParameterStore<Policy>& store, const UpdateSettings& settings, const double* scale) const {
+    using Store = ParameterStore<Policy>;
     using T = typename Store::T;
     check(settings);
     const double step = static_cast<double>(settings.step);
@@ -167,12 +166,12 @@ struct AdamW {
         store.gradients().data(),     store.weights().data(),
         store.first_moments().data(), store.second_moments().data(),
         store.average().data(),       Store::has_copies ? store.copies().data() : nullptr};
-    adamw_kernel<Device>::update(store.count(), store.average().count(), f, scale, slabs);
+    adamw_kernel<typename Policy::Device>::update(store.count(), store.average().count(), f, scale, slabs);
   }
 
   void check(const UpdateSettings& settings) const {
     const auto need = [](bool good, const char* expected, double got) {
-      if (!good) raise<ValueError>("adamw", expected, text(got));
+      if (!good) raise<ValueError>("adamw", expected, str_cat(got));
     };
     // Written so that NaN fails, too.
     need(beta1 >= 0 && beta1 < 1, "a beta1 in [0, 1)", beta1);

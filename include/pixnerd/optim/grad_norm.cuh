@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <limits>
 
-#include <pixnerd/core/cuda_memory.cuh>
-#include <pixnerd/core/cuda_warp.cuh>
-#include <pixnerd/ops/cuda_elementwise.cuh>
+#include <pixnerd/cuda/memory.cuh>
+#include <pixnerd/cuda/warp.cuh>
+#include <pixnerd/ops/cuda/elementwise.cuh>
 #include <pixnerd/optim/grad_norm.hpp>
 
 namespace pixnerd {

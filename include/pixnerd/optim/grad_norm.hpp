@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <pixnerd/core/thread_pool.hpp>
-#include <pixnerd/ops/cpu_reduce.hpp>
+#include <pixnerd/ops/cpu/reduce.hpp>
 #include <pixnerd/optim/clip.hpp>
 #include <pixnerd/optim/parameter_store.hpp>
 
@@ -16,7 +16,7 @@ namespace pixnerd {
 
 /// What is measured before an update, a few float64 numbers where the gradients are: their places, the losses
 /// of a step being the last ones.
-struct GradientRecord {
+struct StepMeasurements {
   static constexpr std::int64_t squares = 0;  ///< sum of the squares of all gradients
   static constexpr std::int64_t scale = 1;  ///< what clipping multiplies them by; NaN when not all is finite,
                                             ///< or their norm is above the limit: then no update is due
@@ -37,7 +37,7 @@ struct NormBounds {
   double clip, limit;
 };
 
-/// Completes a GradientRecord from the sum of squares.
+/// Completes a StepMeasurements from the sum of squares.
 template <class T>
 PIXNERD_HOST_DEVICE inline void put_record(double squares, NormBounds bounds, std::int64_t loss_count,
                                            const T* losses, double* record) {
@@ -45,11 +45,11 @@ PIXNERD_HOST_DEVICE inline void put_record(double squares, NormBounds bounds, st
   for (std::int64_t i = 0; i < loss_count; ++i) {
     const double loss = static_cast<double>(losses[i]);
     finite = finite && is_finite_value(loss);
-    record[GradientRecord::losses + i] = loss;
+    record[StepMeasurements::losses + i] = loss;
   }
-  record[GradientRecord::squares] = squares;
+  record[StepMeasurements::squares] = squares;
   const double norm = std::sqrt(squares);
-  record[GradientRecord::scale] = finite && norm <= bounds.limit ? clip_scale(norm, bounds.clip) : no_scale;
+  record[StepMeasurements::scale] = finite && norm <= bounds.limit ? clip_scale(norm, bounds.clip) : no_scale;
 }
 
 }  // namespace detail
@@ -64,7 +64,7 @@ template <>
 struct grad_norm_kernel<Cpu> {
   static constexpr std::int64_t grain = 1 << 15;
 
-  /// Fills a GradientRecord from `count` gradients: their squares are summed in float64, blocks of `grain`
+  /// Fills a StepMeasurements from `count` gradients: their squares are summed in float64, blocks of `grain`
   /// elements added in order.
   template <class T>
   static void measure(std::int64_t count, const T* x, detail::NormBounds bounds, std::int64_t loss_count,
@@ -93,55 +93,56 @@ struct grad_norm_kernel<Cpu> {
 
 /// Throws NonFiniteError when a slab holds NaN or infinity, naming the step, the parameter and the element.
 /// `what` is what the slab holds: "gradient", "weight".
-template <class Precision, class Device>
-void check_finite(const ParameterStore<Precision, Device>& store,
-                  const typename ParameterStore<Precision, Device>::Slab& slab, const char* what,
-                  std::int64_t step) {
-  const std::int64_t element = grad_norm_kernel<Device>::first_non_finite(slab.count(), slab.data());
+template <class Policy>
+void check_finite(const ParameterStore<Policy>& store, const typename ParameterStore<Policy>::Slab& slab,
+                  const char* what, std::int64_t step) {
+  const std::int64_t element =
+      grad_norm_kernel<typename Policy::Device>::first_non_finite(slab.count(), slab.data());
   if (element < 0) return;
   const ParameterEntry& entry = store.entry_at(element);
   const auto value = slab.rows(element, element + 1).item();
-  raise<NonFiniteError>(text("step ", step), text("a finite ", what, " of ", entry.name),
-                        text(value, " in its element ", element - entry.offset));
+  raise<NonFiniteError>(str_cat("step ", step), str_cat("a finite ", what, " of ", entry.name),
+                        str_cat(value, " in its element ", element - entry.offset));
 }
 
-/// The norm whose square a GradientRecord has. Throws NonFiniteError, naming `step` and the first parameter
+/// The norm whose square a StepMeasurements has. Throws NonFiniteError, naming `step` and the first parameter
 /// concerned, when a gradient is NaN or infinite or, in float64, when their squares are beyond its range.
-template <class Precision, class Device>
-double finite_norm(const ParameterStore<Precision, Device>& store, double squares, std::int64_t step) {
+template <class Policy>
+double finite_norm(const ParameterStore<Policy>& store, double squares, std::int64_t step) {
   // Squares of finite float32 never overflow in float64: the sum is finite exactly when all elements are.
   const double norm = std::sqrt(squares);
   if (!std::isfinite(norm)) {
     check_finite(store, store.gradients(), "gradient", step);
-    raise<NonFiniteError>(text("step ", step), "gradients whose squares have a finite sum", text(norm));
+    raise<NonFiniteError>(str_cat("step ", step), "gradients whose squares have a finite sum", str_cat(norm));
   }
   return norm;
 }
 
-/// Fills a GradientRecord: a tensor with room for two numbers and the losses of the step. Asks a GPU for it
+/// Fills a StepMeasurements: a tensor with room for two numbers and the losses of the step. Asks a GPU for it
 /// without waiting. The gradients must be complete; a `max_norm` of 0 clips nothing. Gradients whose norm is
 /// above `limit` get the factor NaN, as those that are not finite.
-template <class Precision, class Device>
-void measure_gradients(const ParameterStore<Precision, Device>& store, double max_norm,
-                       const Tensor<typename Precision::master, Device>& losses,
-                       const Tensor<double, Device>& record,
+template <class Policy>
+void measure_gradients(const ParameterStore<Policy>& store, double max_norm,
+                       const Tensor<typename Policy::Master, typename Policy::Device>& losses,
+                       const Tensor<double, typename Policy::Device>& record,
                        double limit = std::numeric_limits<double>::infinity()) {
-  if (record.count() != GradientRecord::losses + losses.count()) {
-    raise<ShapeError>("gradient norm", text("a record of ", GradientRecord::losses + losses.count()),
-                      text(record.count()));
+  if (record.count() != StepMeasurements::losses + losses.count()) {
+    raise<ShapeError>("gradient norm", str_cat("a record of ", StepMeasurements::losses + losses.count()),
+                      str_cat(record.count()));
   }
-  grad_norm_kernel<Device>::measure(store.count(), store.gradients().data(), {max_norm, limit},
-                                    losses.count(), losses.data(), record.data());
+  grad_norm_kernel<typename Policy::Device>::measure(store.count(), store.gradients().data(),
+                                                     {max_norm, limit}, losses.count(), losses.data(),
+                                                     record.data());
 }
 
 /// sqrt(sum of g^2) over every gradient of a store, summed in float64. The gradients must be complete.
 /// Throws NonFiniteError, naming `step` and the first parameter concerned, when one is NaN or infinite or, in
 /// float64, when their squares are beyond its range.
-template <class Precision, class Device>
-double grad_norm(const ParameterStore<Precision, Device>& store, std::int64_t step) {
-  const Tensor<double, Device> record({GradientRecord::losses});
+template <class Policy>
+double grad_norm(const ParameterStore<Policy>& store, std::int64_t step) {
+  const Tensor<double, typename Policy::Device> record({StepMeasurements::losses});
   measure_gradients(store, 0, {}, record);
-  return finite_norm(store, record.to_host()[GradientRecord::squares], step);
+  return finite_norm(store, record.to_host()[StepMeasurements::squares], step);
 }
 
 }  // namespace pixnerd

@@ -32,7 +32,7 @@ concept Optimizer = requires(const O& optimizer, Store& store, const UpdateSetti
 template <class O, class Store>
 concept OptimizerOnDevice = Optimizer<O, Store> &&
     requires(const O& optimizer, Store& store, const UpdateSettings& settings,
-             const Tensor<double, typename Store::device_type>& scale) {
+             const Tensor<double, typename Store::Device>& scale) {
   optimizer.update(store, settings, scale);
 };
 

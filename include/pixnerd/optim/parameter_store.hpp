@@ -46,16 +46,16 @@ struct NamedTensors {
 /// may even be destroyed before the store. Giving one of its tensors other memory takes that parameter away
 /// from the store, as does a second store of the same module. Elements between the parameters are zero.
 ///
-/// `Precision` is the policy of the module's layers. Where they compute in another type than the optimizer
+/// `Policy` is that of the module's layers. Where they compute in another type than the optimizer
 /// (Mixed), there is one more slab, of the weights rounded to that type, and the module's tensors of that type
 /// are views of it: whoever changes weights() calls refresh_copies() then. Tensors of the optimizer's type, such
 /// as the weights of norms, are views of weights() all the same.
-template <class Precision, class Device>
+template <class Policy>
 class ParameterStore {
  public:
-  using device_type = Device;
-  using T = typename Precision::master;
-  using Compute = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Master;
+  using Compute = typename Policy::Compute;
   using Slab = Tensor<T, Device>;
   using Copies = Tensor<Compute, Device>;
   /// Whether layers read rounded copies of the weights.
@@ -169,7 +169,7 @@ class ParameterStore {
       if (index == entries_.size() || !entries_[index].averaged ||
           parameter.data() != of_type<U>(weights_, copies()).data() + entries_[index].offset) {
         raise<ValueError>("parameter store", "the model that the store was made of",
-                          text("one whose ", name, " lies elsewhere"));
+                          str_cat("one whose ", name, " lies elsewhere"));
       }
       parameter = part(of_type<U>(average_, rounded), entries_[index++]);
     });
@@ -211,12 +211,12 @@ class ParameterStore {
                         "a parameter's elements are of the type in which its policy computes, or of its "
                         "master weights'");
           if (!found.names.insert(name).second) {
-            raise<ValueError>("parameter store", "one parameter of each name", text("two ", name));
+            raise<ValueError>("parameter store", "one parameter of each name", str_cat("two ", name));
           }
           const auto [other, is_new] = found.memory.emplace(parameter.data(), name);
           if (!is_new && parameter.count() > 0) {
             raise<ValueError>("parameter store", "parameters with memory of their own",
-                              text(name, ", which shares that of ", other->second));
+                              str_cat(name, ", which shares that of ", other->second));
           }
           entries_.push_back({name, parameter.shape(), found.count, averaged});
           found.count += (parameter.count() + alignment - 1) / alignment * alignment;
@@ -287,5 +287,12 @@ class ParameterStore {
   Copies copies_;                  // undefined where layers read weights_ alone
   mutable Copies average_copies_;  // made when somebody asks for it
 };
+
+template <class Model>
+ParameterStore(Model&) -> ParameterStore<PolicyOf<Model>>;
+template <class Model, class Helper>
+ParameterStore(Model&, Helper&) -> ParameterStore<PolicyOf<Model>>;
+template <class Model, class Helper>
+ParameterStore(Model&, Helper&, const std::string&) -> ParameterStore<PolicyOf<Model>>;
 
 }  // namespace pixnerd

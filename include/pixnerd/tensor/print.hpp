@@ -15,9 +15,9 @@ void append_elements(std::string& out, const std::vector<T>& values, const Shape
                      std::size_t& position) {
   if (axis == shape.rank()) {
     if constexpr (std::same_as<T, bfloat16>) {
-      append_text(out, float(values[position++]));
+      append_to(out, float(values[position++]));
     } else {
-      append_text(out, values[position++]);
+      append_to(out, values[position++]);
     }
     return;
   }
@@ -33,7 +33,7 @@ void append_elements(std::string& out, const std::vector<T>& values, const Shape
 /// Nested brackets behind element type, shape and device: "float32 (2, 2) on cpu\n[[1, 2],\n[3, 4]]".
 template <class T, class Device>
 std::string to_string(const Tensor<T, Device>& x) {
-  std::string out = text(element_name<T>, " ", x.shape(), " on ", Device::name, "\n");
+  std::string out = str_cat(element_name<T>, " ", x.shape(), " on ", Device::name, "\n");
   std::size_t position = 0;
   if (x.defined()) detail::append_elements(out, x.to_host(), x.shape(), 0, position);
   return out;

@@ -45,7 +45,8 @@ class Tensor {
   /// Copies host values. Throws ShapeError when their number is not shape.count().
   PIXNERD_NOINLINE static Tensor from_host(const Shape& shape, std::span<const T> values) {
     if (static_cast<std::int64_t>(values.size()) != shape.count()) {
-      raise<ShapeError>("tensor", text(shape.count(), " values for the shape ", shape), text(values.size()));
+      raise<ShapeError>("tensor", str_cat(shape.count(), " values for the shape ", shape),
+                        str_cat(values.size()));
     }
     Tensor out(shape);
     memory_transfer<Device>::from_host(out.data(), values.data(), values.size_bytes());
@@ -84,7 +85,7 @@ class Tensor {
 
   /// The only element of a one-element tensor.
   T item() const {
-    if (count() != 1) raise<ShapeError>("item", "a tensor with one element", text("the shape ", shape_));
+    if (count() != 1) raise<ShapeError>("item", "a tensor with one element", str_cat("the shape ", shape_));
     T out;
     memory_transfer<Device>::to_host(&out, data_, sizeof(T));
     return out;
@@ -93,7 +94,8 @@ class Tensor {
   /// The same elements in the same order under another shape. Shares memory and gradient.
   PIXNERD_NOINLINE Tensor reshape(const Shape& shape) const {
     if (shape.count() != count()) {
-      raise<ShapeError>("reshape", text("a shape of ", count(), " elements to view ", shape_), text(shape));
+      raise<ShapeError>("reshape", str_cat("a shape of ", count(), " elements to view ", shape_),
+                        str_cat(shape));
     }
     Tensor out = *this;
     out.shape_ = shape;
@@ -104,8 +106,8 @@ class Tensor {
   /// that has.
   PIXNERD_NOINLINE Tensor rows(std::int64_t begin, std::int64_t end) const {
     if (rank() == 0 || begin < 0 || end < begin || end > size(0)) {
-      raise<ShapeError>("rows", text("a range within the outermost axis of ", shape_),
-                        text(begin, " to ", end));
+      raise<ShapeError>("rows", str_cat("a range within the outermost axis of ", shape_),
+                        str_cat(begin, " to ", end));
     }
     Tensor out = detach();
     out.shape_[0] = end - begin;
@@ -128,7 +130,7 @@ class Tensor {
   static std::size_t bytes_of(const Shape& shape) {
     const auto count = static_cast<std::size_t>(shape.count());
     if (count > static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max()) / sizeof(T)) {
-      raise<ShapeError>("tensor", "fewer than 2^63 bytes", text(shape));
+      raise<ShapeError>("tensor", "fewer than 2^63 bytes", str_cat(shape));
     }
     return count * sizeof(T);
   }
@@ -152,7 +154,7 @@ Tensor<T, Device> copy(const Tensor<T, Device>& x) {
 template <class T, class Device>
 void copy_into(const Tensor<T, Device>& to, const Tensor<T, Device>& from) {
   if (!(to.shape() == from.shape()))
-    raise<ShapeError>("copy_into", text("the shape ", to.shape()), text(from.shape()));
+    raise<ShapeError>("copy_into", str_cat("the shape ", to.shape()), str_cat(from.shape()));
   memory_transfer<Device>::copy(to.data(), from.data(), from.bytes());
 }
 

@@ -30,7 +30,7 @@ namespace detail {
 template <class S>
 concept SlabSource = requires(const S& source, const ParameterEntry& entry) {
   typename S::T;
-  typename S::device_type;
+  typename S::Device;
   source.part(source.weights(), entry);
   source.first_moments();
   source.second_moments();
@@ -47,7 +47,7 @@ struct CheckpointFile : NamedTensors<T, Device> {
 /// The files of a store's checkpoint; their tensors are parts of the slabs.
 template <SlabSource Store>
 auto checkpoint_files(const Store& store) {
-  CheckpointFile<typename Store::T, typename Store::device_type> model{{}, "model.safetensors"},
+  CheckpointFile<typename Store::T, typename Store::Device> model{{}, "model.safetensors"},
       ema{{}, "ema.safetensors"}, optimizer{{}, "optimizer.safetensors"};
   const auto put = [&](auto& file, const std::string& name, const auto& slab, const ParameterEntry& entry) {
     file.tensors.emplace_back(name, store.part(slab, entry));
@@ -83,7 +83,7 @@ std::string save_checkpoint(const std::string& run, const Store& store, const Tr
   return write_checkpoint(run, state.step, bytes, [&](const std::string& folder) {
     std::vector<std::string> names;
     for (const auto& file : files) {
-      save_parameters(text(folder, "/", file.name), file);
+      save_parameters(str_cat(folder, "/", file.name), file);
       names.push_back(file.name);
     }
     write_file_atomic(folder + "/state.json", state_text);
@@ -97,17 +97,17 @@ std::string save_checkpoint(const std::string& run, const Store& store, const Tr
 /// Throws FileError when the checkpoint is damaged; when it is one of another model, listing every missing,
 /// unexpected and misshapen name; when it has averages and the store has none, or the other way round.
 /// Whatever is thrown, the store is as it was.
-template <class Precision, class Device>
-TrainState load_checkpoint(const std::string& path, const ParameterStore<Precision, Device>& store) {
+template <class Policy>
+TrainState load_checkpoint(const std::string& path, const ParameterStore<Policy>& store) {
   if (const std::string problem = manifest_problem(path); !problem.empty()) {
-    raise<FileError>("checkpoint", text("a whole checkpoint '", path, "'"), problem);
+    raise<FileError>("checkpoint", str_cat("a whole checkpoint '", path, "'"), problem);
   }
   TrainState state = read_train_state(path + "/state.json");
   const bool has_average = detail::absence_of_file(path + "/ema.safetensors").empty();
   if (has_average != store.average().defined()) {
     raise<FileError>("checkpoint",
-                     text(has_average ? "no" : "an", " ema.safetensors in '", path,
-                          "', for this run averages ", has_average ? "no" : "its", " weights"),
+                     str_cat(has_average ? "no" : "an", " ema.safetensors in '", path,
+                             "', for this run averages ", has_average ? "no" : "its", " weights"),
                      has_average ? "one" : "none");
   }
   // All files are read and checked before the store changes.
@@ -115,8 +115,8 @@ TrainState load_checkpoint(const std::string& path, const ParameterStore<Precisi
   auto staged = files;
   for (auto& file : staged) {
     for (auto& [name, tensor] : file.tensors)
-      tensor = Tensor<typename Precision::master, Device>(tensor.shape());
-    fill_parameters(SafetensorsFile(text(path, "/", file.name)), file);
+      tensor = Tensor<typename Policy::Master, typename Policy::Device>(tensor.shape());
+    fill_parameters(SafetensorsFile(str_cat(path, "/", file.name)), file);
   }
   for (std::size_t f = 0; f < files.size(); ++f) {
     for (std::size_t i = 0; i < files[f].tensors.size(); ++i) {
@@ -126,7 +126,7 @@ TrainState load_checkpoint(const std::string& path, const ParameterStore<Precisi
   store.refresh_copies();
   // The pool would keep what was staged for the whole run.
   staged.clear();
-  memory_pool<Device>::instance().trim();
+  memory_pool<typename Policy::Device>::instance().trim();
   return state;
 }
 

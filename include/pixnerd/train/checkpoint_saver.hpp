@@ -39,8 +39,8 @@ class CheckpointSaver {
   }
 
   /// Begins to save a store as it is now, after the save before has ended. Throws that one's FileError.
-  template <class Precision, class Device>
-  void begin(const ParameterStore<Precision, Device>& store, const TrainState& state) {
+  template <class Policy>
+  void begin(const ParameterStore<Policy>& store, const TrainState& state) {
     finish();
     try {
       snapshot_.take(store);
@@ -58,8 +58,8 @@ class CheckpointSaver {
 
   /// Saves a store, after the save before has ended, and returns when that is done. Takes no copy. Throws FileError
   /// when the save before failed, or this one.
-  template <class Precision, class Device>
-  void save(const ParameterStore<Precision, Device>& store, const TrainState& state) {
+  template <class Policy>
+  void save(const ParameterStore<Policy>& store, const TrainState& state) {
     finish();
     write(store, state);
   }

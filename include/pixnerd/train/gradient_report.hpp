@@ -23,8 +23,8 @@ struct ParameterReport {
 
 /// A report on every parameter of a store, in the order of its slabs. The gradients must be complete; those of a
 /// TrainStepper are, after a step and after one that failed. Copies two slabs to the host.
-template <class Precision, class Device>
-std::vector<ParameterReport> report_gradients(const ParameterStore<Precision, Device>& store) {
+template <class Policy>
+std::vector<ParameterReport> report_gradients(const ParameterStore<Policy>& store) {
   const auto gradients = store.gradients().to_host(), weights = store.weights().to_host();
   std::vector<ParameterReport> out;
   for (const auto& entry : store.entries()) {

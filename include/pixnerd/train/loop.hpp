@@ -20,7 +20,7 @@ namespace detail {
 
 inline void check_train_options(const TrainOptions& options) {
   const auto need = [](bool good, const char* expected, auto got) {
-    if (!good) raise<ValueError>("train", expected, text(got));
+    if (!good) raise<ValueError>("train", expected, str_cat(got));
   };
   need(options.steps >= 0 && options.steps <= most_steps, "0 to 2^32 - 1 steps", options.steps);
   need(options.accumulation >= 1, "an accumulation of at least 1 batch", options.accumulation);
@@ -40,8 +40,9 @@ inline void prepare_run_folder(const std::string& run, const TrainState& state) 
   open_run_folder(run);
   for (const std::int64_t step : checkpoint_steps(run)) {
     if (step > state.step && manifest_problem(checkpoint_path(run, step)).empty()) {
-      raise<FileError>("train", text("a run folder '", run, "' without checkpoints after step ", state.step),
-                       text("step-", step, ": resume from it, or choose another folder"));
+      raise<FileError>("train",
+                       str_cat("a run folder '", run, "' without checkpoints after step ", state.step),
+                       str_cat("step-", step, ": resume from it, or choose another folder"));
     }
   }
 }
@@ -66,7 +67,7 @@ inline CheckpointScore score_of(const TrainOptions& options, const TrainState& s
 /// `options.evaluate` failed, once the checkpoint is saved without a score. Nothing is being saved when this returns or
 /// throws. Returns whether all steps are done.
 ///
-///     ParameterStore<Full<float>, Cpu> store(model);
+///     ParameterStore<On<Cpu>> store(model);
 ///     store.start_average();
 ///     TrainState state{{.seed = 1}, configuration};
 ///     const RunLock lock(run);
@@ -82,15 +83,15 @@ inline CheckpointScore score_of(const TrainOptions& options, const TrainState& s
 /// Throws what TrainStepper and save_checkpoint() throw, and ValueError for an option out of range. What ends a run between
 /// its saves, data that cannot be read or memory that runs out, is thrown once the steps before it are saved, if they can be;
 /// not so NonFiniteError, which speaks of these very weights.
-template <class Precision, class Device, class AnOptimizer, class Objective, class NextBatch, class OnStep>
-bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimizer, Objective&& objective,
+template <class Policy, class AnOptimizer, class Objective, class NextBatch, class OnStep>
+bool train(ParameterStore<Policy>& store, const AnOptimizer& optimizer, Objective&& objective,
            NextBatch&& next_batch, const TrainOptions& options, TrainState& state, OnStep&& on_step) {
   using Clock = std::chrono::steady_clock;
   detail::check_train_options(options);
   if (!options.run.empty()) detail::prepare_run_folder(options.run, state);
-  TrainStepper<Precision, Device, AnOptimizer, std::remove_reference_t<Objective>> take_step(
-      store, optimizer, objective, options);
-  CheckpointSaver<typename Precision::master> saver(options.run, options.keep);
+  TrainStepper<Policy, AnOptimizer, std::remove_reference_t<Objective>> take_step(store, optimizer, objective,
+                                                                                  options);
+  CheckpointSaver<typename Policy::Master> saver(options.run, options.keep);
   // Does what may tell that a checkpoint which is not the last could not be saved.
   const auto tolerate = [&](auto save) {
     try {
@@ -153,7 +154,8 @@ bool train(ParameterStore<Precision, Device>& store, const AnOptimizer& optimize
     tolerate([&] { saver.finish(); });
     tolerate([&] {
       raise<Error>("checkpoint",
-                   text("a loss by which step ", state.step, ", saved without one, is compared"), unscored);
+                   str_cat("a loss by which step ", state.step, ", saved without one, is compared"),
+                   unscored);
     });
   }
   return state.step >= options.steps;

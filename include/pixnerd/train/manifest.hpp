@@ -56,7 +56,7 @@ inline std::string manifest_problem(const std::string& folder) {
   if (std::string problem = detail::absence_of_file(path); !problem.empty()) return problem;
   constexpr std::uint64_t most = 1 << 20;
   const InputFile manifest(path);
-  if (manifest.size() > most) return text("its manifest.json has more than ", most, " bytes");
+  if (manifest.size() > most) return str_cat("its manifest.json has more than ", most, " bytes");
   std::vector<std::uint8_t> bytes(manifest.size());
   manifest.read_at(0, bytes);
   auto parsed = try_parse_json(bytes);
@@ -73,10 +73,10 @@ inline std::string manifest_problem(const std::string& folder) {
     if (std::string problem = detail::absence_of_file(folder + "/" + name); !problem.empty()) return problem;
     const InputFile file(folder + "/" + name);
     if (!facts.is_object() || !facts.contains("bytes") || facts["bytes"] != file.size()) {
-      return text(name, " has not the size in manifest.json");
+      return str_cat(name, " has not the size in manifest.json");
     }
     if (!facts.contains("crc32") || facts["crc32"] != file_crc32(file)) {
-      return text(name, " has not the checksum in manifest.json");
+      return str_cat(name, " has not the checksum in manifest.json");
     }
   }
   return "";

@@ -58,7 +58,7 @@ inline void remove_old_checkpoints(const std::string& run, std::int64_t keep, st
     }
     if (step == best) continue;
     // Under a name that marks it as left over, should the removal be interrupted.
-    const std::string leftover = text(run, "/", detail::temporary_prefix, step, "-old");
+    const std::string leftover = str_cat(run, "/", detail::temporary_prefix, step, "-old");
     std::error_code ignored;
     std::filesystem::rename(path, leftover, ignored);
     (void)detail::remove_tree(leftover);

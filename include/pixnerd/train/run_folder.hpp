@@ -35,7 +35,7 @@ inline std::int64_t checkpoint_step(std::string_view name) {
   name.remove_prefix(checkpoint_prefix.size());
   std::int64_t step = -1;
   std::from_chars(name.data(), name.data() + name.size(), step);
-  return step >= 0 && text(step) == name ? step : -1;
+  return step >= 0 && str_cat(step) == name ? step : -1;
 }
 
 /// Whether there is anything of that name, a dangling link included. Throws FileError when that cannot be told.
@@ -43,7 +43,7 @@ inline bool path_exists(const std::string& path) {
   std::error_code error;
   const auto type = std::filesystem::symlink_status(path, error).type();
   if (type == std::filesystem::file_type::none)
-    raise<FileError>("run folder", text("a readable place '", path, "'"), error.message());
+    raise<FileError>("run folder", str_cat("a readable place '", path, "'"), error.message());
   return type != std::filesystem::file_type::not_found;
 }
 
@@ -51,7 +51,7 @@ inline bool path_exists(const std::string& path) {
 
 /// The path of the checkpoint after `step` steps.
 inline std::string checkpoint_path(const std::string& run, std::int64_t step) {
-  return text(run, "/", detail::checkpoint_prefix, step);
+  return str_cat(run, "/", detail::checkpoint_prefix, step);
 }
 
 /// The steps of all checkpoints of a run, whole or damaged, latest first; none when the folder is missing.
@@ -64,7 +64,8 @@ inline std::vector<std::int64_t> checkpoint_steps(const std::string& run) {
     const std::int64_t step = detail::checkpoint_step(name);
     if (step >= 0) steps.push_back(step);
   }
-  if (number != 0) raise<FileError>("run folder", text("a readable folder '", run, "'"), errno_text(number));
+  if (number != 0)
+    raise<FileError>("run folder", str_cat("a readable folder '", run, "'"), errno_text(number));
   std::sort(steps.rbegin(), steps.rend());
   return steps;
 }
@@ -89,20 +90,22 @@ inline NewestCheckpoint newest_checkpoint(const std::string& run,
       problem = manifest_problem(path);
     } catch (const FileError& error) {
       // It may be whole: whether to lose its steps is for the user to decide.
-      raise<FileError>("run folder",
-                       text("to read the checkpoint '", path, "' (to pass it over, move it out of the run)"),
-                       error.what());
+      raise<FileError>(
+          "run folder",
+          str_cat("to read the checkpoint '", path, "' (to pass it over, move it out of the run)"),
+          error.what());
     }
     if (problem.empty()) {
       out.path = path;
       return out;
     }
-    out.damaged.push_back(text("'", path, "': ", problem));
+    out.damaged.push_back(str_cat("'", path, "': ", problem));
   }
   if (!out.damaged.empty()) {
     std::string all;
-    for (const auto& one : out.damaged) all += text(all.empty() ? "" : "; ", one);
-    raise<FileError>("run folder", text("a whole checkpoint in '", run, "'"), text("damaged ones: ", all));
+    for (const auto& one : out.damaged) all += str_cat(all.empty() ? "" : "; ", one);
+    raise<FileError>("run folder", str_cat("a whole checkpoint in '", run, "'"),
+                     str_cat("damaged ones: ", all));
   }
   return out;
 }
@@ -116,11 +119,12 @@ inline void open_run_folder(const std::string& run) {
   if (number == 0) {
     for (const auto& name : detail::folder_names(run, number)) {
       if (number == 0 && name.starts_with(detail::temporary_prefix))
-        number = detail::remove_tree(text(run, "/", name));
+        number = detail::remove_tree(str_cat(run, "/", name));
     }
   }
   if (number == 0 && ::access(run.c_str(), W_OK | X_OK) != 0) number = errno;
-  if (number != 0) raise<FileError>("run folder", text("a writable folder '", run, "'"), errno_text(number));
+  if (number != 0)
+    raise<FileError>("run folder", str_cat("a writable folder '", run, "'"), errno_text(number));
 }
 
 /// Keeps the folder of a run for this process as long as it lives; the system ends it with the process, however that
@@ -149,7 +153,7 @@ class RunLock {
     if (::fstat(folder_.get(), &locked) == 0 && there.st_dev == locked.st_dev &&
         there.st_ino == locked.st_ino)
       return;
-    raise<FileError>("run folder", text("the folder '", run_, "' in which this run began"),
+    raise<FileError>("run folder", str_cat("the folder '", run_, "' in which this run began"),
                      "another one of that name");
   }
 
@@ -160,9 +164,9 @@ class RunLock {
     if (!error) folder_ = detail::open_file(run_, O_RDONLY | O_DIRECTORY);
     const int number = error ? error.value() : folder_.get() < 0 ? errno : 0;
     if (number != 0)
-      raise<FileError>("run folder", text("a writable folder '", run_, "'"), errno_text(number));
+      raise<FileError>("run folder", str_cat("a writable folder '", run_, "'"), errno_text(number));
     if (::flock(folder_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-      raise<FileError>("run folder", text("no other process that trains in '", run_, "'"), "one");
+      raise<FileError>("run folder", str_cat("no other process that trains in '", run_, "'"), "one");
     }
   }
 
@@ -186,32 +190,32 @@ std::string write_checkpoint(const std::string& run, std::int64_t step, std::uin
   std::string path = checkpoint_path(run, step);
   if (detail::path_exists(path)) {
     if (manifest_problem(path).empty()) {
-      raise<FileError>("checkpoint", text("no checkpoint '", path, "' yet"),
+      raise<FileError>("checkpoint", str_cat("no checkpoint '", path, "' yet"),
                        "one, which is never overwritten");
     }
     std::string aside = path + ".damaged";
-    for (int i = 2; detail::path_exists(aside); ++i) aside = text(path, ".damaged-", i);
+    for (int i = 2; detail::path_exists(aside); ++i) aside = str_cat(path, ".damaged-", i);
     std::error_code error;
     fs::rename(path, aside, error);
     if (error)
-      raise<FileError>("checkpoint", text("to move the damaged '", path, "' aside"), error.message());
+      raise<FileError>("checkpoint", str_cat("to move the damaged '", path, "' aside"), error.message());
   }
-  const std::string temporary = text(run, "/", detail::temporary_prefix, step, "-", ::getpid());
+  const std::string temporary = str_cat(run, "/", detail::temporary_prefix, step, "-", ::getpid());
   std::error_code error;
   try {
     fs::create_directory(temporary, error);
-    if (error) raise<FileError>("checkpoint", text("a folder '", temporary, "'"), error.message());
+    if (error) raise<FileError>("checkpoint", str_cat("a folder '", temporary, "'"), error.message());
     write_manifest(temporary, write_files(temporary));
     detail::sync_folder(temporary);
     fs::rename(temporary, path, error);
     if (error)
-      raise<FileError>("checkpoint", text("to rename '", temporary, "' to '", path, "'"), error.message());
+      raise<FileError>("checkpoint", str_cat("to rename '", temporary, "' to '", path, "'"), error.message());
   } catch (const FileError& problem) {
     (void)detail::remove_tree(temporary);
     std::string why = problem.what();
     if (why.find(" available there") == why.npos) why += detail::available_text(run);
-    raise<FileError>("checkpoint", text("a disk that takes the ", bytes, " bytes of '", path, "'"),
-                     text("an error: ", why));
+    raise<FileError>("checkpoint", str_cat("a disk that takes the ", bytes, " bytes of '", path, "'"),
+                     str_cat("an error: ", why));
   } catch (...) {
     try {
       (void)detail::remove_tree(temporary);

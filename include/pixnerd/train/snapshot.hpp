@@ -14,13 +14,13 @@ template <class Master>
 class StoreSnapshot {
  public:
   using T = Master;
-  using device_type = Cpu;
+  using Device = Cpu;
   using Slab = Tensor<T, Cpu>;
 
   /// Copies a store as it is now, which waits for a GPU. Memory is kept from call to call. Throws OutOfMemory
   /// when there is none.
-  template <class Precision, class Device>
-  void take(const ParameterStore<Precision, Device>& store) {
+  template <class Policy>
+  void take(const ParameterStore<Policy>& store) {
     entries_ = store.entries();
     copy(weights_, store.weights());
     copy(first_moments_, store.first_moments());

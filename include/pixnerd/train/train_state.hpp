@@ -37,7 +37,7 @@ inline std::string format_train_state(const TrainState& state) {
     entry["mean"] = of.mean;
     entry["count"] = of.count;
   };
-  out["library"] = text("pixnerd ", version);
+  out["library"] = str_cat("pixnerd ", version);
   out["step"] = state.step;
   out["samples"] = state.samples;
   out["seed"] = state.seed;
@@ -71,7 +71,8 @@ inline TrainState read_train_state(const std::string& path) {
     const bool good = json.is_object() && json.contains(key) && json[key].is_number_unsigned() &&
                       json[key].get<std::uint64_t>() <= most;
     if (!good)
-      raise<FileError>("train state", text("a \"", key, "\" from 0 to ", most, " in '", path, "'"), "none");
+      raise<FileError>("train state", str_cat("a \"", key, "\" from 0 to ", most, " in '", path, "'"),
+                       "none");
     return json[key].get<std::uint64_t>();
   };
   TrainState state;
@@ -79,12 +80,12 @@ inline TrainState read_train_state(const std::string& path) {
   state.samples = static_cast<std::int64_t>(number("samples", std::uint64_t{1} << 62));
   state.seed = number("seed", ~std::uint64_t{0});
   if (!json.contains("configuration")) {
-    raise<FileError>("train state", text("a \"configuration\" in '", path, "'"), "none");
+    raise<FileError>("train state", str_cat("a \"configuration\" in '", path, "'"), "none");
   }
   state.configuration = std::move(json["configuration"]);
   if (json.contains("skipped")) state.skipped = static_cast<std::int64_t>(number("skipped", most_steps));
   const auto wrong = [&](const char* expected, const char* key) {
-    raise<FileError>("train state", text(expected, " \"", key, "\" in '", path, "'"), json[key].dump());
+    raise<FileError>("train state", str_cat(expected, " \"", key, "\" in '", path, "'"), json[key].dump());
   };
   const auto mean = [&](const char* key, RunningMean& into) {
     if (!json.contains(key)) return;

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include <pixnerd/autograd/tape.hpp>
-#include <pixnerd/core/replay.hpp>
-#include <pixnerd/flow/flow_matching.hpp>
+#include <pixnerd/core/graph_capture.hpp>
+#include <pixnerd/objectives/flow_matching.hpp>
 #include <pixnerd/optim/grad_norm.hpp>
 #include <pixnerd/optim/optimizer.hpp>
 #include <pixnerd/optim/schedule.hpp>
@@ -103,19 +103,19 @@ struct SeenBatch {
 };
 
 /// Throws NonFiniteError with the likeliest reason of a loss that is not finite: weights, images, or neither.
-template <class Precision, class Device>
-[[noreturn]] void explain_loss(const ParameterStore<Precision, Device>& store, const SeenBatch& batch,
-                               double loss, std::int64_t step) {
+template <class Policy>
+[[noreturn]] void explain_loss(const ParameterStore<Policy>& store, const SeenBatch& batch, double loss,
+                               std::int64_t step) {
   check_finite(store, store.weights(), "weight", step);
   const auto each = batch.images.count() / static_cast<std::int64_t>(batch.samples.size());
   for (std::int64_t i = 0; i < batch.images.count(); ++i) {
     const float value = batch.images.data()[i];
     if (std::isfinite(value)) continue;
     const auto sample = static_cast<std::uint32_t>(batch.samples[static_cast<std::size_t>(i / each)]);
-    raise<NonFiniteError>(text("step ", step), "finite pixels", text(value, " in sample ", sample));
+    raise<NonFiniteError>(str_cat("step ", step), "finite pixels", str_cat(value, " in sample ", sample));
   }
-  raise<NonFiniteError>(text("step ", step), "a finite loss",
-                        text(loss, ", though weights and images are finite"));
+  raise<NonFiniteError>(str_cat("step ", step), "a finite loss",
+                        str_cat(loss, ", though weights and images are finite"));
 }
 
 }  // namespace detail
@@ -126,13 +126,14 @@ template <class Precision, class Device>
 /// three times (and three times more for the batches of a step after the first), and repeats what the last
 /// call asked for from then on: so it must ask for the same operations each time, neither look at numbers on
 /// the GPU nor copy from the host, and not depend on anything else that changes, batch.samples among them. See
-/// Replay. Batches of another shape make it begin anew.
+/// GraphCapture. Batches of another shape make it begin anew.
 ///
 /// Store, optimizer, objective and options must outlive this.
-template <class Precision, class Device, class AnOptimizer, class Objective>
+template <class Policy, class AnOptimizer, class Objective>
 class TrainStepper {
  public:
-  using Store = ParameterStore<Precision, Device>;
+  using Store = ParameterStore<Policy>;
+  using Device = typename Policy::Device;
   using T = typename Store::T;
   static_assert(Optimizer<AnOptimizer, Store>, "an optimizer has update(store, settings), as AdamW has");
 
@@ -145,7 +146,7 @@ class TrainStepper {
         later_(options.capture, first_),
         loss_(Shape{}),
         losses_({options.accumulation}),
-        record_({GradientRecord::losses + options.accumulation}),
+        record_({StepMeasurements::losses + options.accumulation}),
         measured_(static_cast<std::size_t>(record_.count())) {}
 
   /// One step with batches of `next_batch()`, each a DataBatch. It depends on the weights, the data, the
@@ -160,8 +161,8 @@ class TrainStepper {
     for (std::int64_t micro = 0; micro < losses_.count(); ++micro) {
       const auto data = next_batch();
       if (data.sample_ids.empty() || data.sample_ids.front() != samples) {
-        raise<ValueError>("train step", text("data from sample ", samples, " on"),
-                          data.sample_ids.empty() ? "none" : text("sample ", data.sample_ids.front()));
+        raise<ValueError>("train step", str_cat("data from sample ", samples, " on"),
+                          data.sample_ids.empty() ? "none" : str_cat("sample ", data.sample_ids.front()));
       }
       samples += static_cast<std::int64_t>(data.sample_ids.size());
       draw(data, state.seed, static_cast<std::uint32_t>(step));
@@ -174,7 +175,7 @@ class TrainStepper {
     UpdateSettings settings{
         .step = step - state.skipped, .rate = report.rate, .average_decay = options_.average_decay};
     measure_gradients(store_, options_.clip_norm, losses_, record_, report.norm_limit);
-    constexpr auto scale = GradientRecord::scale;
+    constexpr auto scale = StepMeasurements::scale;
     if constexpr (OptimizerOnDevice<AnOptimizer, Store>) {
       optimizer_.update(store_, settings, record_.rows(scale, scale + 1));
     }
@@ -223,7 +224,7 @@ class TrainStepper {
       Tape tape;
       const Tensor<T, Device> loss = objective_(std::as_const(batch_));
       if (loss.count() != 1)
-        raise<ShapeError>("train step", "a loss of one element", text("the shape ", loss.shape()));
+        raise<ShapeError>("train step", "a loss of one element", str_cat("the shape ", loss.shape()));
       copy_into(loss_, loss.detach().reshape({}));
       const double share = 1.0 / static_cast<double>(options_.accumulation);
       tape.backward(loss, Tensor<T, Device>::full(loss.shape(), static_cast<T>(share)));
@@ -235,12 +236,12 @@ class TrainStepper {
   void check_and_report(const std::vector<double>& record, StepReport& report) const {
     const double share = 1.0 / static_cast<double>(options_.accumulation);
     for (std::size_t i = 0; i < seen_.size(); ++i) {
-      const double loss = record[GradientRecord::losses + i];
+      const double loss = record[StepMeasurements::losses + i];
       if (!std::isfinite(loss)) detail::explain_loss(store_, seen_[i], loss, report.step);
       report.loss += share * loss;
     }
-    report.grad_norm = finite_norm(store_, record[GradientRecord::squares], report.step);
-    report.skipped = std::isnan(record[GradientRecord::scale]);  // though all is finite
+    report.grad_norm = finite_norm(store_, record[StepMeasurements::squares], report.step);
+    report.skipped = std::isnan(record[StepMeasurements::scale]);  // though all is finite
   }
 
   Store& store_;
@@ -248,7 +249,7 @@ class TrainStepper {
   Objective& objective_;
   const TrainOptions& options_;
   // The first batch of a step overwrites gradients, the later ones add to them.
-  Replay<Device> first_, later_;
+  GraphCapture<Device> first_, later_;
   TrainingBatch<T, Device> batch_;
   BatchUploads<Device> uploads_;
   Tensor<T, Device> loss_, losses_;  // of a batch, of a step
@@ -258,12 +259,11 @@ class TrainStepper {
 };
 
 /// One step of a TrainStepper that is made for it, and records nothing.
-template <class Precision, class Device, class AnOptimizer, class Objective, class NextBatch>
-StepReport train_step(ParameterStore<Precision, Device>& store, const AnOptimizer& optimizer,
-                      Objective& objective, NextBatch& next_batch, TrainOptions options,
-                      TrainProgress& state) {
+template <class Policy, class AnOptimizer, class Objective, class NextBatch>
+StepReport train_step(ParameterStore<Policy>& store, const AnOptimizer& optimizer, Objective& objective,
+                      NextBatch& next_batch, TrainOptions options, TrainProgress& state) {
   options.capture = false;
-  TrainStepper<Precision, Device, AnOptimizer, Objective> stepper(store, optimizer, objective, options);
+  TrainStepper<Policy, AnOptimizer, Objective> stepper(store, optimizer, objective, options);
   return stepper(next_batch, state);
 }
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <pixnerd/core/upload.hpp>
-#include <pixnerd/flow/time_sampling.hpp>
+#include <pixnerd/diffusion/time_sampling.hpp>
 #include <pixnerd/ops/random_fill.hpp>
 #include <pixnerd/tensor/tensor.hpp>
 
@@ -61,16 +61,16 @@ inline void check_data_batch(const Shape& images, std::size_t labels, std::size_
   if (static_cast<std::int64_t>(labels) != batch * each || static_cast<std::int64_t>(sample_ids) != batch) {
     raise<ShapeError>(
         "training batch",
-        text("images (B, C, H, W), B labels", each == 1 ? "" : text(" of ", each, " numbers"),
-             " and B sample numbers"),
-        text("images ", images, ", ", labels, " numbers of labels and ", sample_ids, " of samples"));
+        str_cat("images (B, C, H, W), B labels", each == 1 ? "" : str_cat(" of ", each, " numbers"),
+                " and B sample numbers"),
+        str_cat("images ", images, ", ", labels, " numbers of labels and ", sample_ids, " of samples"));
   }
   if (!(options.label_dropout >= 0 && options.label_dropout <= 1)) {
-    raise<ValueError>("training batch", "a label dropout in [0, 1]", text(options.label_dropout));
+    raise<ValueError>("training batch", "a label dropout in [0, 1]", str_cat(options.label_dropout));
   }
   if (options.label_dropout > 0 && static_cast<std::int64_t>(options.null_label.size()) != each) {
-    raise<ValueError>("training batch", text("a null label of ", each, " numbers, for labels are dropped"),
-                      text(options.null_label.size()));
+    raise<ValueError>("training batch", str_cat("a null label of ", each, " numbers, for labels are dropped"),
+                      str_cat(options.null_label.size()));
   }
 }
 

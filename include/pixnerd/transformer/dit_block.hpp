@@ -20,17 +20,18 @@ namespace pixnerd {
 /// from them is bfloat16. Norm, Attention and Mlp are any types with the constructors and calls used below; a
 /// norm with a member modulated(x, shift, scale) does its line's shift and scale as well. Source: PixNerd, DiT
 /// block.
-template <class Device, class Precision = Full<float>, class Norm = RmsNorm<Device, Precision>,
-          class Attention = SelfAttention<Device, Precision>, class Mlp = SwigluMlp<Device, Precision>>
+template <class Policy = On<Cpu>, class Norm = RmsNorm<Policy>, class Attention = SelfAttention<Policy>,
+          class Mlp = SwigluMlp<Policy>>
 struct DitBlock {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
   using W = wide_t<T>;
 
   Norm norm1;
   Attention attention;
   Norm norm2;
   Mlp mlp;
-  Linear<Device, Precision> modulation;
+  Linear<Policy> modulation;
 
   DitBlock(std::int64_t width, std::int64_t heads, Initializer& init)
       : norm1(width, init),

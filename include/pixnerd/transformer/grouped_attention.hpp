@@ -27,7 +27,7 @@ template <class T, class Device>
 Tensor<T, Device> text_rotary_table(std::int64_t length, std::int64_t head_width, double theta) {
   if (head_width < 2 || head_width % 2 != 0 || !(theta > 0)) {
     raise<ValueError>("text_rotary_table", "an even head width and a positive theta",
-                      text(head_width, " and ", theta));
+                      str_cat(head_width, " and ", theta));
   }
   std::vector<T> values(static_cast<std::size_t>(length * head_width));
   const std::int64_t half = head_width / 2;
@@ -55,17 +55,18 @@ struct GroupedAttentionSizes {
 /// x (B, L, D) -> (B, L, D) of wide_t<T>: products without bias to A heads of queries and fewer of keys and values, RMSNorm of
 /// queries and keys over d, rotary positions, causal attention, output product. Throws ValueError unless key_heads divide
 /// the heads. Source: Ainslie et al., arXiv 2305.13245; Qwen3, arXiv 2505.09388.
-template <class Device, class Precision = Full<float>>
+template <class Policy = On<Cpu>>
 struct GroupedAttention {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
 
   GroupedAttentionSizes sizes;
-  Linear<Device, Precision> q_proj;
-  Linear<Device, Precision> k_proj;
-  Linear<Device, Precision> v_proj;
-  Linear<Device, Precision> o_proj;
-  RmsNorm<Device, Precision> q_norm;
-  RmsNorm<Device, Precision> k_norm;
+  Linear<Policy> q_proj;
+  Linear<Policy> k_proj;
+  Linear<Policy> v_proj;
+  Linear<Policy> o_proj;
+  RmsNorm<Policy> q_norm;
+  RmsNorm<Policy> k_norm;
 
   GroupedAttention(const GroupedAttentionSizes& of, Initializer& init)
       : sizes(checked(of)),
@@ -82,7 +83,7 @@ struct GroupedAttention {
     const auto split = [&](const Tensor<T, Device>& all, std::int64_t heads) {
       return all.reshape({batch, length, heads, sizes.head_width});
     };
-    const auto turned = [&](const Tensor<T, Device>& heads, const RmsNorm<Device, Precision>& norm) {
+    const auto turned = [&](const Tensor<T, Device>& heads, const RmsNorm<Policy>& norm) {
       return rotary_half(rms_norm(heads, norm.weight, sizes.epsilon), context.rotary);
     };
     const auto q = turned(split(q_proj(x), sizes.heads), q_norm);      // (B, L, A, d)
@@ -105,7 +106,7 @@ struct GroupedAttention {
   static const GroupedAttentionSizes& checked(const GroupedAttentionSizes& of) {
     if (of.key_heads < 1 || of.heads < 1 || of.heads % of.key_heads != 0) {
       raise<ValueError>("GroupedAttention", "heads of keys that divide those of queries",
-                        text(of.key_heads, " and ", of.heads));
+                        str_cat(of.key_heads, " and ", of.heads));
     }
     return of;
   }

@@ -12,7 +12,7 @@ namespace pixnerd {
 inline std::int64_t head_width(const char* layer, std::int64_t width, std::int64_t heads) {
   if (heads < 1 || width % heads != 0) {
     raise<ValueError>(layer, "a number of heads that divides the width",
-                      text(heads, " heads for width ", width));
+                      str_cat(heads, " heads for width ", width));
   }
   return width / heads;
 }

@@ -20,15 +20,16 @@ namespace pixnerd {
 /// The text's keys and values are one product without bias, features ordered [k, v][head][d]; its keys share the image
 /// keys' norm and are not turned. Throws ValueError unless heads divide the width, ShapeError for a text of another batch
 /// or width. Source: PixNerd, text-to-image model, joint attention.
-template <class Device, class Precision = Full<float>>
+template <class Policy = On<Cpu>>
 struct JointAttention {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
 
-  Linear<Device, Precision> qkv_x;
-  Linear<Device, Precision> kv_y;
-  RmsNorm<Device, Precision, RmsRounding::after_weight> q_norm;
-  RmsNorm<Device, Precision, RmsRounding::after_weight> k_norm;
-  Linear<Device, Precision> proj;
+  Linear<Policy> qkv_x;
+  Linear<Policy> kv_y;
+  RmsNorm<Policy, RmsRounding::after_weight> q_norm;
+  RmsNorm<Policy, RmsRounding::after_weight> k_norm;
+  Linear<Policy> proj;
 
   JointAttention(std::int64_t width, std::int64_t heads, Initializer& init)
       : qkv_x(width, 3 * width, init, false),
@@ -40,8 +41,8 @@ struct JointAttention {
   Tensor<T, Device> operator()(const Tensor<T, Device>& x, const BlockContext<T, Device>& context) const {
     const auto& text_tokens = context.text;
     if (text_tokens.rank() != 3 || text_tokens.size(0) != x.size(0)) {
-      raise<ShapeError>("JointAttention", text("text tokens (", x.size(0), ", n, ", x.size(2), ")"),
-                        text_tokens.defined() ? text(text_tokens.shape()) : "none");
+      raise<ShapeError>("JointAttention", str_cat("text tokens (", x.size(0), ", n, ", x.size(2), ")"),
+                        text_tokens.defined() ? str_cat(text_tokens.shape()) : "none");
     }
     const auto [q, k, v] =
         qk_norm_rotary(qkv_x(x), q_norm.weight, k_norm.weight, context.rotary);  // (B, L, A, d) each

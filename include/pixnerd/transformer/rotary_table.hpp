@@ -19,7 +19,7 @@ template <class T, class Device>
 Tensor<T, Device> rotary_table(std::int64_t rows, std::int64_t columns, std::int64_t head_width,
                                double x_end = 16, double y_end = 16) {
   if (head_width < 4 || head_width % 4 != 0) {
-    raise<ValueError>("rotary_table", "a head width that is a multiple of 4", text(head_width));
+    raise<ValueError>("rotary_table", "a head width that is a multiple of 4", str_cat(head_width));
   }
   std::vector<T> values;
   values.reserve(static_cast<std::size_t>(rows * columns * head_width));

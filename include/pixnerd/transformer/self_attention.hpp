@@ -13,14 +13,15 @@ namespace pixnerd {
 
 /// x (B, L, D) -> (B, L, D): qkv product without bias, q/k norm and rotary embedding, attention, output
 /// product. Throws ValueError unless heads divide the width.
-template <class Device, class Precision = Full<float>>
+template <class Policy = On<Cpu>>
 struct SelfAttention {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
 
-  Linear<Device, Precision> qkv;
-  RmsNorm<Device, Precision> q_norm;
-  RmsNorm<Device, Precision> k_norm;
-  Linear<Device, Precision> proj;
+  Linear<Policy> qkv;
+  RmsNorm<Policy> q_norm;
+  RmsNorm<Policy> k_norm;
+  Linear<Policy> proj;
 
   SelfAttention(std::int64_t width, std::int64_t heads, Initializer& init)
       : qkv(width, 3 * width, init, false),

@@ -10,13 +10,14 @@ namespace pixnerd {
 
 /// y = w2(silu(w1 x) * w3 x), no biases. x (..., D) -> (..., D). The published hidden width is floor(2 * 4D /
 /// 3).
-template <class Device, class Precision = Full<float>>
+template <class Policy = On<Cpu>>
 struct SwigluMlp {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
 
-  Linear<Device, Precision> w1;
-  Linear<Device, Precision> w2;
-  Linear<Device, Precision> w3;
+  Linear<Policy> w1;
+  Linear<Policy> w2;
+  Linear<Policy> w3;
 
   SwigluMlp(std::int64_t width, Initializer& init) : SwigluMlp(width, 8 * width / 3, init) {}
   SwigluMlp(std::int64_t width, std::int64_t hidden, Initializer& init)
@@ -33,12 +34,13 @@ struct SwigluMlp {
 
 /// The same with its first two maps in one and a hidden width of 4D: y = w3(silu(a) * b), [a, b] = w12 x, no biases.
 /// x (..., D) -> (..., D). Source: PixNerd, text-to-image model.
-template <class Device, class Precision = Full<float>>
+template <class Policy = On<Cpu>>
 struct MergedSwigluMlp {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
 
-  Linear<Device, Precision> w12;
-  Linear<Device, Precision> w3;
+  Linear<Policy> w12;
+  Linear<Policy> w3;
 
   MergedSwigluMlp(std::int64_t width, Initializer& init)
       : w12(width, 8 * width, init, false), w3(4 * width, width, init, false) {}

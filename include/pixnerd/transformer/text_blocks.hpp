@@ -8,13 +8,13 @@
 namespace pixnerd {
 
 /// A DiT block over text tokens: its context has no rotary table. Source: PixNerd, text-to-image model, text refine block.
-template <class Device, class Precision = Full<float>>
-using TextRefineBlock = DitBlock<Device, Precision, RmsNorm<Device, Precision, RmsRounding::after_weight>,
-                                 SelfAttention<Device, Precision>, MergedSwigluMlp<Device, Precision>>;
+template <class Policy = On<Cpu>>
+using TextRefineBlock = DitBlock<Policy, RmsNorm<Policy, RmsRounding::after_weight>, SelfAttention<Policy>,
+                                 MergedSwigluMlp<Policy>>;
 
 /// A DiT block over image tokens that also attend to the text. Source: PixNerd, text-to-image model, joint attention.
-template <class Device, class Precision = Full<float>>
-using JointBlock = DitBlock<Device, Precision, RmsNorm<Device, Precision, RmsRounding::after_weight>,
-                            JointAttention<Device, Precision>, MergedSwigluMlp<Device, Precision>>;
+template <class Policy = On<Cpu>>
+using JointBlock = DitBlock<Policy, RmsNorm<Policy, RmsRounding::after_weight>, JointAttention<Policy>,
+                            MergedSwigluMlp<Policy>>;
 
 }  // namespace pixnerd

@@ -12,13 +12,14 @@ namespace pixnerd {
 /// RMSNorm(Linear(text width -> D)(features)) + position: features (B, n, text width) -> (B, n, D). The table of
 /// positions (1, n, D) is learned and N(0, 1) at first. Under Mixed the features, the positions and the result are
 /// float32. Source: PixNerd, text-to-image model.
-template <class Device, class Precision = Full<float>>
+template <class Policy = On<Cpu>>
 struct TextEmbedding {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
   using W = wide_t<T>;
 
-  Linear<Device, Precision> proj;
-  RmsNorm<Device, Precision, RmsRounding::after_weight> norm;
+  Linear<Policy> proj;
+  RmsNorm<Policy, RmsRounding::after_weight> norm;
   Tensor<W, Device> positions;
 
   TextEmbedding(std::int64_t text_width, std::int64_t tokens, std::int64_t width, Initializer& init)

@@ -12,15 +12,16 @@ namespace pixnerd {
 /// t (B) in [0, 1] -> (B, D): sines and cosines of 128 frequencies down to a period of 10, then Linear, SiLU,
 /// Linear. Under Mixed the times, their features and the result are float32, the two linear maps bfloat16.
 /// Source: PixNerd, time embedding.
-template <class Device, class Precision = Full<float>>
+template <class Policy = On<Cpu>>
 struct TimeEmbedding {
-  using T = typename Precision::compute;
+  using Device = typename Policy::Device;
+  using T = typename Policy::Compute;
   using W = wide_t<T>;
   static constexpr std::int64_t features = 256;
   static constexpr double longest_period = 10;
 
-  Linear<Device, Precision> first;
-  Linear<Device, Precision> second;
+  Linear<Policy> first;
+  Linear<Policy> second;
 
   TimeEmbedding(std::int64_t width, Initializer& init)
       : first(features, width, init), second(width, width, init) {

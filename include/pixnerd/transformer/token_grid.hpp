@@ -24,8 +24,8 @@ inline TokenGrid token_grid(std::int64_t length, std::int64_t height, std::int64
   const std::int64_t rows = std::llround(std::sqrt(static_cast<double>(length) * ratio));
   const std::int64_t columns = rows > 0 ? length / rows : 0;
   if (rows < 1 || rows * columns != length || rows * width != columns * height) {
-    raise<ShapeError>("token grid", text("tokens that cover ", height, " x ", width, " pixels in squares"),
-                      text(length));
+    raise<ShapeError>("token grid", str_cat("tokens that cover ", height, " x ", width, " pixels in squares"),
+                      str_cat(length));
   }
   return {rows, columns};
 }
@@ -33,7 +33,7 @@ inline TokenGrid token_grid(std::int64_t length, std::int64_t height, std::int64
 /// Tokens (B, L, D), row by row of `from`, as an image (B, D, rows, columns).
 template <class T, class Device>
 Tensor<T, Device> grid_image(const Tensor<T, Device>& tokens, const TokenGrid& from) {
-  if (tokens.rank() != 3) raise<ShapeError>("token grid", "tokens (B, L, D)", text(tokens.shape()));
+  if (tokens.rank() != 3) raise<ShapeError>("token grid", "tokens (B, L, D)", str_cat(tokens.shape()));
   return fold(tokens, tokens.size(2), from.rows, from.columns, 1, 1, PatchLayout::channels_last);
 }
 

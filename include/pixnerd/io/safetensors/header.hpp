@@ -1,0 +1,217 @@
+/// \file
+/// The header of a safetensors file: names, element types, shapes and places of its tensors.
+///
+/// The file is 8 bytes N (little-endian), N bytes of JSON, and the tensors' elements (little-endian,
+/// row-major):
+///
+///     {"__metadata__": {"key": "value", …},
+///      "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, …}
+///
+/// with offsets counted from the first byte after the JSON. The tensors' bytes fill the rest of the file,
+/// without gap or overlap.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <pixnerd/core/error.hpp>
+#include <pixnerd/core/shape.hpp>
+
+namespace pixnerd {
+
+/// Element types of tensors in files.
+enum class SafetensorsType : std::uint8_t { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
+
+/// One tensor of a file.
+struct SafetensorsEntry {
+  std::string name;
+  SafetensorsType type = SafetensorsType::f32;
+  Shape shape;
+  std::uint64_t begin = 0;  ///< its first byte, counted from the first byte after the header
+  std::uint64_t bytes = 0;  ///< how many it has: elements times bytes an element
+};
+
+using SafetensorsMetadata = std::map<std::string, std::string>;
+
+/// What the header says, entries in the order of their bytes.
+struct SafetensorsHeader {
+  std::vector<SafetensorsEntry> entries;
+  std::vector<std::uint32_t> by_name;  ///< positions in `entries`, sorted by name: see index_names()
+  SafetensorsMetadata metadata;
+
+  /// Makes `by_name` of the entries.
+  void index_names() {
+    by_name.resize(entries.size());
+    std::iota(by_name.begin(), by_name.end(), 0u);
+    std::sort(by_name.begin(), by_name.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return entries[a].name < entries[b].name; });
+  }
+
+  /// The tensor of that name; null where there is none.
+  const SafetensorsEntry* find(std::string_view name) const {
+    const auto found =
+        std::lower_bound(by_name.begin(), by_name.end(), name,
+                         [&](std::uint32_t i, std::string_view n) { return entries[i].name < n; });
+    return found != by_name.end() && entries[*found].name == name ? &entries[*found] : nullptr;
+  }
+};
+
+namespace detail {
+
+struct SafetensorsTypeFacts {
+  SafetensorsType type;
+  std::string_view name;
+  std::uint64_t bytes;
+};
+
+inline constexpr SafetensorsTypeFacts safetensors_types[] = {
+    {SafetensorsType::f64, "F64", 8},     {SafetensorsType::f32, "F32", 4}, {SafetensorsType::f16, "F16", 2},
+    {SafetensorsType::bf16, "BF16", 2},   {SafetensorsType::i64, "I64", 8}, {SafetensorsType::i32, "I32", 4},
+    {SafetensorsType::i16, "I16", 2},     {SafetensorsType::i8, "I8", 1},   {SafetensorsType::u8, "U8", 1},
+    {SafetensorsType::boolean, "BOOL", 1}};
+
+/// Headers above this are refused, here and by the other readers of the format.
+inline constexpr std::uint64_t safetensors_header_limit = 100'000'000;
+
+// What a header may hold, far beyond those of any model, so that reading it takes at most 64 MB beside the file's size:
+/// Tensors and keys of the metadata.
+inline constexpr std::size_t safetensors_most_names = 100'000;
+/// Characters of all names, keys and values of the metadata.
+inline constexpr std::size_t safetensors_most_characters = 16'000'000;
+/// Characters of one string or number as it stands in the JSON.
+inline constexpr std::size_t safetensors_longest_token = 4'000'000;
+
+}  // namespace detail
+
+/// "F32", "BF16", …: the name in files.
+constexpr std::string_view type_name(SafetensorsType type) {
+  return detail::safetensors_types[static_cast<int>(type)].name;
+}
+
+/// Bytes of one element.
+constexpr std::uint64_t element_bytes(SafetensorsType type) {
+  return detail::safetensors_types[static_cast<int>(type)].bytes;
+}
+
+namespace detail {
+
+/// A name from a file for a message: escaped as in JSON, and cut where it is absurdly long.
+inline std::string quoted_name(std::string_view name) {
+  // Cuts between characters, not inside one.
+  std::size_t end = std::min<std::size_t>(name.size(), 200);
+  while (end > 0 && end < name.size() && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;
+  const nlohmann::json start = std::string(name.substr(0, end));
+  return start.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+         (end < name.size() ? "..." : "");
+}
+
+/// `"name" (F32 (2, 3))`, for messages.
+inline std::string describe(const SafetensorsEntry& entry) {
+  return str_cat(quoted_name(entry.name), " (", type_name(entry.type), " ", entry.shape, ")");
+}
+
+/// Bytes of a tensor; nothing where a product of its sizes overflows, even one that a zero hides: strides are
+/// such products.
+template <class Sizes>
+std::optional<std::uint64_t> safetensors_bytes(SafetensorsType type, const Sizes& sizes) {
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  std::uint64_t product = element_bytes(type);
+  bool empty = false;
+  for (const auto size : sizes) {
+    empty = empty || size == 0;
+    const auto factor = static_cast<std::uint64_t>(std::max<std::int64_t>(size, 1));
+    if (product > most / factor) return {};
+    product *= factor;
+  }
+  return empty ? 0 : product;
+}
+
+/// What a header says of one tensor, before it is checked.
+struct SafetensorsFields {
+  std::optional<std::string> type;
+  std::optional<std::vector<std::int64_t>> sizes;
+  std::optional<std::vector<std::int64_t>> offsets;
+};
+
+/// Throws a FileError about one tensor.
+[[noreturn]] inline void refuse_tensor(std::string_view name, const std::string& path,
+                                       std::string_view expected, std::string_view got) {
+  raise<FileError>("safetensors", str_cat(expected, " for tensor ", quoted_name(name), " of '", path, "'"),
+                   got);
+}
+
+/// Makes an entry of what the header says of a tensor, if that makes sense on its own.
+inline SafetensorsEntry make_safetensors_entry(std::string name, const SafetensorsFields& fields,
+                                               const std::string& path) {
+  const auto wrong = [&](std::string_view expected, std::string_view got) {
+    refuse_tensor(name, path, expected, got);
+  };
+  if (!fields.type) wrong("a \"dtype\"", "none");
+  if (!fields.sizes) wrong("a \"shape\"", "none");
+  if (!fields.offsets) wrong("\"data_offsets\"", "none");
+  if (fields.offsets->size() != 2) wrong("two \"data_offsets\"", std::to_string(fields.offsets->size()));
+  const auto facts = std::find_if(std::begin(safetensors_types), std::end(safetensors_types),
+                                  [&](const auto& f) { return f.name == *fields.type; });
+  if (facts == std::end(safetensors_types)) {
+    wrong("a dtype of F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL", quoted_name(*fields.type));
+  }
+  const auto bytes = safetensors_bytes(facts->type, *fields.sizes);
+  if (!bytes) wrong("fewer than 2^63 bytes", "sizes whose product is larger");
+
+  SafetensorsEntry entry;
+  for (const auto size : *fields.sizes) entry.shape.push_back(size);
+  const std::int64_t begin = (*fields.offsets)[0], end = (*fields.offsets)[1];
+  if (end - begin != static_cast<std::int64_t>(*bytes)) {
+    wrong(str_cat("data_offsets ", *bytes, " bytes apart (", facts->name, " ", entry.shape, ")"),
+          str_cat("[", begin, ", ", end, "]"));
+  }
+  entry.name = std::move(name);
+  entry.type = facts->type;
+  entry.begin = static_cast<std::uint64_t>(begin);
+  entry.bytes = *bytes;
+  return entry;
+}
+
+/// Sorts the entries by place and checks that they fill `data_bytes` bytes exactly.
+inline void check_safetensors_layout(SafetensorsHeader& header, std::uint64_t data_bytes,
+                                     const std::string& path) {
+  auto& entries = header.entries;
+  std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.begin, a.bytes) < std::pair(b.begin, b.bytes);
+  });
+  header.index_names();
+  const auto name_of = [&](std::uint32_t i) -> const std::string& { return entries[i].name; };
+  const auto twice =
+      std::adjacent_find(header.by_name.begin(), header.by_name.end(),
+                         [&](std::uint32_t a, std::uint32_t b) { return name_of(a) == name_of(b); });
+  if (twice != header.by_name.end()) {
+    raise<FileError>("safetensors", str_cat("one tensor of each name in '", path, "'"),
+                     str_cat("two ", quoted_name(name_of(*twice))));
+  }
+  std::uint64_t end = 0;
+  for (const auto& entry : entries) {
+    if (entry.begin != end) {
+      raise<FileError>("safetensors",
+                       str_cat("tensor ", describe(entry), " of '", path, "' to begin at byte ", end,
+                               " of the data, where the previous one ends"),
+                       str_cat("byte ", entry.begin, entry.begin < end ? ", an overlap" : ", a gap"));
+    }
+    end += entry.bytes;  // no overflow: it equals the data_offsets' end, below 2^63
+  }
+  if (end != data_bytes) {
+    raise<FileError>("safetensors", str_cat(end, " bytes of tensor data in '", path, "', as its header says"),
+                     str_cat(data_bytes));
+  }
+}
+
+}  // namespace detail
+}  // namespace pixnerd
