@@ -233,7 +233,7 @@ int main(int count, char** arguments) {
   std::string name;
   while (std::getline(std::cin, name)) {
     measure(all, name);
-    memory_pool<Cuda>::instance().trim();
+    MemoryPool<Cuda>::instance().trim();
     std::puts("done");
     std::fflush(stdout);
   }

@@ -48,7 +48,7 @@ class MemoryWatch {
   double held() const { return static_cast<double>(pool().statistics().held) / (1 << 20); }
 
  private:
-  static memory_pool<Cuda>& pool() { return memory_pool<Cuda>::instance(); }
+  static MemoryPool<Cuda>& pool() { return MemoryPool<Cuda>::instance(); }
 
   std::size_t before_ = 0;
 };

@@ -283,7 +283,7 @@ int sample_command(const SampleCommand& command) {
   if (trained.needs_encoder()) {
     const auto texts = texts_of(command, chosen);
     notes = encode_texts<Device>(command, precision, texts, progress, trained);
-    memory_pool<Device>::instance().trim();  // the model has tensors of other sizes than the encoder's
+    MemoryPool<Device>::instance().trim();  // the model has tensors of other sizes than the encoder's
   }
   for (auto& note : left_out_prompts(command, chosen)) notes.push_back(std::move(note));
   const Stopwatch watch;

@@ -44,7 +44,7 @@ struct Network {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(equals_no_recompute_bit_for_bit_and_saves_memory) {
-  auto& pool = memory_pool<Cpu>::instance();
+  auto& pool = MemoryPool<Cpu>::instance();
   const Network network(8);
   std::vector<std::vector<float>> results[2];
   std::size_t held[2];

@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_recorded_without_need) {
 
 BOOST_AUTO_TEST_CASE(nothing_is_kept_without_a_tape) {
   const auto x = leaf({1000}, 1);
-  auto& pool = memory_pool<Cpu>::instance();
+  auto& pool = MemoryPool<Cpu>::instance();
   const auto before = pool.statistics().in_use;
   const auto chain = [&] {
     auto y = x;
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(parts_off_the_path_do_not_run) {
 }
 
 BOOST_AUTO_TEST_CASE(nodes_are_freed_as_they_run) {
-  auto& pool = memory_pool<Cpu>::instance();
+  auto& pool = MemoryPool<Cpu>::instance();
   const auto x = leaf({10000}, 1);
   const auto before = pool.statistics().in_use;
   {

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Checks code that must not compile: tests/compile_fail/NAME.cpp compiles as it is, and with PIXNERD_FAIL defined it
-# fails with the sentence that the file gives in a line `// expect: SENTENCE`.
+# fails with the sentences that the file gives in lines `// expect: SENTENCE`.
 #
 #   tests/checks/compile_fail.sh FILE COMPILER FLAGS...
 set -euo pipefail
 file=$1
 shift
 
-sentence=$(sed -n 's|^// expect: *||p' "$file")
-if [[ -z $sentence ]]; then
+mapfile -t sentences < <(sed -n 's|^// expect: *||p' "$file")
+if [[ ${#sentences[@]} -eq 0 ]]; then
   echo "$file: expected a line '// expect: SENTENCE', got none" >&2
   exit 1
 fi
@@ -19,8 +19,10 @@ if output=$("$@" -fsyntax-only -DPIXNERD_FAIL "$file" 2>&1); then
   echo "$file: expected an error with PIXNERD_FAIL, got none" >&2
   exit 1
 fi
-if [[ $output != *"$sentence"* ]]; then
-  printf '%s\n' "$output"
-  echo "$file: expected the compiler to say: $sentence" >&2
-  exit 1
-fi
+for sentence in "${sentences[@]}"; do
+  if [[ $output != *"$sentence"* ]]; then
+    printf '%s\n' "$output"
+    echo "$file: expected the compiler to say: $sentence" >&2
+    exit 1
+  fi
+done

@@ -89,10 +89,10 @@ done
 # Code for the GPU lies beside the CPU's, and one test names all of it.
 all_kernels=tests/cuda/all_kernels.cu
 while IFS=: read -r header declaration; do
-  kernel=$(sed 's/.*struct \([a-z_]*_kernel\) {.*/\1/' <<<"$declaration")
+  kernel=$(sed 's/.*struct \([A-Za-z0-9]*Kernel\) :.*/\1/' <<<"$declaration")
   [[ -e ${header%.hpp}.cuh ]] || wrong "$header declares $kernel and has no ${header%.hpp}.cuh"
   grep -q "\b$kernel<Cuda>" "$all_kernels" || wrong "$header declares $kernel, which $all_kernels does not name"
-done < <(grep -rE --include='*.hpp' '^struct [a-z_]*_kernel \{' include/pixnerd | sort)
+done < <(grep -rE --include='*.hpp' '^struct [A-Za-z0-9]+Kernel : MissingKernel' include/pixnerd | sort)
 
 ((errors == 0)) || exit 1
 echo "layout: folders, includes and tests are in order"

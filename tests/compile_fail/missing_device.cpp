@@ -1,5 +1,6 @@
 // An operation without code for a device names itself when it is used there.
-// expect: op silu has no code for this device here: include pixnerd.hpp and compile with nvcc
+// expect: this operation has no code for this device here: include pixnerd.hpp and compile with nvcc
+// expect: SiluKernel<pixnerd::Cuda>
 #include <pixnerd/ops/silu.hpp>
 
 using namespace pixnerd;

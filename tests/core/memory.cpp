@@ -13,8 +13,8 @@ using namespace pixnerd;
 BOOST_AUTO_TEST_SUITE(memory)
 
 namespace {
-memory_pool<Cpu>& pool() {
-  return memory_pool<Cpu>::instance();
+MemoryPool<Cpu>& pool() {
+  return MemoryPool<Cpu>::instance();
 }
 }  // namespace
 
@@ -22,7 +22,7 @@ BOOST_AUTO_TEST_CASE(blocks_are_aligned) {
   for (const std::size_t bytes : {1u, 63u, 64u, 65u, 1000u, 4097u, 1000003u}) {
     const auto block = allocate_bytes<Cpu>(bytes);
     BOOST_TEST(reinterpret_cast<std::uintptr_t>(block.get()) % 64 == 0u);
-    memory_transfer<Cpu>::zero(block.get(), bytes);
+    MemoryTransfer<Cpu>::zero(block.get(), bytes);
     BOOST_TEST(static_cast<int>(block.get()[bytes - 1]) == 0);
   }
   BOOST_TEST((allocate_bytes<Cpu>(0) == nullptr));
@@ -95,12 +95,12 @@ BOOST_AUTO_TEST_CASE(several_threads) {
 BOOST_AUTO_TEST_CASE(transfers) {
   const std::vector<int> from = {1, 2, 3};
   std::vector<int> to(3);
-  memory_transfer<Cpu>::copy(to.data(), from.data(), 12);
+  MemoryTransfer<Cpu>::copy(to.data(), from.data(), 12);
   BOOST_TEST((to == from));
-  memory_transfer<Cpu>::zero(to.data(), 8);
+  MemoryTransfer<Cpu>::zero(to.data(), 8);
   BOOST_TEST((to == std::vector<int>{0, 0, 3}));
-  memory_transfer<Cpu>::copy(nullptr, nullptr, 0);
-  memory_transfer<Cpu>::zero(nullptr, 0);
+  MemoryTransfer<Cpu>::copy(nullptr, nullptr, 0);
+  MemoryTransfer<Cpu>::zero(nullptr, 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -114,7 +114,7 @@ std::vector<std::vector<float>> undisturbed(bool capture) {
 template <class Precision, class Disturb, class Calm>
 bool train_disturbed(const std::vector<std::vector<float>>& expected, bool capture, int disturbed,
                      Disturb disturb, Calm calm) {
-  auto& pool = memory_pool<Cuda>::instance();
+  auto& pool = MemoryPool<Cuda>::instance();
   pool.trim();
   const auto before = pool.statistics();
   bool hit = false;
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(every_allocation_of_sampling) {
     bool more = true;
     for (int number = 0; more; number += 3) {
       BOOST_TEST_CONTEXT("call " << call << ", allocation " << number << " on") {
-        memory_pool<Cuda>::instance().trim();
+        MemoryPool<Cuda>::instance().trim();
         const CapturedModel replayed(model, labels);
         for (int before = 0; before < call; ++before) (void)replayed.forward(x, t, labels);
         gpu.fail_allocation = number;

@@ -36,7 +36,7 @@ auto says(std::vector<std::string> parts) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(more_memory_than_the_gpu_has) {
-  auto& pool = memory_pool<Cuda>::instance();
+  auto& pool = MemoryPool<Cuda>::instance();
   const auto kept = Tensor<float, Cuda>::full({1000}, 2.0f);
   const auto before = pool.statistics();
   const std::size_t bytes = cuda_device_info(0).memory * 2;
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(copies_between_host_and_gpu_cannot_be_captured) {
   PIXNERD_CUDA_CHECK("test", cudaStreamBeginCapture(cuda_stream(), cudaStreamCaptureModeThreadLocal));
   BOOST_TEST(cuda_is_capturing());
   const auto expected = says({"expected work that stays on the GPU", "got a copy between it and the host"});
-  BOOST_CHECK_EXCEPTION(memory_transfer<Cuda>::from_host(x.data(), host.data(), 16), CudaError, expected);
+  BOOST_CHECK_EXCEPTION(MemoryTransfer<Cuda>::from_host(x.data(), host.data(), 16), CudaError, expected);
   BOOST_CHECK_EXCEPTION(x.to_host(), CudaError, expected);
   BOOST_CHECK_EXCEPTION(x.rows(0, 1).item(), CudaError, expected);
   // The capture is still good.
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(a_kernel_that_fails) {
 }
 
 BOOST_AUTO_TEST_CASE(memory_in_the_cache_is_given_up_before_memory_runs_out) {
-  auto& pool = memory_pool<Cuda>::instance();
+  auto& pool = MemoryPool<Cuda>::instance();
   pool.set_caching(true);
   pool.trim();
   const auto before = pool.statistics();

@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(memory_may_go_back_to_the_system_meanwhile) {
   const auto x = numbers(1), y = numbers(0);
   std::vector<std::shared_ptr<std::byte>> others(3);
   for (auto& other : others) other = allocate_bytes<Cuda>(1000);
-  auto& pool = memory_pool<Cuda>::instance();
+  auto& pool = MemoryPool<Cuda>::instance();
   pool.set_caching(false);
   GraphCapture<Cuda> replay;
   for (int i = 0; i < 5; ++i) {
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(calls_each_time_when_told_not_to_record) {
 }
 
 BOOST_AUTO_TEST_CASE(a_steady_state_allocates_nothing_and_keeps_its_memory_from_others) {
-  auto& pool = memory_pool<Cuda>::instance();
+  auto& pool = MemoryPool<Cuda>::instance();
   const Tensor<float, Cuda> x({1000}), y({1000}), z({1000});
   x.zero();
   {

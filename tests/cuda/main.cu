@@ -15,7 +15,7 @@ int main(int count, char** arguments) {
   }
   // Every tensor gets memory of its exact size, so that writing beyond an end is seen.
   if (std::getenv("PIXNERD_TEST_EXACT_MEMORY") != nullptr) {
-    pixnerd::memory_pool<pixnerd::Cuda>::instance().set_caching(false);
+    pixnerd::MemoryPool<pixnerd::Cuda>::instance().set_caching(false);
   }
   return boost::unit_test::unit_test_main(&init_unit_test, count, arguments);
 }

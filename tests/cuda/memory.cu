@@ -12,8 +12,8 @@ BOOST_AUTO_TEST_SUITE(cuda_memory)
 
 namespace {
 
-memory_pool<Cuda>& pool() {
-  return memory_pool<Cuda>::instance();
+MemoryPool<Cuda>& pool() {
+  return MemoryPool<Cuda>::instance();
 }
 
 /// Tests of the cache need it, whatever the other tests run with.
@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(blocks_are_aligned) {
   for (const std::size_t bytes : {1u, 63u, 512u, 513u, 4097u, 1000003u}) {
     const auto block = allocate_bytes<Cuda>(bytes);
     BOOST_TEST(reinterpret_cast<std::uintptr_t>(block.get()) % 256 == 0u);
-    memory_transfer<Cuda>::zero(block.get(), bytes);
+    MemoryTransfer<Cuda>::zero(block.get(), bytes);
   }
   BOOST_TEST((allocate_bytes<Cuda>(0) == nullptr));
 }
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(several_threads) {
     threads.emplace_back([] {
       for (std::size_t i = 1; i < 200; ++i) {
         const auto block = allocate_bytes<Cuda>(i * 100);
-        memory_transfer<Cuda>::zero(block.get(), i * 100);
+        MemoryTransfer<Cuda>::zero(block.get(), i * 100);
       }
     });
   }

@@ -173,9 +173,9 @@ BOOST_AUTO_TEST_CASE(a_steady_state_allocates_nothing) {
   TrainProgress state;
   Noise data;
   for (int i = 0; i < 4; ++i) stepper(data, state);
-  const auto before = memory_pool<Cuda>::instance().statistics();
+  const auto before = MemoryPool<Cuda>::instance().statistics();
   for (int i = 0; i < 4; ++i) stepper(data, state);
-  const auto after = memory_pool<Cuda>::instance().statistics();
+  const auto after = MemoryPool<Cuda>::instance().statistics();
   if (std::getenv("PIXNERD_TEST_EXACT_MEMORY") == nullptr)
     BOOST_TEST(after.system_allocations == before.system_allocations);
   BOOST_TEST(after.in_use == before.in_use);

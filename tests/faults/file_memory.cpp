@@ -28,7 +28,7 @@ BOOST_FIXTURE_TEST_SUITE(file_memory, test::FoldersInMemory)
 namespace {
 
 std::size_t memory_in_use() {
-  return memory_pool<Cpu>::instance().statistics().in_use;
+  return MemoryPool<Cpu>::instance().statistics().in_use;
 }
 
 /// The destructors of the JSON library need memory themselves: where there is none at all they end the program.
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(parameters_are_loaded_all_or_none) {
                             std::copy_n(from, parameter.count(), parameter.data());
                             from += parameter.count();
                           });
-                          memory_pool<Cpu>::instance().trim();
+                          MemoryPool<Cpu>::instance().trim();
                         });
 }
 
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_loaded_all_or_not) {
                         [&](bool threw) {
                           BOOST_TEST(equal_bits(bits_of(loaded), threw ? before : after));
                           test::fill_store(loaded, 2);
-                          memory_pool<Cpu>::instance().trim();
+                          MemoryPool<Cpu>::instance().trim();
                           state.reset();
                         },
                         1, only_one);

@@ -75,7 +75,7 @@ TrainOptions options_with(std::int64_t accumulation) {
 }
 
 std::size_t memory_in_use() {
-  return memory_pool<Cpu>::instance().statistics().in_use;
+  return MemoryPool<Cpu>::instance().statistics().in_use;
 }
 
 template <class Precision>
@@ -116,7 +116,7 @@ void check_training(const PixnerdC2iConfig& config, std::int64_t side, int strid
         BOOST_TEST(memory_in_use() == in_use);
         run.put(expected[0]);
         run.state = {};
-        memory_pool<Cpu>::instance().trim();  // the pool asks the system again
+        MemoryPool<Cpu>::instance().trim();  // the pool asks the system again
       },
       stride);
   BOOST_TEST_MESSAGE(times << " times");
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(a_stepper_and_its_step) {
         if (in_use == 0) in_use = memory_in_use();
         BOOST_TEST(memory_in_use() == in_use);
         run.state = {};
-        memory_pool<Cpu>::instance().trim();
+        MemoryPool<Cpu>::instance().trim();
       });
 }
 
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(a_store) {
     fail_every_allocation([&] { test::Store store(fresh); },
                           [&](bool) {
                             BOOST_TEST((fresh(x).to_host() == expected));
-                            memory_pool<Cpu>::instance().trim();
+                            MemoryPool<Cpu>::instance().trim();
                           });
   }
   BOOST_TEST(memory_in_use() == in_use);
@@ -207,7 +207,7 @@ BOOST_AUTO_TEST_CASE(sampling) {
   fail_every_allocation(draw, [&](bool) {
     BOOST_TEST((images.to_host() == expected));
     BOOST_TEST(memory_in_use() == in_use);
-    memory_pool<Cpu>::instance().trim();
+    MemoryPool<Cpu>::instance().trim();
   });
 }
 

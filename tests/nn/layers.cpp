@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(initial_values) {
 }
 
 BOOST_AUTO_TEST_CASE(shapes_only_takes_no_memory) {
-  auto& pool = memory_pool<Cpu>::instance();
+  auto& pool = MemoryPool<Cpu>::instance();
   const auto before = pool.statistics().in_use;
   auto init = Initializer::shapes_only();
   const Linear<On<Cpu>> layer(100000, 100000, init);

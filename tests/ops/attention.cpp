@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(gradient_of_one_tensor_in_several_places) {
 }
 
 BOOST_AUTO_TEST_CASE(scores_of_the_whole_batch_never_exist) {
-  auto& pool = memory_pool<Cpu>::instance();
+  auto& pool = MemoryPool<Cpu>::instance();
   const auto x = random_tensor<float>({8, 256, 4, 8}, 1);
   const auto before = pool.statistics();
   auto q = x;

@@ -21,7 +21,7 @@ std::vector<float> compute() {
   fill_normal(images, {1, RandomPurpose::test, 1, 0});
   auto weights = noise.to_host();
   for (float& weight : weights) weight *= 0.2f;
-  memory_transfer<Device>::from_host(store.weights().data(), weights.data(), store.weights().bytes());
+  MemoryTransfer<Device>::from_host(store.weights().data(), weights.data(), store.weights().bytes());
 
   const auto x = Tensor<float, Device>::from_host(images.shape(), images.to_host());
   const auto t = Tensor<float, Device>::full({2}, 0.25f);

@@ -14,4 +14,12 @@ struct Cuda {
   static constexpr const char* name = "cuda";
 };
 
+/// The base of every template that each device specializes (SwigluKernel, MemoryPool, …): its primary template, without
+/// code, is an error of compilation in which the compiler names the template and the device.
+template <class Device>
+struct MissingKernel {
+  static_assert(sizeof(Device) == 0,
+                "this operation has no code for this device here: include pixnerd.hpp and compile with nvcc");
+};
+
 }  // namespace pixnerd

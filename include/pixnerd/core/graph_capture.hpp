@@ -21,10 +21,7 @@ namespace pixnerd {
 /// Constructed with false it calls `work` each time on every device. Two of them that never run at once, and
 /// whose work keeps nothing that it makes in later calls than its first, may share the memory for it.
 template <class Device>
-class GraphCapture {
-  static_assert(sizeof(Device) == 0,
-                "replay has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+class GraphCapture : MissingKernel<Device> {};
 
 template <>
 class GraphCapture<Cpu> {

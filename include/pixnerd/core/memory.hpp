@@ -35,18 +35,15 @@ struct MemoryStatistics {
 
 /// Allocates and frees the memory of tensors on a device. Each device specializes it.
 template <class Device>
-struct memory_pool {
-  static_assert(sizeof(Device) == 0,
-                "this device has no memory here: include pixnerd.hpp and compile with nvcc");
-};
+struct MemoryPool : MissingKernel<Device> {};
 
 /// Blocks aligned to 64 bytes, kept by size when freed. Safe to use from several threads.
 template <>
-struct memory_pool<Cpu> {
+struct MemoryPool<Cpu> {
  public:
-  static memory_pool& instance() {
+  static MemoryPool& instance() {
     // Never destroyed: tensors with static lifetime may be freed after any other static object.
-    static memory_pool* pool = new memory_pool;
+    static MemoryPool* pool = new MemoryPool;
     return *pool;
   }
 
@@ -123,13 +120,10 @@ struct memory_pool<Cpu> {
 
 /// Moves bytes within a device and between it and the host. Each device specializes it.
 template <class Device>
-struct memory_transfer {
-  static_assert(sizeof(Device) == 0,
-                "this device has no code here: include pixnerd.hpp and compile with nvcc");
-};
+struct MemoryTransfer : MissingKernel<Device> {};
 
 template <>
-struct memory_transfer<Cpu> {
+struct MemoryTransfer<Cpu> {
   static void copy(void* to, const void* from, std::size_t bytes) {
     if (bytes > 0) std::memcpy(to, from, bytes);
   }
@@ -148,7 +142,7 @@ struct memory_transfer<Cpu> {
 template <class Device>
 PIXNERD_NOINLINE std::shared_ptr<std::byte> allocate_bytes(std::size_t bytes) {
   if (bytes == 0) return {};
-  auto& pool = memory_pool<Device>::instance();
+  auto& pool = MemoryPool<Device>::instance();
   auto* block = static_cast<std::byte*>(pool.allocate(bytes));
   return std::shared_ptr<std::byte>(block, [&pool, bytes](std::byte* p) { pool.free(p, bytes); });
 }

@@ -14,16 +14,13 @@ namespace pixnerd {
 /// A GPU takes them from pinned memory of this object, so a call only waits for the copy of the call before,
 /// not for the work that follows that copy.
 template <class Device>
-class Upload {
-  static_assert(sizeof(Device) == 0,
-                "upload has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+class Upload : MissingKernel<Device> {};
 
 template <>
 class Upload<Cpu> {
  public:
   void operator()(void* to, const void* from, std::size_t bytes) {
-    memory_transfer<Cpu>::from_host(to, from, bytes);
+    MemoryTransfer<Cpu>::from_host(to, from, bytes);
   }
 };
 

@@ -34,7 +34,7 @@ class GraphCapture<Cuda> {
     if (graph_ == nullptr) {
       if (calls_ == 0) {
         work();
-        memory_pool<Cuda>::instance().trim();  // the arena has use for it
+        MemoryPool<Cuda>::instance().trim();  // the arena has use for it
         ++calls_;
         return;
       }

@@ -20,10 +20,10 @@ namespace pixnerd {
 
 /// Blocks kept by size when freed, in the arena they were allocated for. Safe to use from several threads.
 template <>
-struct memory_pool<Cuda> {
+struct MemoryPool<Cuda> {
  public:
-  static memory_pool& instance() {
-    static memory_pool* pool = new memory_pool;  // never destroyed, as on the host
+  static MemoryPool& instance() {
+    static MemoryPool* pool = new MemoryPool;  // never destroyed, as on the host
     return *pool;
   }
 
@@ -173,7 +173,7 @@ struct memory_pool<Cuda> {
 class CudaArena {
  public:
   CudaArena() {
-    auto& pool = memory_pool<Cuda>::instance();
+    auto& pool = MemoryPool<Cuda>::instance();
     const std::lock_guard lock(pool.mutex_);
     pool.release_free_blocks(0);  // nobody but the arena will grow now
     id_ = ++pool.arenas_;
@@ -182,7 +182,7 @@ class CudaArena {
   CudaArena(const CudaArena&) = delete;
   CudaArena& operator=(const CudaArena&) = delete;
   ~CudaArena() {
-    auto& pool = memory_pool<Cuda>::instance();
+    auto& pool = MemoryPool<Cuda>::instance();
     const std::lock_guard lock(pool.mutex_);
     pool.release_free_blocks(id_);
     pool.free_.erase(id_);
@@ -191,12 +191,12 @@ class CudaArena {
   /// While it lives, this thread allocates from the arena.
   class Use {
    public:
-    explicit Use(const CudaArena& arena) : before_(std::exchange(memory_pool<Cuda>::arena_, arena.id_)) {}
+    explicit Use(const CudaArena& arena) : before_(std::exchange(MemoryPool<Cuda>::arena_, arena.id_)) {}
     /// From the common memory, for what outlives every arena.
-    Use() : before_(std::exchange(memory_pool<Cuda>::arena_, 0)) {}
+    Use() : before_(std::exchange(MemoryPool<Cuda>::arena_, 0)) {}
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
-    ~Use() { memory_pool<Cuda>::arena_ = before_; }
+    ~Use() { MemoryPool<Cuda>::arena_ = before_; }
 
    private:
     std::int64_t before_;
@@ -217,7 +217,7 @@ __global__ void fill_kernel(T* to, std::int64_t count, T value) {
 }  // namespace detail
 
 template <>
-struct memory_transfer<Cuda> {
+struct MemoryTransfer<Cuda> {
   static void copy(void* to, const void* from, std::size_t bytes) {
     if (bytes == 0) return;
     PIXNERD_CUDA_CHECK("copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda_stream()));

@@ -145,7 +145,7 @@ void load_parameters(const TensorFile& file, Module& model, const std::string& p
       model,
       [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>& parameter) {
         changes.push_back({detail::read_parameter<T>(file, name).storage(), parameter.data(),
-                           parameter.bytes(), memory_transfer<Device>::from_host});
+                           parameter.bytes(), MemoryTransfer<Device>::from_host});
       },
       prefix);
   for (Change& change : changes) {
@@ -170,7 +170,7 @@ void fill_parameters(const TensorFile& file, Module& model, const std::string& p
           }
         }
         const auto values = detail::read_parameter<T>(file, name);
-        memory_transfer<Device>::from_host(parameter.data(), values.data(), parameter.bytes());
+        MemoryTransfer<Device>::from_host(parameter.data(), values.data(), parameter.bytes());
       },
       prefix);
 }

@@ -15,7 +15,7 @@ namespace pixnerd {
 /// bfloat16 heads of a width that is a multiple of 8 up to 128 go through tensor cores, when all addresses are multiples
 /// of 16 bytes and all keys are seen; all other heads, up to a width of 256, through ordinary arithmetic in wide_t<T>.
 template <>
-struct attention_kernel<Cuda> {
+struct AttentionKernel<Cuda> {
   /// `log_sums` (B, A, Lq) may be null.
   template <class T>
   static void forward(const AttentionSizes& s, const T* q, const T* k, const T* v, T* y,
@@ -35,7 +35,7 @@ struct attention_kernel<Cuda> {
     if (s.query_elements() == 0) {
       for (const auto& target : {grad_v, grad_k}) {
         if (target && !target.add)
-          memory_transfer<Cuda>::zero(target.data, static_cast<std::size_t>(s.key_elements()) * sizeof(T));
+          MemoryTransfer<Cuda>::zero(target.data, static_cast<std::size_t>(s.key_elements()) * sizeof(T));
       }
       return;
     }

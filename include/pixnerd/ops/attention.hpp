@@ -34,13 +34,10 @@ struct AttentionSizes {
 };
 
 template <class Device>
-struct attention_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op attention has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct AttentionKernel : MissingKernel<Device> {};
 
 template <>
-struct attention_kernel<Cpu> {
+struct AttentionKernel<Cpu> {
   static constexpr std::int64_t block = 64;  // queries whose scores are held at a time
 
   /// The sums are not kept: computing them again costs little beside the scores.
@@ -164,7 +161,7 @@ Tensor<T, Device> attend(const char* name, AttentionSizes sizes, const Tensor<st
   sizes.keys = k.size(1);
   sizes.width = q.size(3);
   Tensor<T, Device> y(q.shape());
-  using kernel = attention_kernel<Device>;
+  using kernel = AttentionKernel<Device>;
   using W = wide_t<T>;
   const bool recorded = needs_grad(q, k, v);
   const auto log_sums =

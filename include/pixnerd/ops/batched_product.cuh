@@ -9,7 +9,7 @@ namespace pixnerd {
 
 /// One call of cuBLASLt for the whole batch.
 template <>
-struct batched_product_kernel<Cuda> {
+struct BatchedProductKernel<Cuda> {
   template <class T>
   static void run(std::int64_t batch, std::int64_t rows, std::int64_t columns, std::int64_t inner, const T* a,
                   bool transpose_a, const T* b, bool transpose_b, T* c, bool add) {

@@ -9,14 +9,14 @@
 namespace pixnerd {
 
 template <class Device>
-struct batched_product_kernel {
+struct BatchedProductKernel {
   static_assert(
       sizeof(Device) == 0,
       "op batched_product has no code for this device here: include pixnerd.hpp and compile with nvcc");
 };
 
 template <>
-struct batched_product_kernel<Cpu> {
+struct BatchedProductKernel<Cpu> {
   /// c_n (rows x columns) = a_n (rows x inner) * b_n (inner x columns), or += when `add`. A transposed
   /// operand is stored as the transpose of what it stands for.
   template <class T>
@@ -45,7 +45,7 @@ Tensor<T, Device> batched_product(const Tensor<T, Device>& a, const Tensor<T, De
   }
   const std::int64_t batch = a.size(0), rows = a.size(1), inner = a.size(2), columns = b.size(2);
   Tensor<T, Device> y({batch, rows, columns});
-  using kernel = batched_product_kernel<Device>;
+  using kernel = BatchedProductKernel<Device>;
   kernel::run(batch, rows, columns, inner, a.data(), false, b.data(), false, y.data(), false);
   if (needs_grad(a, b)) {
     record(y, [=](const Tensor<T, Device>& grad_y) {

@@ -43,7 +43,7 @@ __global__ void cast_kernel_of(std::int64_t count, const From* x, GradTarget<To>
 }  // namespace detail
 
 template <>
-struct cast_kernel<Cuda> {
+struct CastKernel<Cuda> {
   template <class From, class To>
   static void run(std::int64_t count, const From* x, GradTarget<To> y) {
     constexpr int packet = packet_width < From >> packet_width<To> ? packet_width<From> : packet_width<To>;

@@ -10,13 +10,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct cast_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op cast has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct CastKernel : MissingKernel<Device> {};
 
 template <>
-struct cast_kernel<Cpu> {
+struct CastKernel<Cpu> {
   template <class From, class To>
   static void run(std::int64_t count, const From* x, GradTarget<To> y) {
     parallel_ranges(count, 16384, [=](std::int64_t begin, std::int64_t end) {
@@ -33,7 +30,7 @@ Tensor<U, Device> cast(const Tensor<T, Device>& x) {
   if constexpr (std::same_as<U, T>) {
     return x;
   } else {
-    using kernel = cast_kernel<Device>;
+    using kernel = CastKernel<Device>;
     Tensor<U, Device> y(x.shape());
     kernel::run(x.count(), x.data(), GradTarget<U>{y.data()});
     if (needs_grad(x)) {

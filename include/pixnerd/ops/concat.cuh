@@ -8,7 +8,7 @@
 namespace pixnerd {
 
 template <>
-struct concat_kernel<Cuda> {
+struct ConcatKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, std::int64_t whole_width, std::int64_t first,
                       const T* part, T* whole) {

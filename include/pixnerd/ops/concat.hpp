@@ -12,13 +12,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct concat_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op concat has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct ConcatKernel : MissingKernel<Device> {};
 
 template <>
-struct concat_kernel<Cpu> {
+struct ConcatKernel<Cpu> {
   /// Columns of whole (rows x whole_width) from `first` on = part (rows x width).
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, std::int64_t whole_width, std::int64_t first,
@@ -55,7 +52,7 @@ Tensor<T, Device> concat(const std::vector<Tensor<T, Device>>& tensors, int axis
     wants_grad = wants_grad || needs_grad(x);
   }
 
-  using kernel = concat_kernel<Device>;
+  using kernel = ConcatKernel<Device>;
   struct Part {
     std::int64_t width, first;
     std::shared_ptr<GradSlot<Device>> slot;

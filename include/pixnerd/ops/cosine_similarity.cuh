@@ -84,7 +84,7 @@ __global__ void cosine_similarity_backward(std::int64_t rows, std::int64_t units
 }  // namespace detail
 
 template <>
-struct cosine_similarity_kernel<Cuda> {
+struct CosineSimilarityKernel<Cuda> {
   /// inverse_norms (rows, 2): of x and of y.
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, double epsilon, const T* x, const T* y,

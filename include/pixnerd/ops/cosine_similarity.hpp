@@ -11,14 +11,14 @@
 namespace pixnerd {
 
 template <class Device>
-struct cosine_similarity_kernel {
+struct CosineSimilarityKernel {
   static_assert(
       sizeof(Device) == 0,
       "op cosine_similarity has no code for this device here: include pixnerd.hpp and compile with nvcc");
 };
 
 template <>
-struct cosine_similarity_kernel<Cpu> {
+struct CosineSimilarityKernel<Cpu> {
   static std::int64_t grain(std::int64_t width) {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
   }
@@ -83,7 +83,7 @@ Tensor<T, Device> cosine_similarity(const Tensor<T, Device>& x, const Tensor<T, 
     raise<ShapeError>("cosine_similarity", "x and y (..., D) of one shape",
                       str_cat(x.shape(), " and ", y.shape()));
   }
-  using kernel = cosine_similarity_kernel<Device>;
+  using kernel = CosineSimilarityKernel<Device>;
   Shape shape;
   for (int axis = 0; axis + 1 < x.rank(); ++axis) shape.push_back(x.size(axis));
   const std::int64_t rows = x.shape().rows(), width = x.size(-1);

@@ -64,7 +64,7 @@ struct SlopeOf {
 }  // namespace detail
 
 template <>
-struct elementwise_kernel<Cuda> {
+struct ElementwiseKernel<Cuda> {
   template <class Formula, class T>
   static void forward(const BroadcastLoops& loops, const T* a, const T* b, T* y) {
     const detail::ValueOf<Formula> formula;

@@ -59,13 +59,10 @@ struct Exchanged {
 }  // namespace detail
 
 template <class Device>
-struct elementwise_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op elementwise has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct ElementwiseKernel : MissingKernel<Device> {};
 
 template <>
-struct elementwise_kernel<Cpu> {
+struct ElementwiseKernel<Cpu> {
   static constexpr std::int64_t grain = 16384;
 
   template <class Formula, class T>
@@ -162,7 +159,7 @@ namespace detail {
 
 template <class Formula, class T, class Device>
 Tensor<T, Device> elementwise(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
-  using kernel = elementwise_kernel<Device>;
+  using kernel = ElementwiseKernel<Device>;
   const Shape shape = broadcast_shape(Formula::name, a.shape(), b.shape());
   const BroadcastLoops loops(shape, a.shape(), b.shape());
   Tensor<T, Device> y(shape);

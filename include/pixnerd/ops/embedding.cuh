@@ -80,11 +80,11 @@ __global__ void embedding_backward(std::int64_t rows, std::int64_t tiles, std::i
 }  // namespace detail
 
 template <>
-struct embedding_kernel<Cuda> {
+struct EmbeddingKernel<Cuda> {
   /// Reads `count` indices back, which waits for all work before it, and throws ValueError for one outside [0, rows).
   static void check_indices(std::int64_t rows, std::int64_t count, const std::int64_t* indices) {
     std::vector<std::int64_t> values(static_cast<std::size_t>(count));
-    memory_transfer<Cuda>::to_host(values.data(), indices, values.size() * sizeof(std::int64_t));
+    MemoryTransfer<Cuda>::to_host(values.data(), indices, values.size() * sizeof(std::int64_t));
     detail::check_indices(rows, count, values.data());
   }
 

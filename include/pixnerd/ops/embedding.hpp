@@ -23,13 +23,10 @@ inline void check_indices(std::int64_t rows, std::int64_t count, const std::int6
 }  // namespace detail
 
 template <class Device>
-struct embedding_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op embedding has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct EmbeddingKernel : MissingKernel<Device> {};
 
 template <>
-struct embedding_kernel<Cpu> {
+struct EmbeddingKernel<Cpu> {
   /// Throws ValueError for an index outside [0, rows).
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, std::int64_t count, const T* table,
@@ -66,7 +63,7 @@ struct embedding_kernel<Cpu> {
 template <class T, class Device>
 Tensor<T, Device> embedding(const Tensor<T, Device>& table, const Tensor<std::int64_t, Device>& indices) {
   if (table.rank() != 2) raise<ShapeError>("embedding", "a table (K, D)", str_cat(table.shape()));
-  using kernel = embedding_kernel<Device>;
+  using kernel = EmbeddingKernel<Device>;
   const std::int64_t rows = table.size(0), width = table.size(1), count = indices.count();
   Shape shape = indices.shape();
   shape.push_back(width);

@@ -18,7 +18,7 @@ namespace pixnerd {
 /// 256 backward, up to 128 for features wider than 64, and at least those forward. Everything else takes kernels for any
 /// size.
 template <>
-struct field_mlp_kernel<Cuda> {
+struct FieldMlpKernel<Cuda> {
   template <class T>
   static void forward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
                       const wide_t<T>* norm_weight, T* y) {

@@ -26,13 +26,10 @@ struct FieldSizes {
 };
 
 template <class Device>
-struct field_mlp_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op field_mlp has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct FieldMlpKernel : MissingKernel<Device> {};
 
 template <>
-struct field_mlp_kernel<Cpu> {
+struct FieldMlpKernel<Cpu> {
   static constexpr double smallest_norm = 1e-12;
 
   template <class T>
@@ -248,7 +245,7 @@ Tensor<T, Device> field_mlp(const Tensor<T, Device>& x, const Tensor<T, Device>&
   const FieldSizes sizes{x.size(0), x.size(1), x.size(2), theta.size(1) / (2 * x.size(2)), normalize_second};
   const auto eps = static_cast<wide_t<T>>(epsilon);
   Tensor<T, Device> y(x.shape());
-  using kernel = field_mlp_kernel<Device>;
+  using kernel = FieldMlpKernel<Device>;
   kernel::forward(sizes, eps, x.data(), theta.data(), norm_weight.data(), y.data());
   if (needs_grad(x, theta, norm_weight)) {
     record(y, [=](const Tensor<T, Device>& grad_y) {

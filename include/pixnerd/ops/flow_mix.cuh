@@ -53,7 +53,7 @@ __global__ void flow_mix_pieces(Path path, Weight weight, std::int64_t each, std
 }  // namespace detail
 
 template <>
-struct flow_mix_kernel<Cuda> {
+struct FlowMixKernel<Cuda> {
   template <class Path, class Weight, class T>
   static void run(const Path& path, const Weight& weight, std::int64_t batch, std::int64_t each,
                   const T* data, const T* noise, const double* times, T* x, T* velocity, wide_t<T>* t,

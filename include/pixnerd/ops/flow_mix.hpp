@@ -20,13 +20,10 @@ struct FlowSample {
 };
 
 template <class Device>
-struct flow_mix_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op flow_mix has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct FlowMixKernel : MissingKernel<Device> {};
 
 template <>
-struct flow_mix_kernel<Cpu> {
+struct FlowMixKernel<Cpu> {
   static constexpr std::int64_t grain = 16384;
   static constexpr std::int64_t tile = 512;
 
@@ -94,8 +91,8 @@ FlowSample<T, Device> flow_mix(const Path& path, const Tensor<T, Device>& data,
     while (one_per_sample.rank() < data.rank()) one_per_sample.push_back(1);
     out.weight = Tensor<T, Device>(one_per_sample);
   }
-  flow_mix_kernel<Device>::run(path, weight, batch, each, data.data(), noise.data(), times.data(),
-                               out.x.data(), out.velocity.data(), out.t.data(), out.weight.data());
+  FlowMixKernel<Device>::run(path, weight, batch, each, data.data(), noise.data(), times.data(), out.x.data(),
+                             out.velocity.data(), out.t.data(), out.weight.data());
   return out;
 }
 

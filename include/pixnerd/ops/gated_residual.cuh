@@ -79,7 +79,7 @@ struct AddGradient {
 /// Threads own 16 bytes of neighboring columns and walk over tokens of one image. Backward reads h and grad_y once, writes
 /// grad_h and sums over the tokens on the same way.
 template <>
-struct gated_residual_kernel<Cuda> {
+struct GatedResidualKernel<Cuda> {
   template <class S, class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const S* s, const T* gate,
                       const T* h, S* y) {

@@ -13,14 +13,14 @@
 namespace pixnerd {
 
 template <class Device>
-struct gated_residual_kernel {
+struct GatedResidualKernel {
   static_assert(
       sizeof(Device) == 0,
       "op gated_residual has no code for this device here: include pixnerd.hpp and compile with nvcc");
 };
 
 template <>
-struct gated_residual_kernel<Cpu> {
+struct GatedResidualKernel<Cpu> {
   /// S is T or wide_t<T>.
   template <class S, class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const S* s, const T* gate,
@@ -85,7 +85,7 @@ Tensor<S, Device> gated_residual(const Tensor<S, Device>& s, const Tensor<T, Dev
     raise<ShapeError>("gated_residual", "s (B, L, D), gate (B, D) and h (B, L, D)",
                       str_cat("s ", s.shape(), ", gate ", gate.shape(), " and h ", h.shape()));
   }
-  using kernel = gated_residual_kernel<Device>;
+  using kernel = GatedResidualKernel<Device>;
   const std::int64_t batch = s.size(0), length = s.size(1), width = s.size(2);
   Tensor<S, Device> y(s.shape());
   kernel::forward(batch, length, width, s.data(), gate.data(), h.data(), y.data());

@@ -27,7 +27,7 @@ struct GeluBackward {
 }  // namespace detail
 
 template <>
-struct gelu_kernel<Cuda> {
+struct GeluKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t count, const T* x, T* y) {
     cuda_elementwise<T, 1, 1>("gelu", count, {x}, {{y}}, detail::GeluForward{});

@@ -9,13 +9,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct gelu_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op gelu has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct GeluKernel : MissingKernel<Device> {};
 
 template <>
-struct gelu_kernel<Cpu> {
+struct GeluKernel<Cpu> {
   static constexpr std::int64_t grain = 8192;
 
   template <class T>
@@ -41,10 +38,10 @@ struct gelu_kernel<Cpu> {
 template <class T, class Device>
 Tensor<T, Device> gelu(const Tensor<T, Device>& x) {
   Tensor<T, Device> y(x.shape());
-  gelu_kernel<Device>::forward(x.count(), x.data(), y.data());
+  GeluKernel<Device>::forward(x.count(), x.data(), y.data());
   if (needs_grad(x)) {
     record(y, [x](const Tensor<T, Device>& grad_y) {
-      gelu_kernel<Device>::backward(x.count(), x.data(), grad_y.data(), grad_target<T>(x.slot()));
+      GeluKernel<Device>::backward(x.count(), x.data(), grad_y.data(), grad_target<T>(x.slot()));
     });
   }
   return y;

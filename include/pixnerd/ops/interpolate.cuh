@@ -58,7 +58,7 @@ __global__ void interpolate_backward_kernel(std::int64_t count, InterpolationSiz
 }  // namespace detail
 
 template <>
-struct interpolate_kernel<Cuda> {
+struct InterpolateKernel<Cuda> {
   static constexpr int threads = 256;
 
   template <class T>

@@ -103,13 +103,10 @@ struct InterpolationSizes {
 }  // namespace detail
 
 template <class Device>
-struct interpolate_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op interpolate has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct InterpolateKernel : MissingKernel<Device> {};
 
 template <>
-struct interpolate_kernel<Cpu> {
+struct InterpolateKernel<Cpu> {
   /// Each row of the result is a sum of rows, which is then resized across.
   template <class T>
   static void forward(const detail::InterpolationSizes<wide_t<T>>& sizes, const T* x, T* y) {
@@ -201,7 +198,7 @@ Tensor<T, Device> interpolate(const Tensor<T, Device>& x, std::int64_t height, s
       raise<ValueError>("interpolate", "steps of 0 or from 1e-6 to 1e6", str_cat(step));
   }
   using W = wide_t<T>;
-  using kernel = interpolate_kernel<Device>;
+  using kernel = InterpolateKernel<Device>;
   const detail::InterpolationSizes<W> sizes{
       x.size(0) * x.size(1), {mode, x.size(2), height, steps.down}, {mode, x.size(3), width, steps.across}};
   Tensor<T, Device> y({x.size(0), x.size(1), height, width});

@@ -139,7 +139,7 @@ struct PutLayerNorm {
 }  // namespace detail
 
 template <>
-struct layer_norm_kernel<Cuda> {
+struct LayerNormKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, double epsilon, const T* x,
                       const wide_t<T>* weight, const wide_t<T>* bias, T* y, wide_t<T>* mean,

@@ -11,13 +11,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct layer_norm_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op layer_norm has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct LayerNormKernel : MissingKernel<Device> {};
 
 template <>
-struct layer_norm_kernel<Cpu> {
+struct LayerNormKernel<Cpu> {
   /// Rows in a piece of work of about 16384 elements.
   static std::int64_t grain(std::int64_t width) {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
@@ -111,7 +108,7 @@ Tensor<T, Device> layer_norm(const Tensor<T, Device>& x, const Tensor<wide_t<T>,
                       str_cat("x ", x.shape(), ", weight ", weight.shape(), " and bias ", bias.shape()));
   }
   using W = wide_t<T>;
-  using kernel = layer_norm_kernel<Device>;
+  using kernel = LayerNormKernel<Device>;
   const std::int64_t rows = x.shape().rows(), width = x.size(-1);
   Tensor<T, Device> y(x.shape());
   Tensor<W, Device> mean({rows}), inverse({rows});

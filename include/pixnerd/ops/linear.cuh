@@ -11,7 +11,7 @@ namespace pixnerd {
 /// cuBLASLt computes the products, bias and bias gradient as parts of them where it can. Layers of a few outputs over many
 /// rows, such as the field's head, only read memory, once, by kernels of their own.
 template <>
-struct linear_kernel<Cuda> {
+struct LinearKernel<Cuda> {
   /// Y is T or wide_t<T>.
   template <class T, class Y>
   static void forward(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x, const T* weight,

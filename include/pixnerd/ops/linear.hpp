@@ -11,13 +11,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct linear_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op linear has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct LinearKernel : MissingKernel<Device> {};
 
 template <>
-struct linear_kernel<Cpu> {
+struct LinearKernel<Cpu> {
   /// y (rows x out) = x (rows x in) * weight^T + bias; bias may be null. Y is T or wide_t<T>.
   template <class T, class Y>
   static void forward(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x, const T* weight,
@@ -88,7 +85,7 @@ Tensor<Y, Device> linear_as(const Tensor<T, Device>& x, const Tensor<T, Device>&
   Shape shape = x.shape();
   shape[-1] = out;
   Tensor<Y, Device> y(shape);  // (..., out)
-  using kernel = linear_kernel<Device>;
+  using kernel = LinearKernel<Device>;
   kernel::forward(rows, in, out, x.data(), weight.data(), bias.data(), y.data());
   if (needs_grad(x, weight, bias)) {
     record(y, [=, bias = bias.slot()](const Tensor<Y, Device>& grad_y) {

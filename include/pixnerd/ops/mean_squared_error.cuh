@@ -77,7 +77,7 @@ __global__ void mean_squared_error_backward(std::int64_t count, std::int64_t uni
 }  // namespace detail
 
 template <>
-struct mean_squared_error_kernel<Cuda> {
+struct MeanSquaredErrorKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t batch, std::int64_t each, const T* prediction, const T* target,
                       const T* weight, T* loss) {

@@ -11,14 +11,14 @@
 namespace pixnerd {
 
 template <class Device>
-struct mean_squared_error_kernel {
+struct MeanSquaredErrorKernel {
   static_assert(
       sizeof(Device) == 0,
       "op mean_squared_error has no code for this device here: include pixnerd.hpp and compile with nvcc");
 };
 
 template <>
-struct mean_squared_error_kernel<Cpu> {
+struct MeanSquaredErrorKernel<Cpu> {
   static constexpr std::int64_t grain = 16384;
 
   /// Of `batch` samples of `each` elements; weight may be null. Sums in float64.
@@ -83,7 +83,7 @@ Tensor<T, Device> mean_squared_error(const Tensor<T, Device>& prediction, const 
     raise<ShapeError>("mean_squared_error", str_cat("one weight for each of ", batch, " samples"),
                       str_cat(weight.shape()));
   }
-  using kernel = mean_squared_error_kernel<Device>;
+  using kernel = MeanSquaredErrorKernel<Device>;
   Tensor<T, Device> loss{Shape{}};
   kernel::forward(batch, each, prediction.data(), target.data(), weight.data(), loss.data());
   if (needs_grad(prediction, target)) {

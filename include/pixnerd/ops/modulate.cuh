@@ -75,7 +75,7 @@ struct PutShiftAndScale {
 /// Threads own 16 bytes of neighboring columns and walk over tokens of one image. Backward reads x and grad_y once, writes
 /// grad_x and sums over the tokens on the same way.
 template <>
-struct modulate_kernel<Cuda> {
+struct ModulateKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* x, const T* shift,
                       const T* scale, T* y) {

@@ -12,13 +12,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct modulate_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op modulate has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct ModulateKernel : MissingKernel<Device> {};
 
 template <>
-struct modulate_kernel<Cpu> {
+struct ModulateKernel<Cpu> {
   template <class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* x, const T* shift,
                       const T* scale, T* y) {
@@ -81,7 +78,7 @@ Tensor<T, Device> modulate(const Tensor<T, Device>& x, const Tensor<T, Device>& 
     raise<ShapeError>("modulate", "x (B, L, D), shift (B, D) and scale (B, D)",
                       str_cat("x ", x.shape(), ", shift ", shift.shape(), " and scale ", scale.shape()));
   }
-  using kernel = modulate_kernel<Device>;
+  using kernel = ModulateKernel<Device>;
   const std::int64_t batch = x.size(0), length = x.size(1), width = x.size(2);
   Tensor<T, Device> y(x.shape());
   kernel::forward(batch, length, width, x.data(), shift.data(), scale.data(), y.data());

@@ -35,7 +35,7 @@ struct PutNormModulation {
 
 /// See cuda_norm_rows.cuh for the kernels. The gradient of the weight needs a third launch, over the images.
 template <>
-struct norm_modulate_kernel<Cuda> {
+struct NormModulateKernel<Cuda> {
   template <class X, class T>
   static void forward(std::int64_t batch, std::int64_t length, std::int64_t width, double epsilon,
                       RmsRounding rounding, const X* x, const wide_t<T>* weight, const T* shift,

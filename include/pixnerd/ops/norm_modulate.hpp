@@ -13,14 +13,14 @@
 namespace pixnerd {
 
 template <class Device>
-struct norm_modulate_kernel {
+struct NormModulateKernel {
   static_assert(
       sizeof(Device) == 0,
       "op norm_modulate has no code for this device here: include pixnerd.hpp and compile with nvcc");
 };
 
 template <>
-struct norm_modulate_kernel<Cpu> {
+struct NormModulateKernel<Cpu> {
   /// Tokens in a piece of work of about 16384 elements.
   static std::int64_t grain(std::int64_t width) {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
@@ -142,7 +142,7 @@ Tensor<T, Device> norm_modulate(const Tensor<X, Device>& x, const Tensor<wide_t<
                       str_cat("x ", x.shape(), ", weight ", weight.shape(), ", shift ", shift.shape(),
                               " and scale ", scale.shape()));
   }
-  using kernel = norm_modulate_kernel<Device>;
+  using kernel = NormModulateKernel<Device>;
   const std::int64_t batch = x.size(0), length = x.size(1), width = x.size(2);
   Tensor<T, Device> y(x.shape());
   Tensor<wide_t<T>, Device> inverse_rms({batch * length});

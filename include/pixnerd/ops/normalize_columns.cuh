@@ -97,7 +97,7 @@ __global__ void normalize_columns_backward(std::int64_t tiles, std::int64_t rows
 }  // namespace detail
 
 template <>
-struct normalize_columns_kernel<Cuda> {
+struct NormalizeColumnsKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t count, std::int64_t rows, std::int64_t columns, double epsilon, const T* x,
                       T* y, wide_t<T>* inverse_norm) {

@@ -12,14 +12,14 @@
 namespace pixnerd {
 
 template <class Device>
-struct normalize_columns_kernel {
+struct NormalizeColumnsKernel {
   static_assert(
       sizeof(Device) == 0,
       "op normalize_columns has no code for this device here: include pixnerd.hpp and compile with nvcc");
 };
 
 template <>
-struct normalize_columns_kernel<Cpu> {
+struct NormalizeColumnsKernel<Cpu> {
   static constexpr std::int64_t tile = 256;  // columns in a piece of work; their sums fit on the stack
 
   template <class T>
@@ -84,7 +84,7 @@ struct normalize_columns_kernel<Cpu> {
 template <class T, class Device>
 Tensor<T, Device> normalize_columns(const Tensor<T, Device>& x, double epsilon = 1e-12) {
   if (x.rank() != 3) raise<ShapeError>("normalize_columns", "x (N, rows, columns)", str_cat(x.shape()));
-  using kernel = normalize_columns_kernel<Device>;
+  using kernel = NormalizeColumnsKernel<Device>;
   const std::int64_t count = x.size(0), rows = x.size(1), columns = x.size(2);
   Tensor<T, Device> y(x.shape());
   Tensor<wide_t<T>, Device> inverse_norm({count, columns});

@@ -88,7 +88,7 @@ void launch_patchify(const char* op, PatchifyShape s, PatchLayout layout, const 
 }  // namespace detail
 
 template <>
-struct patchify_kernel<Cuda> {
+struct PatchifyKernel<Cuda> {
   template <class T>
   static void patchify(const PatchifyShape& sizes, PatchLayout layout, const T* images,
                        GradTarget<T> patches) {

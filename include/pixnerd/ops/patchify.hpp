@@ -26,13 +26,10 @@ struct PatchifyShape {
 };
 
 template <class Device>
-struct patchify_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op patchify has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct PatchifyKernel : MissingKernel<Device> {};
 
 template <>
-struct patchify_kernel<Cpu> {
+struct PatchifyKernel<Cpu> {
   template <class T>
   static void patchify(const PatchifyShape& sizes, PatchLayout layout, const T* images,
                        GradTarget<T> patches) {
@@ -106,7 +103,7 @@ template <class T, class Device>
 Tensor<T, Device> patchify(const Tensor<T, Device>& images, std::int64_t patch_height,
                            std::int64_t patch_width, PatchLayout layout = PatchLayout::channels_first) {
   if (images.rank() != 4) raise<ShapeError>("patchify", "images (B, C, H, W)", str_cat(images.shape()));
-  using kernel = patchify_kernel<Device>;
+  using kernel = PatchifyKernel<Device>;
   const PatchifyShape sizes{images.size(0), images.size(1), images.size(2),
                             images.size(3), patch_height,   patch_width};
   detail::check_patch_sizes("patchify", sizes);
@@ -127,7 +124,7 @@ Tensor<T, Device> fold(const Tensor<T, Device>& patches, std::int64_t channels, 
                        std::int64_t width, std::int64_t patch_height, std::int64_t patch_width,
                        PatchLayout layout = PatchLayout::channels_first) {
   if (patches.rank() != 3) raise<ShapeError>("fold", "patches (B, L, C ph pw)", str_cat(patches.shape()));
-  using kernel = patchify_kernel<Device>;
+  using kernel = PatchifyKernel<Device>;
   const PatchifyShape sizes{patches.size(0), channels, height, width, patch_height, patch_width};
   detail::check_patch_sizes("fold", sizes);
   const Shape expected{sizes.batch, sizes.length(), sizes.patch_elements()};

@@ -56,7 +56,7 @@ struct PutCoordinates {
 /// gradient of y once, for the gradient of x, that of the values' weights and the sums over patches that the gradients of
 /// the coordinates' weights and the bias come from; sizes that this pass does not take go through cuBLASLt instead.
 template <>
-struct pixel_embedding_kernel<Cuda> {
+struct PixelEmbeddingKernel<Cuda> {
   template <class T>
   static void forward(const PixelEmbeddingSizes& s, const T* x, const T* coordinates, const T* weight,
                       const T* bias, T* y) {

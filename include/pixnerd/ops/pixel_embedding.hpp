@@ -22,14 +22,14 @@ struct PixelEmbeddingSizes {
 };
 
 template <class Device>
-struct pixel_embedding_kernel {
+struct PixelEmbeddingKernel {
   static_assert(
       sizeof(Device) == 0,
       "op pixel_embedding has no code for this device here: include pixnerd.hpp and compile with nvcc");
 };
 
 template <>
-struct pixel_embedding_kernel<Cpu> {
+struct PixelEmbeddingKernel<Cpu> {
   static constexpr std::int64_t grain = 512;  // rows, a row being one pixel of one patch
 
   template <class T>
@@ -160,7 +160,7 @@ Tensor<T, Device> pixel_embedding(const Tensor<T, Device>& x, const Tensor<T, De
   }
   const PixelEmbeddingSizes sizes{x.size(0), x.size(1), x.size(2), coordinates.size(1), weight.size(0)};
   Tensor<T, Device> y({sizes.patches, sizes.pixels, sizes.features});
-  using kernel = pixel_embedding_kernel<Device>;
+  using kernel = PixelEmbeddingKernel<Device>;
   kernel::forward(sizes, x.data(), coordinates.data(), weight.data(), bias.data(), y.data());
   if (needs_grad(x, weight, bias)) {
     record(y, [=, bias = bias.slot()](const Tensor<T, Device>& grad_y) {

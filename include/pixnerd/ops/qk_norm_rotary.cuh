@@ -195,7 +195,7 @@ void with_lanes(bool packets, std::int64_t width, Launch launch) {
 }  // namespace detail
 
 template <>
-struct qk_norm_rotary_kernel<Cuda> {
+struct QkNormRotaryKernel<Cuda> {
   static constexpr std::int64_t max_width = 512;
 
   template <class T>

@@ -12,7 +12,7 @@
 namespace pixnerd {
 
 template <class Device>
-struct qk_norm_rotary_kernel {
+struct QkNormRotaryKernel {
   static_assert(
       sizeof(Device) == 0,
       "op qk_norm_rotary has no code for this device here: include pixnerd.hpp and compile with nvcc");
@@ -26,7 +26,7 @@ PIXNERD_HOST_DEVICE inline void rotate_pair(T a, T b, T c, T s, T& out_a, T& out
 }
 
 template <>
-struct qk_norm_rotary_kernel<Cpu> {
+struct QkNormRotaryKernel<Cpu> {
   static constexpr std::int64_t grain = 16;  // tokens
 
   template <class T>
@@ -142,7 +142,7 @@ std::array<Tensor<T, Device>, 3> qk_norm_rotary(const Tensor<T, Device>& qkv,
                       str_cat("a rotary table (", positions, ", ", width, ") with an even width"),
                       str_cat(rotary.shape()));
   }
-  using kernel = qk_norm_rotary_kernel<Device>;
+  using kernel = QkNormRotaryKernel<Device>;
   if (width > kernel::max_width) {
     raise<ShapeError>("qk_norm_rotary", str_cat("a head width up to ", kernel::max_width), str_cat(width));
   }

@@ -49,7 +49,7 @@ __global__ void random_fill_blocks(Block block, std::int64_t threads, std::int64
 }  // namespace detail
 
 template <>
-struct random_fill_kernel<Cuda> {
+struct RandomFillKernel<Cuda> {
   template <class T>
   static void normal(std::int64_t count, const RandomKey& key, T* y) {
     fill(detail::NormalBlock{}, 1, count, key, nullptr, y);

@@ -14,13 +14,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct random_fill_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op random_fill has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct RandomFillKernel : MissingKernel<Device> {};
 
 template <>
-struct random_fill_kernel<Cpu> {
+struct RandomFillKernel<Cpu> {
   /// Element i of y = element i of the stream.
   template <class T>
   static void normal(std::int64_t count, const RandomKey& key, T* y) {
@@ -72,13 +69,13 @@ struct random_fill_kernel<Cpu> {
 /// Standard normals: element i of the tensor is element i of the stream. Any shape.
 template <class T, class Device>
 void fill_normal(const Tensor<T, Device>& out, const RandomKey& key) {
-  random_fill_kernel<Device>::normal(out.count(), key, out.data());
+  RandomFillKernel<Device>::normal(out.count(), key, out.data());
 }
 
 /// Uniform on [0, 1): element i of the tensor is element i of the stream. Any shape.
 template <class T, class Device>
 void fill_uniform(const Tensor<T, Device>& out, const RandomKey& key) {
-  random_fill_kernel<Device>::uniform(out.count(), key, out.data());
+  RandomFillKernel<Device>::uniform(out.count(), key, out.data());
 }
 
 /// Standard normals with one stream for each sample, so that a sample's numbers depend on its global index
@@ -93,8 +90,8 @@ void fill_normal_per_sample(const Tensor<T, Device>& out, std::uint64_t seed, Ra
                       str_cat(out.shape()));
   }
   if (out.count() == 0) return;
-  random_fill_kernel<Device>::normal_per_sample(batch, out.count() / batch, {seed, purpose, 0, step},
-                                                samples.data(), out.data());
+  RandomFillKernel<Device>::normal_per_sample(batch, out.count() / batch, {seed, purpose, 0, step},
+                                              samples.data(), out.data());
 }
 
 /// The same for indices on the host.

@@ -19,7 +19,7 @@ struct RepeatScaled {
 }  // namespace detail
 
 template <>
-struct reduce_kernel<Cuda> {
+struct ReduceKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t outer, std::int64_t n, std::int64_t inner, double factor, const T* x,
                       T* y) {

@@ -12,13 +12,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct reduce_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op reduce has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct ReduceKernel : MissingKernel<Device> {};
 
 template <>
-struct reduce_kernel<Cpu> {
+struct ReduceKernel<Cpu> {
   /// y (outer x inner) = factor * the sum over the middle axis of x (outer x n x inner), added in float64.
   template <class T>
   static void forward(std::int64_t outer, std::int64_t n, std::int64_t inner, double factor, const T* x,
@@ -93,7 +90,7 @@ namespace detail {
 /// factor * the sum over axes [first, last), which the result lacks.
 template <class T, class Device>
 Tensor<T, Device> reduce(const Tensor<T, Device>& x, int first, int last, double factor) {
-  using kernel = reduce_kernel<Device>;
+  using kernel = ReduceKernel<Device>;
   Shape shape;
   for (int axis = 0; axis < x.rank(); ++axis) {
     if (axis < first || axis >= last) shape.push_back(x.size(axis));

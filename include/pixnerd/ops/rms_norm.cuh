@@ -9,7 +9,7 @@ namespace pixnerd {
 
 /// See cuda_norm_rows.cuh for the kernels.
 template <>
-struct rms_norm_kernel<Cuda> {
+struct RmsNormKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, double epsilon, RmsRounding rounding, const T* x,
                       const wide_t<T>* weight, T* y, wide_t<T>* inverse_rms) {

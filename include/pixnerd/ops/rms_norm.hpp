@@ -17,13 +17,10 @@ enum class RmsRounding {
 };
 
 template <class Device>
-struct rms_norm_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op rms_norm has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct RmsNormKernel : MissingKernel<Device> {};
 
 template <>
-struct rms_norm_kernel<Cpu> {
+struct RmsNormKernel<Cpu> {
   /// Rows in a piece of work of about 16384 elements.
   static std::int64_t grain(std::int64_t width) {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
@@ -99,7 +96,7 @@ Tensor<T, Device> rms_norm(const Tensor<T, Device>& x, const Tensor<wide_t<T>, D
     raise<ShapeError>("rms_norm", "x (..., D) and weight (D)",
                       str_cat("x ", x.shape(), " and weight ", weight.shape()));
   }
-  using kernel = rms_norm_kernel<Device>;
+  using kernel = RmsNormKernel<Device>;
   const std::int64_t rows = x.shape().rows(), width = x.size(-1);
   Tensor<T, Device> y(x.shape());
   Tensor<wide_t<T>, Device> inverse_rms({rows});

@@ -29,7 +29,7 @@ __global__ void rotary_half_turn(std::int64_t pairs, std::int64_t positions, std
 }  // namespace detail
 
 template <>
-struct rotary_half_kernel<Cuda> {
+struct RotaryHalfKernel<Cuda> {
   template <class T>
   static void turn(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
                    const T* x, const wide_t<T>* table, wide_t<T> sign, GradTarget<T> y) {

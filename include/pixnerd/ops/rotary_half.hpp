@@ -11,13 +11,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct rotary_half_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op rotary_half has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct RotaryHalfKernel : MissingKernel<Device> {};
 
 template <>
-struct rotary_half_kernel<Cpu> {
+struct RotaryHalfKernel<Cpu> {
   /// Turns by the table's angles times `sign`, 1 or -1.
   template <class T>
   static void turn(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
@@ -49,7 +46,7 @@ Tensor<T, Device> rotary_half(const Tensor<T, Device>& x, const Tensor<wide_t<T>
     raise<ShapeError>("rotary_half", "x (B, L, A, d) with an even d, and a table (L, d)",
                       str_cat("x ", x.shape(), " and a table ", table.shape()));
   }
-  using kernel = rotary_half_kernel<Device>;
+  using kernel = RotaryHalfKernel<Device>;
   const std::int64_t positions = x.size(1), tokens = x.size(0) * positions, heads = x.size(2),
                      width = x.size(3);
   Tensor<T, Device> y(x.shape());

@@ -24,7 +24,7 @@ struct AddScalarFormula {
 }  // namespace detail
 
 template <>
-struct scale_kernel<Cuda> {
+struct ScaleKernel<Cuda> {
   template <class T>
   static void multiply(std::int64_t count, const T* x, wide_t<T> factor, GradTarget<T> y) {
     cuda_elementwise<T, 1, 1>("scale", count, {x}, {y}, detail::ScaleFormula<wide_t<T>>{factor});

@@ -8,13 +8,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct scale_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op scale has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct ScaleKernel : MissingKernel<Device> {};
 
 template <>
-struct scale_kernel<Cpu> {
+struct ScaleKernel<Cpu> {
   static constexpr std::int64_t grain = 16384;
 
   /// y = factor * x, written or added.
@@ -37,7 +34,7 @@ struct scale_kernel<Cpu> {
 /// y = factor * x, elementwise, any shape. Saves nothing.
 template <class T, class Device>
 Tensor<T, Device> scale(const Tensor<T, Device>& x, double factor) {
-  using kernel = scale_kernel<Device>;
+  using kernel = ScaleKernel<Device>;
   const auto number = static_cast<wide_t<T>>(factor);
   Tensor<T, Device> y(x.shape());
   kernel::multiply(x.count(), x.data(), number, GradTarget<T>{y.data()});
@@ -52,7 +49,7 @@ Tensor<T, Device> scale(const Tensor<T, Device>& x, double factor) {
 /// y = x + number, elementwise, any shape. Saves nothing.
 template <class T, class Device>
 Tensor<T, Device> add_scalar(const Tensor<T, Device>& x, double number) {
-  using kernel = scale_kernel<Device>;
+  using kernel = ScaleKernel<Device>;
   Tensor<T, Device> y(x.shape());
   kernel::add(x.count(), x.data(), static_cast<wide_t<T>>(number), y.data());
   if (needs_grad(x)) {

@@ -27,7 +27,7 @@ struct SiluBackward {
 }  // namespace detail
 
 template <>
-struct silu_kernel<Cuda> {
+struct SiluKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t count, const T* x, T* y) {
     cuda_elementwise<T, 1, 1>("silu", count, {x}, {{y}}, detail::SiluForward{});

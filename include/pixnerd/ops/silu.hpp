@@ -9,13 +9,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct silu_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op silu has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct SiluKernel : MissingKernel<Device> {};
 
 template <>
-struct silu_kernel<Cpu> {
+struct SiluKernel<Cpu> {
   static constexpr std::int64_t grain = 8192;
 
   template <class T>
@@ -40,10 +37,10 @@ struct silu_kernel<Cpu> {
 template <class T, class Device>
 Tensor<T, Device> silu(const Tensor<T, Device>& x) {
   Tensor<T, Device> y(x.shape());
-  silu_kernel<Device>::forward(x.count(), x.data(), y.data());
+  SiluKernel<Device>::forward(x.count(), x.data(), y.data());
   if (needs_grad(x)) {
     record(y, [x](const Tensor<T, Device>& grad_y) {
-      silu_kernel<Device>::backward(x.count(), x.data(), grad_y.data(), grad_target<T>(x.slot()));
+      SiluKernel<Device>::backward(x.count(), x.data(), grad_y.data(), grad_target<T>(x.slot()));
     });
   }
   return y;

@@ -9,7 +9,7 @@
 namespace pixnerd {
 
 template <>
-struct slice_kernel<Cuda> {
+struct SliceKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, std::int64_t whole_width, std::int64_t first,
                       const T* whole, T* part) {
@@ -20,7 +20,7 @@ struct slice_kernel<Cuda> {
   static void backward(std::int64_t rows, std::int64_t width, std::int64_t whole_width, std::int64_t first,
                        const T* grad_part, GradTarget<T> grad_whole) {
     if (!grad_whole.add) {
-      memory_transfer<Cuda>::zero(grad_whole.data, static_cast<std::size_t>(rows * whole_width) * sizeof(T));
+      MemoryTransfer<Cuda>::zero(grad_whole.data, static_cast<std::size_t>(rows * whole_width) * sizeof(T));
     }
     cuda_copy_rows<T>("slice", rows, width, grad_part, {0, width}, grad_whole, {first, whole_width});
   }

@@ -10,13 +10,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct slice_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op slice has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct SliceKernel : MissingKernel<Device> {};
 
 template <>
-struct slice_kernel<Cpu> {
+struct SliceKernel<Cpu> {
   /// part (rows x width) = columns of whole (rows x whole_width) from `first` on.
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, std::int64_t whole_width, std::int64_t first,
@@ -47,7 +44,7 @@ Tensor<T, Device> slice(const Tensor<T, Device>& x, int axis, std::int64_t begin
   shape[at] = end - begin;
   const std::int64_t rows = shape.count(0, at), each = shape.count(at + 1, shape.rank());
   const std::int64_t width = (end - begin) * each, whole_width = x.size(at) * each, first = begin * each;
-  using kernel = slice_kernel<Device>;
+  using kernel = SliceKernel<Device>;
   Tensor<T, Device> y(shape);
   kernel::forward(rows, width, whole_width, first, static_cast<const T*>(x.data()), y.data());
   if (needs_grad(x)) {

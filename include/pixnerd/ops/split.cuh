@@ -46,7 +46,7 @@ __global__ void split_backward(std::int64_t count, std::int64_t units, Parts<con
 
 /// A thread moves 16 bytes where addresses and sizes allow it, else a number.
 template <>
-struct split_kernel<Cuda> {
+struct SplitKernel<Cuda> {
   template <class T, std::size_t N>
   static void forward(std::int64_t rows, std::int64_t width, const T* whole, const std::array<T*, N>& parts) {
     detail::Parts<T, N> to;

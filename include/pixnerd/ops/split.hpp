@@ -10,14 +10,11 @@
 namespace pixnerd {
 
 template <class Device>
-struct split_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op split has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct SplitKernel : MissingKernel<Device> {};
 
 /// Part k (rows x width) is columns k * width ... of a matrix (rows x N * width).
 template <>
-struct split_kernel<Cpu> {
+struct SplitKernel<Cpu> {
   template <class T, std::size_t N>
   static void forward(std::int64_t rows, std::int64_t width, const T* whole, const std::array<T*, N>& parts) {
     for (std::size_t k = 0; k < N; ++k)
@@ -49,7 +46,7 @@ std::array<Tensor<T, Device>, N> split(const Tensor<T, Device>& x, int axis) {
   if (x.size(at) % parts != 0) {
     raise<ShapeError>("split", str_cat("a multiple of ", parts, " along axis ", axis), str_cat(x.shape()));
   }
-  using kernel = split_kernel<Device>;
+  using kernel = SplitKernel<Device>;
   Shape shape = x.shape();
   shape[at] /= parts;
   const std::int64_t rows = shape.count(0, at), width = shape.count(at, shape.rank());

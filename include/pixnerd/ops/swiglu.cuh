@@ -43,7 +43,7 @@ struct SwigluBackwardOfOne {
 }  // namespace detail
 
 template <>
-struct swiglu_kernel<Cuda> {
+struct SwigluKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t count, const T* a, const T* b, T* y) {
     cuda_elementwise<T, 2, 1>("swiglu", count, {a, b}, {{y}}, detail::SwigluForward<T>{});

@@ -9,13 +9,10 @@
 namespace pixnerd {
 
 template <class Device>
-struct swiglu_kernel {
-  static_assert(sizeof(Device) == 0,
-                "op swiglu has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct SwigluKernel : MissingKernel<Device> {};
 
 template <>
-struct swiglu_kernel<Cpu> {
+struct SwigluKernel<Cpu> {
   static constexpr std::int64_t grain = 8192;
 
   template <class T>
@@ -56,7 +53,7 @@ Tensor<T, Device> swiglu(const Tensor<T, Device>& a, const Tensor<T, Device>& b)
   if (!(a.shape() == b.shape())) {
     raise<ShapeError>("swiglu", "a and b of one shape", str_cat(a.shape(), " and ", b.shape()));
   }
-  using kernel = swiglu_kernel<Device>;
+  using kernel = SwigluKernel<Device>;
   Tensor<T, Device> y(a.shape());
   kernel::forward(y.count(), a.data(), b.data(), y.data());
   if (needs_grad(a, b)) {

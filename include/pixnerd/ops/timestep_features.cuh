@@ -26,7 +26,7 @@ __global__ void timestep_features_kernel_of(std::int64_t batch, std::int64_t hal
 }  // namespace detail
 
 template <>
-struct timestep_features_kernel<Cuda> {
+struct TimestepFeaturesKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t batch, std::int64_t half, double max_period, const T* t, T* y) {
     constexpr int threads = 128;

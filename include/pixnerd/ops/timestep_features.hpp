@@ -11,14 +11,14 @@
 namespace pixnerd {
 
 template <class Device>
-struct timestep_features_kernel {
+struct TimestepFeaturesKernel {
   static_assert(
       sizeof(Device) == 0,
       "op timestep_features has no code for this device here: include pixnerd.hpp and compile with nvcc");
 };
 
 template <>
-struct timestep_features_kernel<Cpu> {
+struct TimestepFeaturesKernel<Cpu> {
   template <class T>
   static void forward(std::int64_t batch, std::int64_t half, double max_period, const T* t, T* y) {
     std::vector<double> frequencies;
@@ -53,7 +53,7 @@ Tensor<T, Device> timestep_features(const Tensor<T, Device>& t, std::int64_t cou
   }
   if (!(max_period > 0)) raise<ValueError>("timestep_features", "a positive period", str_cat(max_period));
   Tensor<T, Device> y({t.size(0), count});
-  timestep_features_kernel<Device>::forward(t.size(0), count / 2, max_period, t.data(), y.data());
+  TimestepFeaturesKernel<Device>::forward(t.size(0), count / 2, max_period, t.data(), y.data());
   return y;
 }
 

@@ -57,7 +57,7 @@ __global__ void weighted_sum_terms(std::int64_t count, WeightedTerms<T> terms, b
 }  // namespace detail
 
 template <>
-struct weighted_sum_kernel<Cuda> {
+struct WeightedSumKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t count, const std::vector<std::pair<wide_t<T>, const T*>>& terms, T* y) {
     using Terms = detail::WeightedTerms<T>;

@@ -15,14 +15,14 @@
 namespace pixnerd {
 
 template <class Device>
-struct weighted_sum_kernel {
+struct WeightedSumKernel {
   static_assert(
       sizeof(Device) == 0,
       "op weighted_sum has no code for this device here: include pixnerd.hpp and compile with nvcc");
 };
 
 template <>
-struct weighted_sum_kernel<Cpu> {
+struct WeightedSumKernel<Cpu> {
   /// y = sum of terms[k].first * terms[k].second over at least one term.
   template <class T>
   static void forward(std::int64_t count, const std::vector<std::pair<wide_t<T>, const T*>>& terms, T* y) {
@@ -63,7 +63,7 @@ Tensor<T, Device> weighted_sum(const std::vector<std::pair<double, Tensor<T, Dev
     wants_grad = wants_grad || needs_grad(x);
   }
   Tensor<T, Device> y(shape);
-  weighted_sum_kernel<Device>::template forward<T>(y.count(), pointers, y.data());
+  WeightedSumKernel<Device>::template forward<T>(y.count(), pointers, y.data());
   if (wants_grad) {
     std::vector<std::pair<wide_t<T>, std::shared_ptr<GradSlot<Device>>>> inputs;
     for (const auto& [factor, x] : terms) {
@@ -71,7 +71,7 @@ Tensor<T, Device> weighted_sum(const std::vector<std::pair<double, Tensor<T, Dev
     }
     record(y, [inputs = std::move(inputs)](const Tensor<T, Device>& grad_y) {
       for (const auto& [factor, slot] : inputs) {
-        scale_kernel<Device>::multiply(grad_y.count(), grad_y.data(), factor, grad_target<T>(slot));
+        ScaleKernel<Device>::multiply(grad_y.count(), grad_y.data(), factor, grad_target<T>(slot));
       }
     });
   }

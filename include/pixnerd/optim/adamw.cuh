@@ -57,7 +57,7 @@ __global__ void adamw_packets(std::int64_t count, std::int64_t averaged, AdamwFa
 }  // namespace detail
 
 template <>
-struct adamw_kernel<Cuda> {
+struct AdamwKernel<Cuda> {
   template <class T, class C>
   static void update(std::int64_t count, std::int64_t averaged, const AdamwFactors<T>& factors,
                      const double* scale, const AdamwSlabs<T, C>& slabs) {

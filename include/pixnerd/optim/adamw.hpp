@@ -56,13 +56,10 @@ struct AdamwSlabs {
 };
 
 template <class Device>
-struct adamw_kernel {
-  static_assert(sizeof(Device) == 0,
-                "adamw has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct AdamwKernel : MissingKernel<Device> {};
 
 template <>
-struct adamw_kernel<Cpu> {
+struct AdamwKernel<Cpu> {
   static constexpr std::int64_t grain = 1 << 14;
   static constexpr std::int64_t tile = 512;
 
@@ -166,7 +163,7 @@ struct AdamW {
         store.gradients().data(),     store.weights().data(),
         store.first_moments().data(), store.second_moments().data(),
         store.average().data(),       Store::has_copies ? store.copies().data() : nullptr};
-    adamw_kernel<typename Policy::Device>::update(store.count(), store.average().count(), f, scale, slabs);
+    AdamwKernel<typename Policy::Device>::update(store.count(), store.average().count(), f, scale, slabs);
   }
 
   void check(const UpdateSettings& settings) const {

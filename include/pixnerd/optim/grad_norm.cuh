@@ -55,7 +55,7 @@ __global__ void find_non_finite(std::int64_t count, const T* x, long long* first
 }  // namespace detail
 
 template <>
-struct grad_norm_kernel<Cuda> {
+struct GradNormKernel<Cuda> {
   static constexpr std::int64_t grain = 1 << 15;
 
   template <class T>

@@ -55,13 +55,10 @@ PIXNERD_HOST_DEVICE inline void put_record(double squares, NormBounds bounds, st
 }  // namespace detail
 
 template <class Device>
-struct grad_norm_kernel {
-  static_assert(sizeof(Device) == 0,
-                "grad_norm has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct GradNormKernel : MissingKernel<Device> {};
 
 template <>
-struct grad_norm_kernel<Cpu> {
+struct GradNormKernel<Cpu> {
   static constexpr std::int64_t grain = 1 << 15;
 
   /// Fills a StepMeasurements from `count` gradients: their squares are summed in float64, blocks of `grain`
@@ -97,7 +94,7 @@ template <class Policy>
 void check_finite(const ParameterStore<Policy>& store, const typename ParameterStore<Policy>::Slab& slab,
                   const char* what, std::int64_t step) {
   const std::int64_t element =
-      grad_norm_kernel<typename Policy::Device>::first_non_finite(slab.count(), slab.data());
+      GradNormKernel<typename Policy::Device>::first_non_finite(slab.count(), slab.data());
   if (element < 0) return;
   const ParameterEntry& entry = store.entry_at(element);
   const auto value = slab.rows(element, element + 1).item();
@@ -130,9 +127,8 @@ void measure_gradients(const ParameterStore<Policy>& store, double max_norm,
     raise<ShapeError>("gradient norm", str_cat("a record of ", StepMeasurements::losses + losses.count()),
                       str_cat(record.count()));
   }
-  grad_norm_kernel<typename Policy::Device>::measure(store.count(), store.gradients().data(),
-                                                     {max_norm, limit}, losses.count(), losses.data(),
-                                                     record.data());
+  GradNormKernel<typename Policy::Device>::measure(store.count(), store.gradients().data(), {max_norm, limit},
+                                                   losses.count(), losses.data(), record.data());
 }
 
 /// sqrt(sum of g^2) over every gradient of a store, summed in float64. The gradients must be complete.

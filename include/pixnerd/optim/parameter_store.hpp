@@ -240,8 +240,8 @@ class ParameterStore {
       if constexpr (std::same_as<U, T>) {
         copy_into(part(weights_, entry), parameter);
       } else {
-        cast_kernel<Device>::run(parameter.count(), static_cast<const U*>(parameter.data()),
-                                 GradTarget<T>{weights_.data() + entry.offset});
+        CastKernel<Device>::run(parameter.count(), static_cast<const U*>(parameter.data()),
+                                GradTarget<T>{weights_.data() + entry.offset});
       }
       Tensor<U, Device> view = part(of_type<U>(weights_, copies()), entry);
       // A slot of its own: copies of the module made earlier keep theirs.
@@ -264,8 +264,8 @@ class ParameterStore {
 
   static void round_into(const Copies& copies, const Slab& from) {
     if constexpr (has_copies) {
-      cast_kernel<Device>::run(from.count(), static_cast<const T*>(from.data()),
-                               GradTarget<Compute>{copies.data()});
+      CastKernel<Device>::run(from.count(), static_cast<const T*>(from.data()),
+                              GradTarget<Compute>{copies.data()});
     }
   }
 

@@ -49,14 +49,14 @@ class Tensor {
                         str_cat(values.size()));
     }
     Tensor out(shape);
-    memory_transfer<Device>::from_host(out.data(), values.data(), values.size_bytes());
+    MemoryTransfer<Device>::from_host(out.data(), values.data(), values.size_bytes());
     return out;
   }
 
   /// All elements equal to `value`.
   static Tensor full(const Shape& shape, T value) {
     Tensor out(shape);
-    memory_transfer<Device>::fill(out.data(), out.count(), value);
+    MemoryTransfer<Device>::fill(out.data(), out.count(), value);
     return out;
   }
 
@@ -75,11 +75,11 @@ class Tensor {
   T* data() const { return data_; }
   const std::shared_ptr<std::byte>& storage() const { return storage_; }
 
-  void zero() const { memory_transfer<Device>::zero(data_, bytes()); }
+  void zero() const { MemoryTransfer<Device>::zero(data_, bytes()); }
 
   std::vector<T> to_host() const {
     std::vector<T> out(static_cast<std::size_t>(count()));
-    memory_transfer<Device>::to_host(out.data(), data_, bytes());
+    MemoryTransfer<Device>::to_host(out.data(), data_, bytes());
     return out;
   }
 
@@ -87,7 +87,7 @@ class Tensor {
   T item() const {
     if (count() != 1) raise<ShapeError>("item", "a tensor with one element", str_cat("the shape ", shape_));
     T out;
-    memory_transfer<Device>::to_host(&out, data_, sizeof(T));
+    MemoryTransfer<Device>::to_host(&out, data_, sizeof(T));
     return out;
   }
 
@@ -146,7 +146,7 @@ class Tensor {
 template <class T, class Device>
 Tensor<T, Device> copy(const Tensor<T, Device>& x) {
   Tensor<T, Device> out(x.shape());
-  memory_transfer<Device>::copy(out.data(), x.data(), x.bytes());
+  MemoryTransfer<Device>::copy(out.data(), x.data(), x.bytes());
   return out;
 }
 
@@ -155,7 +155,7 @@ template <class T, class Device>
 void copy_into(const Tensor<T, Device>& to, const Tensor<T, Device>& from) {
   if (!(to.shape() == from.shape()))
     raise<ShapeError>("copy_into", str_cat("the shape ", to.shape()), str_cat(from.shape()));
-  memory_transfer<Device>::copy(to.data(), from.data(), from.bytes());
+  MemoryTransfer<Device>::copy(to.data(), from.data(), from.bytes());
 }
 
 }  // namespace pixnerd

@@ -126,7 +126,7 @@ TrainState load_checkpoint(const std::string& path, const ParameterStore<Policy>
   store.refresh_copies();
   // The pool would keep what was staged for the whole run.
   staged.clear();
-  memory_pool<typename Policy::Device>::instance().trim();
+  MemoryPool<typename Policy::Device>::instance().trim();
   return state;
 }
 

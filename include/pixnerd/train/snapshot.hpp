@@ -50,7 +50,7 @@ class StoreSnapshot {
       to = {};
       to = Slab(from.shape());
     }
-    memory_transfer<Device>::to_host(to.data(), from.data(), from.bytes());
+    MemoryTransfer<Device>::to_host(to.data(), from.data(), from.bytes());
   }
 
   std::vector<ParameterEntry> entries_;

@@ -180,7 +180,7 @@ class TrainStepper {
       optimizer_.update(store_, settings, record_.rows(scale, scale + 1));
     }
     // Here the host waits for the device. Into memory that is there: the weights have changed already.
-    memory_transfer<Device>::to_host(measured_.data(), record_.data(), record_.bytes());
+    MemoryTransfer<Device>::to_host(measured_.data(), record_.data(), record_.bytes());
     const std::vector<double>& record = measured_;
     check_and_report(record, report);
     if constexpr (!OptimizerOnDevice<AnOptimizer, Store>) {

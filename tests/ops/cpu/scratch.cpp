@@ -19,7 +19,7 @@ BOOST_AUTO_TEST_CASE(pieces_are_aligned_and_apart) {
 }
 
 BOOST_AUTO_TEST_CASE(memory_goes_back_to_the_pool) {
-  auto& pool = memory_pool<Cpu>::instance();
+  auto& pool = MemoryPool<Cpu>::instance();
   const auto before = pool.statistics().in_use;
   {
     const Scratch<double> scratch(1000, 1);

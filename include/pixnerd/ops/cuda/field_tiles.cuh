@@ -22,7 +22,7 @@ inline constexpr int field_pad = 8;
 /// The factor of a column from the sum of its squares: 1 / norm, negative where the norm was clamped.
 template <class W>
 __device__ inline W field_scale(W square) {
-  constexpr double smallest = field_mlp_kernel<Cpu>::smallest_norm;
+  constexpr double smallest = FieldMlpKernel<Cpu>::smallest_norm;
   const W norm = std::sqrt(square);
   return norm > W(smallest) ? W(1) / norm : W(-1 / smallest);
 }
