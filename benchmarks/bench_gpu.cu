@@ -35,8 +35,7 @@ PixnerdC2iConfig small_model() {
           .width = 192,
           .heads = 6,
           .depth = 6,
-          .field_depth = 2,
-          .field_features = 32,
+          .decoder = {.depth = 2, .features = 32},
           .classes = 10};
 }
 

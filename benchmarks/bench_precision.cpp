@@ -11,8 +11,7 @@ int main(int count, char** arguments) {
                                 .width = 96,
                                 .heads = 4,
                                 .depth = 4,
-                                .field_depth = 2,
-                                .field_features = 16,
+                                .decoder = {.depth = 2, .features = 16},
                                 .classes = benchmark::curve_classes};
   return benchmark::compare_curves<Cpu>(config, std::max<std::int64_t>(steps, 5)) ? 0 : 1;
 }

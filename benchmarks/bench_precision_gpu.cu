@@ -15,8 +15,7 @@ int main(int count, char** arguments) {
                                 .width = 192,
                                 .heads = 6,
                                 .depth = 6,
-                                .field_depth = 2,
-                                .field_features = 32,
+                                .decoder = {.depth = 2, .features = 32},
                                 .classes = benchmark::curve_classes};
   return benchmark::compare_curves<Cuda>(config, std::max<std::int64_t>(steps, 5)) ? 0 : 1;
 }

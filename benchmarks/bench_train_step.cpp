@@ -25,8 +25,7 @@ int main(int argc, char** argv) {
                           .width = 192,
                           .heads = 6,
                           .depth = 6,
-                          .field_depth = 2,
-                          .field_features = 32,
+                          .decoder = {.depth = 2, .features = 32},
                           .classes = 10};
   app.add_option("--batch", batch, "images in a batch")->capture_default_str();
   app.add_option("--steps", steps, "steps that count")->capture_default_str();
@@ -36,8 +35,8 @@ int main(int argc, char** argv) {
   app.add_option("--width", config.width)->capture_default_str();
   app.add_option("--heads", config.heads)->capture_default_str();
   app.add_option("--depth", config.depth)->capture_default_str();
-  app.add_option("--field-depth", config.field_depth)->capture_default_str();
-  app.add_option("--field-features", config.field_features)->capture_default_str();
+  app.add_option("--field-depth", config.decoder.depth)->capture_default_str();
+  app.add_option("--field-features", config.decoder.features)->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   set_thread_count(threads);
 

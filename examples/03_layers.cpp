@@ -35,17 +35,22 @@ void describe(const char* name, const Model& model) {
 }
 
 int main() {
-  const PixnerdC2iConfig config{
-      .patch = 8, .width = 64, .heads = 4, .depth = 3, .field_depth = 2, .field_features = 16, .classes = 10};
+  const PixnerdC2iConfig config{.patch = 8,
+                                .width = 64,
+                                .heads = 4,
+                                .depth = 3,
+                                .decoder = {.depth = 2, .features = 16},
+                                .classes = 10};
   using Policy = On<Cpu>;
+  using DitHead = LinearDecoder<Policy>;
   using Norm = RmsNorm<Policy>;
   using MixerBlock = DitBlock<Policy, Norm, MeanMixer<Policy>>;
 
   Initializer init(1);
-  const PixnerdC2i<On<Cpu>> pixnerd(config, init);
+  const PixnerdC2i pixnerd(config, init);
   describe("PixNerd", pixnerd);
   describe("with DiT's linear head",
-           PixnerdC2i<Policy, DitBlock<Policy>, LinearDecoder<Policy>>(config, init));
+           PixnerdC2i<Policy, DitBlock<Policy>, DitHead>(config.with_decoder(LinearDecoderConfig{}), init));
   describe("with a mean for attention", PixnerdC2i<Policy, MixerBlock>(config, init));
 
   std::cout << "\nThe first parameters, under their published names:\n";

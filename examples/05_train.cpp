@@ -23,8 +23,7 @@ int main(int argc, char** argv) {
                       .width = 128,
                       .heads = 4,
                       .depth = 4,
-                      .field_depth = 2,
-                      .field_features = 32,
+                      .decoder = {.depth = 2, .features = 32},
                       .classes = data.class_count()},
                      init);
     ParameterStore store(model);

@@ -153,14 +153,14 @@ template <class Config>
 double elements_to_draw(const Config& config, const DrawOptions& options, std::int64_t count) {
   const std::int64_t patches = detail::patches_of(config, options);
   const auto images = static_cast<double>(std::min(count, detail::images_at_once(patches)));
-  const auto features = static_cast<double>(config.field_features);
+  const auto features = static_cast<double>(config.decoder.features);
   const double pixels =
       static_cast<double>(config.patch * config.patch) * options.scale.height * options.scale.width;
   const double token = 6 * static_cast<double>(config.width);
   const double field =
-      config.field_depth == 0
+      config.decoder.depth == 0
           ? 0
-          : 2 * features * features * static_cast<double>(config.field_ratio) + 2 * pixels * features;
+          : 2 * features * features * static_cast<double>(config.decoder.ratio) + 2 * pixels * features;
   const double sides = options.guidance.scale == 1 ? 1 : 2;
   return sides * images * static_cast<double>(patches) * std::max(token, field);
 }

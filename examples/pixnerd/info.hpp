@@ -119,9 +119,9 @@ void print_sizes(const Config& config) {
   print_fact("  width", str_cat(config.width));
   print_fact("  heads", str_cat(config.heads));
   print_fact("  depth", str_cat(config.depth));
-  print_fact("  field-depth", str_cat(config.field_depth));
-  print_fact("  field-features", str_cat(config.field_features));
-  print_fact("  field-ratio", str_cat(config.field_ratio));
+  print_fact("  field-depth", str_cat(config.decoder.depth));
+  print_fact("  field-features", str_cat(config.decoder.features));
+  print_fact("  field-ratio", str_cat(config.decoder.ratio));
 }
 
 /// Throws FileError when what a file holds under a prefix is no model.

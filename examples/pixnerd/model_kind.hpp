@@ -58,9 +58,9 @@ struct ClassKind {
     out.width = settings.width;
     out.heads = settings.heads;
     out.depth = settings.depth;
-    out.field_depth = settings.field_depth;
-    out.field_features = settings.field_features;
-    out.field_ratio = settings.field_ratio;
+    out.decoder.depth = settings.field_depth;
+    out.decoder.features = settings.field_features;
+    out.decoder.ratio = settings.field_ratio;
     return out;
   }
 };

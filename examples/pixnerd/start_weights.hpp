@@ -36,9 +36,9 @@ struct SizesOfFile {
     take("width", &TrainSettings::width, config.width);
     take("heads", &TrainSettings::heads, config.heads);
     take("depth", &TrainSettings::depth, config.depth);
-    take("field-depth", &TrainSettings::field_depth, config.field_depth);
-    take("field-features", &TrainSettings::field_features, config.field_features);
-    take("field-ratio", &TrainSettings::field_ratio, config.field_ratio);
+    take("field-depth", &TrainSettings::field_depth, config.decoder.depth);
+    take("field-features", &TrainSettings::field_features, config.decoder.features);
+    take("field-ratio", &TrainSettings::field_ratio, config.decoder.ratio);
     if (!command.given.contains("size") && model.size > 0) settings.size = model.size;
   }
 };

@@ -6,7 +6,8 @@ using namespace pixnerd;
 float train(const Tensor<float>& images, const Tensor<float>& noise, const Tensor<std::int64_t>& labels,
             int steps) {
   Initializer init(0);
-  PixnerdC2i model({.patch = 8, .width = 192, .heads = 6, .depth = 6, .field_depth = 2, .classes = 10}, init);
+  PixnerdC2i model({.patch = 8, .width = 192, .heads = 6, .depth = 6, .decoder = {.depth = 2}, .classes = 10},
+                   init);
   ParameterStore store(model);
   const std::vector<double> times(static_cast<std::size_t>(images.size(0)), 0.5);
   float last = 0;

@@ -27,8 +27,7 @@ const PixnerdT2iConfig config{.channels = 1,
                               .heads = 2,
                               .depth = 1,
                               .text_depth = 1,
-                              .field_depth = 1,
-                              .field_features = 8,
+                              .decoder = {.depth = 1, .features = 8},
                               .text_width = 6,
                               .text_tokens = 4};
 const WordIdOptions words{.rows = 512, .words = 4, .features = 10};

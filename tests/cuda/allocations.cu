@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_SUITE(cuda_allocations)
 namespace {
 
 constexpr PixnerdC2iConfig config{
-    .patch = 4, .width = 16, .heads = 2, .depth = 1, .field_depth = 1, .field_features = 8, .classes = 4};
+    .patch = 4, .width = 16, .heads = 2, .depth = 1, .decoder = {.depth = 1, .features = 8}, .classes = 4};
 
 /// A data set without end.
 struct Noise {

@@ -15,8 +15,7 @@ BOOST_AUTO_TEST_CASE(trains_as_on_the_cpu) {
                                   .width = 16,
                                   .heads = 2,
                                   .depth = 2,
-                                  .field_depth = 1,
-                                  .field_features = 8,
+                                  .decoder = {.depth = 1, .features = 8},
                                   .classes = 3},
                                  init);
     const Dinov2Encoder<On<Device>> encoder(

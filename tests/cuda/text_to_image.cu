@@ -19,8 +19,7 @@ constexpr PixnerdT2iConfig config{.patch = 4,
                                   .heads = 2,
                                   .depth = 2,
                                   .text_depth = 1,
-                                  .field_depth = 1,
-                                  .field_features = 16,
+                                  .decoder = {.depth = 1, .features = 16},
                                   .text_width = 12,
                                   .text_tokens = 5};
 

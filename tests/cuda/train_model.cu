@@ -17,7 +17,7 @@ BOOST_AUTO_TEST_SUITE(cuda_train_model)
 namespace {
 
 constexpr PixnerdC2iConfig config{
-    .patch = 4, .width = 32, .heads = 2, .depth = 2, .field_depth = 1, .field_features = 16, .classes = 4};
+    .patch = 4, .width = 32, .heads = 2, .depth = 2, .decoder = {.depth = 1, .features = 16}, .classes = 4};
 
 /// A data set without end.
 struct Noise {

@@ -128,8 +128,7 @@ BOOST_AUTO_TEST_CASE(a_model_in_mixed_precision_resumes) {
                                        .width = 16,
                                        .heads = 2,
                                        .depth = 1,
-                                       .field_depth = 1,
-                                       .field_features = 8,
+                                       .decoder = {.depth = 1, .features = 8},
                                        .classes = 3},
                                       init);
     options.run = folder / name;

@@ -21,8 +21,7 @@ constexpr PixnerdT2iConfig config{.patch = 4,
                                   .heads = 2,
                                   .depth = 1,
                                   .text_depth = 1,
-                                  .field_depth = 1,
-                                  .field_features = 16,
+                                  .decoder = {.depth = 1, .features = 16},
                                   .text_width = 8,
                                   .text_tokens = 3};
 constexpr WordIdOptions words{.rows = 64, .words = 3, .features = 6};

@@ -14,9 +14,9 @@ using namespace pixnerd;
 BOOST_AUTO_TEST_SUITE(decoders)
 
 namespace {
-using Double = Full<double>;
-const DecoderConfig config{
-    .channels = 2, .patch = 2, .width = 3, .depth = 2, .features = 2, .ratio = 2, .first_block = 5};
+using Double = On<Cpu, Full<double>>;
+const DecoderSizes sizes{.channels = 2, .patch = 2, .width = 3, .depth = 5};
+const NeuralFieldConfig config{.depth = 2, .features = 2, .ratio = 2};
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(dct_basis) {
@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(axis_cosine_basis) {
 BOOST_AUTO_TEST_CASE(field_block_is_its_parts) {
   // The fused operation against the same network written with separate operations.
   Initializer init(3);
-  const NeuralFieldBlock<On<Cpu, Double>> block(5, 3, 2, init);
+  const NeuralFieldBlock<Double> block(5, 3, 2, init);
   const auto pixels = random_tensor({4, 6, 3}, 1), tokens = random_tensor({4, 5}, 2);
   const auto theta = split<2>(block.generator(tokens), -1);
   const auto first = normalize_columns(theta[0].reshape({4, 3, 6})),
@@ -64,18 +64,17 @@ BOOST_AUTO_TEST_CASE(gradients) {
   const auto call = [](const auto& decoder, const auto& t) { return decoder(t[0], t[1], t[2]); };
   const std::vector<Tensor<double>> inputs{random_tensor({2, 2, 3}, 1), random_tensor({2, 2, 2, 4}, 2),
                                            random_tensor({2, 3}, 3)};
-  check_module_gradient(NeuralFieldDecoder<On<Cpu, Double>>(config, init), call, inputs);
-  check_module_gradient(LinearDecoder<On<Cpu, Double>>(config, init), call, inputs);
+  check_module_gradient(NeuralFieldDecoder<Double>(sizes, config, init), call, inputs);
+  check_module_gradient(LinearDecoder<Double>(sizes, {}, init), call, inputs);
 }
 
-using T2iDecoder =
-    NeuralFieldDecoder<On<Cpu, Double>, AxisCosineBasis, NeuralFieldBlock<On<Cpu, Double>, false>,
-                       NeuralFieldLinearHead<On<Cpu, Double>>>;
+using T2iDecoder = NeuralFieldDecoder<Double, AxisCosineBasis, NeuralFieldBlock<Double, false>,
+                                      NeuralFieldLinearHead<Double>>;
 
 BOOST_AUTO_TEST_CASE(gradients_at_another_resolution) {
   Initializer init(1);
   check_module_gradient(
-      T2iDecoder(config, init),
+      T2iDecoder(sizes, config, init),
       [](const auto& decoder, const auto& t) {
         return decoder(t[0], t[1], t[2], PatchSize{2, 3});
       },
@@ -85,7 +84,7 @@ BOOST_AUTO_TEST_CASE(gradients_at_another_resolution) {
 BOOST_AUTO_TEST_CASE(a_finer_grid_samples_the_same_field) {
   // With noise that does not vary, the pixels of both grids that lie at the same coordinates are equal.
   Initializer init(1);
-  T2iDecoder decoder(config, init);
+  T2iDecoder decoder(sizes, config, init);
   for_each_parameter(decoder, [next = 1u](const std::string&, const Tensor<double>& p) mutable {
     copy_into(p, random_tensor(p.shape(), next++));
   });
@@ -109,16 +108,16 @@ BOOST_AUTO_TEST_CASE(untrained_decoders_predict_zero) {
   Initializer init(1);
   const auto tokens = random_tensor({2, 2, 3}, 1), x = random_tensor({2, 2, 2, 4}, 2),
              condition = random_tensor({2, 3}, 3);
-  for (const double v : NeuralFieldDecoder<On<Cpu, Double>>(config, init)(tokens, x, condition).to_host())
+  for (const double v : NeuralFieldDecoder<Double>(sizes, config, init)(tokens, x, condition).to_host())
     BOOST_TEST(v == 0);
-  for (const double v : LinearDecoder<On<Cpu, Double>>(config, init)(tokens, x, condition).to_host())
+  for (const double v : LinearDecoder<Double>(sizes, {}, init)(tokens, x, condition).to_host())
     BOOST_TEST(v == 0);
 }
 
 BOOST_AUTO_TEST_CASE(field_blocks_continue_the_encoders_names) {
   Initializer init(1);
   std::vector<std::string> names;
-  const NeuralFieldDecoder<On<Cpu, Double>> decoder(config, init);
+  const NeuralFieldDecoder<Double> decoder(sizes, config, init);
   for_each_parameter(decoder, [&](const std::string& name, const auto&) { names.push_back(name); });
   BOOST_TEST(names[2] == "blocks.5.param_generator1.0.weight");
   BOOST_TEST(names[7] == "blocks.6.norm.weight");

@@ -25,9 +25,7 @@ BOOST_AUTO_TEST_CASE(losses_and_gradients_of_a_step) {
                              .width = 32,
                              .heads = 2,
                              .depth = 2,
-                             .field_depth = 2,
-                             .field_features = 8,
-                             .field_ratio = 2,
+                             .decoder = {.depth = 2, .features = 8, .ratio = 2},
                              .classes = 10},
                             init);
   Repa<On<Cpu>> repa{RepaProjector<On<Cpu>>(32, 12, init), 1};

@@ -24,10 +24,10 @@ BOOST_AUTO_TEST_SUITE(training_memory)
 namespace {
 
 const PixnerdC2iConfig tiny{
-    .patch = 4, .width = 16, .heads = 2, .depth = 1, .field_depth = 1, .field_features = 8, .classes = 4};
+    .patch = 4, .width = 16, .heads = 2, .depth = 1, .decoder = {.depth = 1, .features = 8}, .classes = 4};
 /// One whose products are cut into several tiles.
 const PixnerdC2iConfig small{
-    .patch = 4, .width = 48, .heads = 2, .depth = 2, .field_depth = 1, .field_features = 16, .classes = 4};
+    .patch = 4, .width = 48, .heads = 2, .depth = 2, .decoder = {.depth = 1, .features = 16}, .classes = 4};
 
 /// A model that is being trained.
 template <class Precision>

@@ -32,9 +32,9 @@ struct Reference {
               .width = json["hidden_size"],
               .heads = json["num_groups"],
               .depth = depth,
-              .field_depth = total - depth,
-              .field_features = json["hidden_size_x"],
-              .field_ratio = json["nerf_mlpratio"],
+              .decoder = {.depth = total - depth,
+                          .features = json["hidden_size_x"],
+                          .ratio = json["nerf_mlpratio"]},
               .classes = json["num_classes"]};
   }
 };
@@ -45,9 +45,7 @@ PixnerdC2iConfig tiny() {
           .width = 32,
           .heads = 2,
           .depth = 2,
-          .field_depth = 1,
-          .field_features = 8,
-          .field_ratio = 2,
+          .decoder = {.depth = 1, .features = 8, .ratio = 2},
           .classes = 3};
 }
 
@@ -67,9 +65,9 @@ void fill(auto& module) {
 
 /// Loss, velocity and every gradient of flow matching and alignment together, in float32.
 template <class Policy, template <class> class DecoderTemplate>
-std::vector<std::vector<float>> train_once() {
+std::vector<std::vector<float>> train_once(const auto& decoder) {
   Initializer init(1);
-  PixnerdC2i<Policy, DitBlock<Policy>, DecoderTemplate<Policy>> model(tiny(), init);
+  PixnerdC2i<Policy, DitBlock<Policy>, DecoderTemplate<Policy>> model(tiny().with_decoder(decoder), init);
   Repa<Policy> repa{{32, 12, init}, 2, 0.5};
   fill(model);
   fill(repa);
@@ -96,9 +94,9 @@ std::vector<std::vector<float>> train_once() {
 }
 
 template <template <class> class DecoderTemplate>
-void check_training() {
-  const auto narrow = train_once<On<Cpu, Mixed>, DecoderTemplate>(),
-             wide = train_once<On<Cpu>, DecoderTemplate>();
+void check_training(const auto& decoder) {
+  const auto narrow = train_once<On<Cpu, Mixed>, DecoderTemplate>(decoder),
+             wide = train_once<On<Cpu>, DecoderTemplate>(decoder);
   BOOST_TEST_REQUIRE(narrow.size() == wide.size());
   for (std::size_t i = 0; i < wide.size(); ++i) {
     const double error = relative_error(narrow[i], wide[i]);
@@ -150,8 +148,8 @@ BOOST_AUTO_TEST_CASE(published_implementation) {
 }
 
 BOOST_AUTO_TEST_CASE(close_to_float32_with_alignment) {
-  check_training<PlainFieldDecoder>();
-  check_training<LinearDecoder>();
+  check_training<PlainFieldDecoder>(tiny().decoder);
+  check_training<LinearDecoder>(LinearDecoderConfig{});
 }
 
 BOOST_AUTO_TEST_CASE(recomputing_blocks_changes_nothing) {

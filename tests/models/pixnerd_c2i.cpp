@@ -21,9 +21,7 @@ PixnerdC2iConfig tiny() {
           .width = 8,
           .heads = 2,
           .depth = 2,
-          .field_depth = 1,
-          .field_features = 3,
-          .field_ratio = 2,
+          .decoder = {.depth = 1, .features = 3, .ratio = 2},
           .classes = 3};
 }
 
@@ -45,9 +43,9 @@ BOOST_AUTO_TEST_CASE(published_implementation) {
                                .width = json["hidden_size"],
                                .heads = json["num_groups"],
                                .depth = depth,
-                               .field_depth = total - depth,
-                               .field_features = json["hidden_size_x"],
-                               .field_ratio = json["nerf_mlpratio"],
+                               .decoder = {.depth = total - depth,
+                                           .features = json["hidden_size_x"],
+                                           .ratio = json["nerf_mlpratio"]},
                                .classes = json["num_classes"]},
                               init);
     for_each_parameter(model, [&](const std::string& p, Tensor<float>& parameter) {
@@ -85,14 +83,15 @@ BOOST_AUTO_TEST_CASE(gradient_of_the_whole_model) {
 }
 
 BOOST_AUTO_TEST_CASE(the_decoder_can_be_exchanged) {
-  using Precision = Full<double>;
-  using Dit = PixnerdC2i<On<Cpu, Precision>, DitBlock<On<Cpu, Precision>>, LinearDecoder<On<Cpu, Precision>>>;
+  using Policy = On<Cpu, Full<double>>;
+  using Dit = PixnerdC2i<Policy, DitBlock<Policy>, LinearDecoder<Policy>>;
   Initializer init(1);
   const auto times = Tensor<double>::from_host({2}, std::vector<double>{0.2, 0.7});
   const auto call = [&](const auto& model, const auto& t) {
     return model.forward(t[0], times, labels_of({3, 1}));
   };
-  check_module_gradient(Dit(tiny(), init), call, {random_tensor({2, 2, 2, 4}, 1)});
+  check_module_gradient(Dit(tiny().with_decoder(LinearDecoderConfig{}), init), call,
+                        {random_tensor({2, 2, 2, 4}, 1)});
 }
 
 BOOST_AUTO_TEST_CASE(published_parameter_counts) {

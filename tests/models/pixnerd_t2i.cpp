@@ -31,9 +31,7 @@ PixnerdT2iConfig tiny() {
           .heads = 2,
           .depth = 2,
           .text_depth = 1,
-          .field_depth = 1,
-          .field_features = 3,
-          .field_ratio = 2,
+          .decoder = {.depth = 1, .features = 3, .ratio = 2},
           .text_width = 5,
           .text_tokens = 3};
 }
@@ -56,17 +54,16 @@ struct Reference {
 
   explicit Reference(const std::string& name) : file(str_cat(PIXNERD_TEST_DATA, "/", name, ".safetensors")) {
     const auto json = nlohmann::json::parse(file.metadata("config"));
-    config = {.channels = json["in_channels"],
-              .patch = json["patch_size"],
-              .width = json["hidden_size"],
-              .heads = json["num_groups"],
-              .depth = json["num_encoder_blocks"],
-              .text_depth = json["num_text_blocks"],
-              .field_depth = json["num_decoder_blocks"],
-              .field_features = json["decoder_hidden_size"],
-              .field_ratio = 2,
-              .text_width = json["txt_embed_dim"],
-              .text_tokens = json["txt_max_length"]};
+    config = {
+        .channels = json["in_channels"],
+        .patch = json["patch_size"],
+        .width = json["hidden_size"],
+        .heads = json["num_groups"],
+        .depth = json["num_encoder_blocks"],
+        .text_depth = json["num_text_blocks"],
+        .decoder = {.depth = json["num_decoder_blocks"], .features = json["decoder_hidden_size"], .ratio = 2},
+        .text_width = json["txt_embed_dim"],
+        .text_tokens = json["txt_max_length"]};
     scale = {json["decoder_patch_scaling_h"], json["decoder_patch_scaling_w"]};
   }
 };
@@ -224,8 +221,7 @@ BOOST_AUTO_TEST_CASE(learns_from_text) {
                              .heads = 2,
                              .depth = 2,
                              .text_depth = 1,
-                             .field_depth = 1,
-                             .field_features = 8,
+                             .decoder = {.depth = 1, .features = 8},
                              .text_width = 4,
                              .text_tokens = 2},
                             init);

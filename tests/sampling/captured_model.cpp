@@ -16,7 +16,7 @@ namespace {
 PixnerdC2i<On<Cpu>> small_model() {
   Initializer init(1);
   PixnerdC2i<On<Cpu>> model(
-      {.patch = 4, .width = 24, .heads = 2, .depth = 2, .field_depth = 1, .field_features = 8, .classes = 3},
+      {.patch = 4, .width = 24, .heads = 2, .depth = 2, .decoder = {.depth = 1, .features = 8}, .classes = 3},
       init);
   // Its head is zero at first.
   std::uint32_t stream = 0;

@@ -38,9 +38,7 @@ struct Reference {
                                 .width = 32,
                                 .heads = 2,
                                 .depth = 2,
-                                .field_depth = 2,
-                                .field_features = 8,
-                                .field_ratio = 2,
+                                .decoder = {.depth = 2, .features = 8, .ratio = 2},
                                 .classes = 10},
                                init);
   }

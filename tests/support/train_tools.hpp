@@ -92,9 +92,13 @@ class Noise {
 /// A class-conditional model whose layers are cut into several tiles, yet small.
 inline PixnerdC2i<On<Cpu>> small_pixnerd(std::uint64_t seed) {
   Initializer init(seed);
-  return {
-      {.patch = 4, .width = 48, .heads = 2, .depth = 2, .field_depth = 1, .field_features = 16, .classes = 4},
-      init};
+  return {{.patch = 4,
+           .width = 48,
+           .heads = 2,
+           .depth = 2,
+           .decoder = {.depth = 1, .features = 16},
+           .classes = 4},
+          init};
 }
 
 }  // namespace pixnerd::test

@@ -23,9 +23,9 @@ BOOST_AUTO_TEST_CASE(four_steps_with_repa) {
                              .width = integer("hidden_size"),
                              .heads = integer("num_groups"),
                              .depth = integer("num_cond_blocks"),
-                             .field_depth = integer("num_blocks") - integer("num_cond_blocks"),
-                             .field_features = integer("hidden_size_x"),
-                             .field_ratio = integer("nerf_mlpratio"),
+                             .decoder = {.depth = integer("num_blocks") - integer("num_cond_blocks"),
+                                         .features = integer("hidden_size_x"),
+                                         .ratio = integer("nerf_mlpratio")},
                              .classes = integer("num_classes")},
                             init);
   Repa<On<Cpu>> repa{RepaProjector<On<Cpu>>(integer("hidden_size"), integer("repa_dim"), init),

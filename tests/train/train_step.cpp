@@ -316,7 +316,7 @@ BOOST_AUTO_TEST_CASE(optimizers_may_know_their_factor_on_the_host_only) {
 BOOST_AUTO_TEST_CASE(mixed_precision_learns) {
   Initializer init(1), same(1);
   const PixnerdC2iConfig config{
-      .patch = 4, .width = 48, .heads = 2, .depth = 2, .field_depth = 1, .field_features = 16, .classes = 4};
+      .patch = 4, .width = 48, .heads = 2, .depth = 2, .decoder = {.depth = 1, .features = 16}, .classes = 4};
   PixnerdC2i<On<Cpu, Mixed>> mixed(config, init);
   PixnerdC2i<On<Cpu>> full(config, same);
   ParameterStore<On<Cpu, Mixed>> mixed_store(mixed);

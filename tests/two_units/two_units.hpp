@@ -12,9 +12,13 @@ template <class Device>
 std::vector<float> compute() {
   using namespace pixnerd;
   Initializer init(3);
-  PixnerdC2i<On<Device>> model(
-      {.patch = 4, .width = 32, .heads = 2, .depth = 1, .field_depth = 1, .field_features = 16, .classes = 3},
-      init);
+  PixnerdC2i<On<Device>> model({.patch = 4,
+                                .width = 32,
+                                .heads = 2,
+                                .depth = 1,
+                                .decoder = {.depth = 1, .features = 16},
+                                .classes = 3},
+                               init);
   ParameterStore<On<Device>> store(model);
   Tensor<float> noise(store.weights().shape()), images({2, 3, 8, 8});
   fill_normal(noise, {1, RandomPurpose::test, 0, 0});

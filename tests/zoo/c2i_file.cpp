@@ -29,9 +29,7 @@ BOOST_AUTO_TEST_CASE(sizes_from_shapes) {
                                          .width = 32,
                                          .heads = 2,
                                          .depth = 2,
-                                         .field_depth = 2,
-                                         .field_features = 8,
-                                         .field_ratio = 2,
+                                         .decoder = {.depth = 2, .features = 8, .ratio = 2},
                                          .classes = 10}));
   const auto model = load_pixnerd_c2i<On<Cpu>>(file, "param");
   for_each_parameter(model, [&](const std::string& name, const Tensor<float>& parameter) {

@@ -33,9 +33,7 @@ BOOST_AUTO_TEST_CASE(sizes_from_shapes) {
                                          .heads = 2,
                                          .depth = 2,
                                          .text_depth = 1,
-                                         .field_depth = 2,
-                                         .field_features = 8,
-                                         .field_ratio = 2,
+                                         .decoder = {.depth = 2, .features = 8, .ratio = 2},
                                          .text_width = 20,
                                          .text_tokens = 6}));
   const auto model = load_pixnerd_t2i<On<Cpu>>(file, "param");

@@ -5,19 +5,17 @@
 #include <concepts>
 #include <cstdint>
 
-#include <pixnerd/tensor/tensor.hpp>
+#include <pixnerd/nn/initializer.hpp>
 
 namespace pixnerd {
 
-/// Sizes every decoder is built from.
-struct DecoderConfig {
-  std::int64_t channels = 3;      ///< C
-  std::int64_t patch = 16;        ///< P
-  std::int64_t width = 1152;      ///< D, of the tokens
-  std::int64_t depth = 4;         ///< field blocks
-  std::int64_t features = 64;     ///< F
-  std::int64_t ratio = 2;         ///< r
-  std::int64_t first_block = 26;  ///< published index of the first field block: they continue the encoder's
+/// What a model tells its decoder: the sizes that are not the decoder's own choice.
+struct DecoderSizes {
+  std::int64_t channels = 3;  ///< C
+  std::int64_t patch = 16;    ///< P, pixels along a side
+  std::int64_t width = 1152;  ///< D, of the tokens
+  std::int64_t depth =
+      26;  ///< transformer blocks; published names of a decoder's blocks continue their numbers
 };
 
 /// Pixels of a patch, H x W.
@@ -28,11 +26,13 @@ struct PatchSize {
   bool operator==(const PatchSize&) const = default;
 };
 
-/// decoder(tokens (B, L, D), noisy image (B, C, H, W), condition (B, D)) is the velocity (B, C, H, W). Tokens
-/// are of T, all else of wide_t<T>.
+/// decoder(tokens (B, L, D), noisy image (B, C, H, W), condition (B, D)) is the model's output (B, C, H, W), a velocity
+/// say. Tokens are of T, all else of wide_t<T>. A decoder brings a `Config` of its own, with default values, and is
+/// constructed as D(sizes, config, init).
 template <class D, class T, class Device>
-concept Decoder = requires(const D& decoder, const Tensor<T, Device>& tokens,
-                           const Tensor<wide_t<T>, Device>& x) {
+concept Decoder = std::default_initializable<typename D::Config> &&
+    std::constructible_from<D, const DecoderSizes&, const typename D::Config&, Initializer&> &&
+    requires(const D& decoder, const Tensor<T, Device>& tokens, const Tensor<wide_t<T>, Device>& x) {
   { decoder(tokens, x, x) } -> std::convertible_to<Tensor<wide_t<T>, Device>>;
 };
 

@@ -13,6 +13,11 @@
 
 namespace pixnerd {
 
+/// There is nothing to choose.
+struct LinearDecoderConfig {
+  bool operator==(const LinearDecoderConfig&) const = default;
+};
+
 /// (shift, scale) = Linear(D -> 2D)(condition); patch = Linear(D -> C P^2)(norm(token) * (1 + scale) +
 /// shift), zero at first. Source: Peebles and Xie 2022, "Scalable diffusion models with transformers".
 template <class Policy = On<Cpu>>
@@ -21,25 +26,27 @@ struct LinearDecoder {
   using T = typename Policy::Compute;
   using W = wide_t<T>;
 
-  DecoderConfig config;
+  using Config = LinearDecoderConfig;
+
+  DecoderSizes sizes;
   RmsNorm<Policy> norm;
   Linear<Policy> modulation;
   Linear<Policy> linear;
 
-  LinearDecoder(const DecoderConfig& c, Initializer& init)
-      : config(c),
-        norm(c.width, init),
-        modulation(c.width, 2 * c.width, init),
-        linear(c.width, c.channels * c.patch * c.patch, init) {
-    linear.weight = init.constant<T, Device>({c.channels * c.patch * c.patch, c.width}, 0.0);
-    linear.bias = init.constant<T, Device>({c.channels * c.patch * c.patch}, 0.0);
+  LinearDecoder(const DecoderSizes& of, const Config&, Initializer& init)
+      : sizes(of),
+        norm(of.width, init),
+        modulation(of.width, 2 * of.width, init),
+        linear(of.width, of.channels * of.patch * of.patch, init) {
+    linear.weight = init.constant<T, Device>({of.channels * of.patch * of.patch, of.width}, 0.0);
+    linear.bias = init.constant<T, Device>({of.channels * of.patch * of.patch}, 0.0);
   }
 
   Tensor<W, Device> operator()(const Tensor<T, Device>& tokens, const Tensor<W, Device>& x,
                                const Tensor<W, Device>& condition) const {
     const auto [shift, scale] = split<2>(modulation(cast<T>(condition)), -1);  // (B, D)
     const auto patches = linear(modulate(norm(tokens), shift, scale));         // (B, L, C*P*P)
-    return cast<W>(fold(patches, config.channels, x.size(2), x.size(3), config.patch, config.patch,
+    return cast<W>(fold(patches, sizes.channels, x.size(2), x.size(3), sizes.patch, sizes.patch,
                         PatchLayout::channels_first));
   }
 

@@ -7,11 +7,13 @@
 
 #include <pixnerd/nn/embedding.hpp>
 #include <pixnerd/nn/module.hpp>
+#include <pixnerd/nn/rms_norm.hpp>
 #include <pixnerd/nn/table_cache.hpp>
 #include <pixnerd/ops/cast.hpp>
 #include <pixnerd/ops/elementwise.hpp>
 #include <pixnerd/ops/swiglu.hpp>
 #include <pixnerd/transformer/grouped_attention.hpp>
+#include <pixnerd/transformer/text_rotary_table.hpp>
 
 namespace pixnerd {
 
@@ -63,22 +65,20 @@ struct Qwen3Layer {
   using T = typename Policy::Compute;
   using W = wide_t<T>;
 
-  double epsilon;
   GroupedAttention<Policy> attention;
   Qwen3Mlp<Policy> mlp;
-  RmsNorm<Policy> attention_norm;
-  RmsNorm<Policy> mlp_norm;
+  RmsNorm<On<Device, Full<W>>> attention_norm;
+  RmsNorm<On<Device, Full<W>>> mlp_norm;
 
   Qwen3Layer(const Qwen3Config& config, Initializer& init)
-      : epsilon(config.epsilon),
-        attention({config.width, config.heads, config.key_heads, config.head_width, config.epsilon}, init),
+      : attention({config.width, config.heads, config.key_heads, config.head_width, config.epsilon}, init),
         mlp(config.width, config.hidden, init),
-        attention_norm(config.width, init),
-        mlp_norm(config.width, init) {}
+        attention_norm(config.width, init, config.epsilon),
+        mlp_norm(config.width, init, config.epsilon) {}
 
   Tensor<W, Device> operator()(const Tensor<W, Device>& s, const TextContext<T, Device>& context) const {
-    const auto h = add(s, attention(normalized(s, attention_norm), context));
-    return add(h, mlp(normalized(h, mlp_norm)));
+    const auto h = add(s, attention(cast<T>(attention_norm(s)), context));
+    return add(h, mlp(cast<T>(mlp_norm(h))));
   }
 
   static void visit(auto& self, auto&& visitor) {
@@ -87,15 +87,10 @@ struct Qwen3Layer {
     visitor("input_layernorm", self.attention_norm);
     visitor("post_attention_layernorm", self.mlp_norm);
   }
-
- private:
-  Tensor<T, Device> normalized(const Tensor<W, Device>& s, const RmsNorm<Policy>& norm) const {
-    return cast<T>(rms_norm(s, norm.weight, epsilon));
-  }
 };
 
-/// Token ids to the hidden states behind the last norm. Parameter names are those of the published files without their
-/// prefix "model.". Source: Qwen3, arXiv 2505.09388; SPEC, text-to-image model.
+/// Token ids to the hidden states after the final norm. Parameter names are those of the published files without their
+/// prefix "model.". Source: Qwen3, arXiv 2505.09388.
 template <class Policy = On<Cpu>>
 class Qwen3 {
  public:
@@ -104,7 +99,9 @@ class Qwen3 {
   using W = wide_t<T>;
 
   Qwen3(const Qwen3Config& config, Initializer& init)
-      : config_(config), embedding_(config.vocabulary, config.width, init), norm_(config.width, init) {
+      : config_(config),
+        embedding_(config.vocabulary, config.width, init),
+        norm_(config.width, init, config.epsilon) {
     layers_.reserve(static_cast<std::size_t>(config.depth));
     for (std::int64_t i = 0; i < config.depth; ++i) layers_.emplace_back(config, init);
   }
@@ -127,7 +124,7 @@ class Qwen3 {
     });
     Tensor<W, Device> s = cast<W>(embedding_(ids));  // (B, L, D)
     for (const auto& layer : layers_) s = layer(s, context);
-    return rms_norm(s, norm_.weight, config_.epsilon);
+    return norm_(s);
   }
 
   static void visit(auto& self, auto&& visitor) {
@@ -140,7 +137,7 @@ class Qwen3 {
   Qwen3Config config_;
   Embedding<Policy> embedding_;
   std::vector<Qwen3Layer<Policy>> layers_;
-  RmsNorm<Policy> norm_;
+  RmsNorm<On<Device, Full<W>>> norm_;
   TableCache<W, Device> tables_;
 };
 

@@ -33,9 +33,9 @@ struct Sequential {
   template <std::size_t index, class T, class Device>
   Tensor<T, Device> apply_from(const Tensor<T, Device>& x) const {
     const auto& layer = std::get<index>(layers);
-    static_assert(
-        Layer<decltype(layer), T, Device>,
-        "every part of a Sequential must be callable with a tensor and return one of the same type");
+    static_assert(Layer<decltype(layer), T, Device>,
+                  "every part of a Sequential must be callable with a tensor, return one of the same type, "
+                  "and have a static visit");
     if constexpr (index + 1 == sizeof...(Layers)) {
       return layer(x);
     } else {

@@ -21,28 +21,6 @@ struct TextContext {
   Tensor<std::int64_t, Device> counts;  ///< (B): tokens that are no padding; undefined where all are
 };
 
-/// Angles position * theta^(-2i/d), i = 0 ... d/2 - 1: (L, d), a row holding the cosines, then the sines. Throws ValueError
-/// for an odd d or a theta that is not positive.
-template <class T, class Device>
-Tensor<T, Device> text_rotary_table(std::int64_t length, std::int64_t head_width, double theta) {
-  if (head_width < 2 || head_width % 2 != 0 || !(theta > 0)) {
-    raise<ValueError>("text_rotary_table", "an even head width and a positive theta",
-                      str_cat(head_width, " and ", theta));
-  }
-  std::vector<T> values(static_cast<std::size_t>(length * head_width));
-  const std::int64_t half = head_width / 2;
-  for (std::int64_t position = 0; position < length; ++position) {
-    T* const row = values.data() + position * head_width;
-    for (std::int64_t i = 0; i < half; ++i) {
-      const double angle = static_cast<double>(position) *
-                           std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_width));
-      row[i] = static_cast<T>(std::cos(angle));
-      row[half + i] = static_cast<T>(std::sin(angle));
-    }
-  }
-  return Tensor<T, Device>::from_host({length, head_width}, values);
-}
-
 /// Sizes of a GroupedAttention.
 struct GroupedAttentionSizes {
   std::int64_t width = 0;       ///< D
@@ -74,8 +52,8 @@ struct GroupedAttention {
         k_proj(of.width, of.key_heads * of.head_width, init, false),
         v_proj(of.width, of.key_heads * of.head_width, init, false),
         o_proj(of.heads * of.head_width, of.width, init, false),
-        q_norm(of.head_width, init),
-        k_norm(of.head_width, init) {}
+        q_norm(of.head_width, init, of.epsilon),
+        k_norm(of.head_width, init, of.epsilon) {}
 
   Tensor<wide_t<T>, Device> operator()(const Tensor<T, Device>& x,
                                        const TextContext<T, Device>& context) const {
@@ -84,7 +62,7 @@ struct GroupedAttention {
       return all.reshape({batch, length, heads, sizes.head_width});
     };
     const auto turned = [&](const Tensor<T, Device>& heads, const RmsNorm<Policy>& norm) {
-      return rotary_half(rms_norm(heads, norm.weight, sizes.epsilon), context.rotary);
+      return rotary_half(norm(heads), context.rotary);
     };
     const auto q = turned(split(q_proj(x), sizes.heads), q_norm);      // (B, L, A, d)
     const auto k = turned(split(k_proj(x), sizes.key_heads), k_norm);  // (B, L, key heads, d)

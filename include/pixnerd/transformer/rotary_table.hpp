@@ -39,4 +39,22 @@ Tensor<T, Device> rotary_table(std::int64_t rows, std::int64_t columns, std::int
   return Tensor<T, Device>::from_host({rows * columns, head_width}, values);
 }
 
+/// Where the last row and column of a grid of tokens lie, for rotary_table().
+struct RotaryEnds {
+  double x = 16, y = 16;
+};
+
+/// Both axes end at 16, whatever the size of the grid. Source: PixNerd, class-conditional model.
+struct StretchedPositions {
+  static RotaryEnds ends(std::int64_t, std::int64_t) { return {}; }
+};
+
+/// The axes end at the sizes of the grid, height and width crossed as they are in the published code. Source: PixNerd,
+/// text-to-image model.
+struct CrossedGridPositions {
+  static RotaryEnds ends(std::int64_t rows, std::int64_t columns) {
+    return {static_cast<double>(rows), static_cast<double>(columns)};
+  }
+};
+
 }  // namespace pixnerd

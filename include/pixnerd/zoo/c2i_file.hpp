@@ -19,17 +19,17 @@ inline PixnerdC2iConfig pixnerd_c2i_config_of(const TensorFile& file, const std:
   const Shape pixels = shape("x_embedder.embedder.0.weight", 2);       // (F, C + 64)
   const Shape labels = shape("y_embedder.embedding_table.weight", 2);  // (K + 1, D)
   config.width = tokens[0];
-  config.field_features = pixels[0];
+  config.decoder.features = pixels[0];
   config.channels = pixels[1] - DctBasis::count;
   config.patch = shape.patch(tokens, config.channels);
   config.classes = labels[0] - 1;
   if (config.classes < 1) shape.refuse(str_cat("labels ", labels, ", of no class"));
   config.depth = shape.blocks("blocks", 0, "attn.qkv.weight");
-  config.field_depth = shape.blocks("blocks", config.depth, "param_generator1.0.weight");
+  config.decoder.depth = shape.blocks("blocks", config.depth, "param_generator1.0.weight");
   config.heads = config.depth == 0 ? 1 : shape.heads(config.width, "blocks.0.attn.q_norm.weight");
-  if (config.field_depth > 0) {
-    config.field_ratio = shape.field_ratio(str_cat("blocks.", config.depth, ".param_generator1.0.weight"),
-                                           config.field_features);
+  if (config.decoder.depth > 0) {
+    config.decoder.ratio = shape.field_ratio(str_cat("blocks.", config.depth, ".param_generator1.0.weight"),
+                                             config.decoder.features);
   }
   return config;
 }

@@ -25,22 +25,22 @@ inline PixnerdT2iConfig pixnerd_t2i_config_of(const TensorFile& file, const std:
   const Shape words = shape("y_embedder.proj.weight", 2);         // (D, text width)
   const Shape positions = shape("y_pos_embedding", 3);            // (1, n, D)
   config.width = tokens[0];
-  config.field_features = pixels[0];
+  config.decoder.features = pixels[0];
   config.text_width = words[1];
   config.text_tokens = positions[1];
   config.channels = pixels[1] - AxisCosineBasis::count;
   config.patch = shape.patch(tokens, config.channels);
   config.depth = shape.blocks("blocks", 0, "attn.qkv_x.weight");
   config.text_depth = shape.blocks("text_refine_blocks", 0, "attn.qkv.weight");
-  config.field_depth = shape.blocks("blocks", config.depth, "param_generator1.0.weight");
+  config.decoder.depth = shape.blocks("blocks", config.depth, "param_generator1.0.weight");
   config.heads = 1;
   if (config.depth + config.text_depth > 0) {
     const std::string list = config.depth > 0 ? "blocks" : "text_refine_blocks";
     config.heads = shape.heads(config.width, list + ".0.attn.q_norm.weight");
   }
-  if (config.field_depth > 0) {
-    config.field_ratio = shape.field_ratio(str_cat("blocks.", config.depth, ".param_generator1.0.weight"),
-                                           config.field_features);
+  if (config.decoder.depth > 0) {
+    config.decoder.ratio = shape.field_ratio(str_cat("blocks.", config.depth, ".param_generator1.0.weight"),
+                                             config.decoder.features);
   }
   return config;
 }

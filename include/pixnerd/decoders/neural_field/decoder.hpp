@@ -14,6 +14,15 @@
 
 namespace pixnerd {
 
+/// Sizes of a neural field; the defaults are those of PixNerd-XL/16.
+struct NeuralFieldConfig {
+  std::int64_t depth = 4;      ///< blocks
+  std::int64_t features = 64;  ///< F
+  std::int64_t ratio = 2;      ///< r: hidden features of a block's MLP over F
+
+  bool operator==(const NeuralFieldConfig&) const = default;
+};
+
 /// Noisy pixels and their coordinates become features, field blocks move them, the head turns them into a
 /// velocity. Basis, Field and Head can be exchanged for any types with the constructors and calls used below.
 template <class Policy = On<Cpu>, class Basis = DctBasis, class Field = NeuralFieldBlock<Policy>,
@@ -25,22 +34,25 @@ struct NeuralFieldDecoder {
   static_assert(CoordinateBasis<Basis>,
                 "a coordinate basis has a `count` and a static `values(height, width)`");
 
-  DecoderConfig config;
+  using Config = NeuralFieldConfig;
+
+  DecoderSizes sizes;
   Linear<Policy> embedding;
   std::vector<Field> blocks;
   Head head;
 
-  NeuralFieldDecoder(const DecoderConfig& c, Initializer& init)
-      : config(c),
-        embedding(c.channels + Basis::count, c.features, init),
-        head(c.features, c.channels, init) {
-    blocks.reserve(static_cast<std::size_t>(c.depth));
-    for (std::int64_t i = 0; i < c.depth; ++i) blocks.emplace_back(c.width, c.features, c.ratio, init);
+  NeuralFieldDecoder(const DecoderSizes& of, const Config& config, Initializer& init)
+      : sizes(of),
+        embedding(of.channels + Basis::count, config.features, init),
+        head(config.features, of.channels, init) {
+    blocks.reserve(static_cast<std::size_t>(config.depth));
+    for (std::int64_t i = 0; i < config.depth; ++i)
+      blocks.emplace_back(of.width, config.features, config.ratio, init);
   }
 
   Tensor<W, Device> operator()(const Tensor<T, Device>& tokens, const Tensor<W, Device>& x,
                                const Tensor<W, Device>& condition) const {
-    return (*this)(tokens, x, condition, {config.patch, config.patch});
+    return (*this)(tokens, x, condition, {sizes.patch, sizes.patch});
   }
 
   /// The same for patches of ph x pw pixels: the field of a patch on another grid. Throws ShapeError unless the
@@ -50,18 +62,18 @@ struct NeuralFieldDecoder {
     const std::int64_t patches = tokens.size(0) * tokens.size(1), count = patch.height * patch.width;
     const auto flat = tokens.reshape({patches, tokens.size(2)});  // (B*L, D)
     const auto noisy = patchify(cast<T>(x), patch.height, patch.width, PatchLayout::channels_last)
-                           .reshape({patches, count, config.channels});  // (B*L, ph*pw, C)
+                           .reshape({patches, count, sizes.channels});  // (B*L, ph*pw, C)
     auto pixels =
         pixel_embedding(noisy, coordinates(patch), embedding.weight, embedding.bias);  // (B*L, ph*pw, F)
     for (const auto& block : blocks) pixels = block(pixels, flat);
-    const auto patchwise = head(pixels).reshape({tokens.size(0), tokens.size(1), count * config.channels});
-    return cast<W>(fold(patchwise, config.channels, x.size(2), x.size(3), patch.height, patch.width,
+    const auto patchwise = head(pixels).reshape({tokens.size(0), tokens.size(1), count * sizes.channels});
+    return cast<W>(fold(patchwise, sizes.channels, x.size(2), x.size(3), patch.height, patch.width,
                         PatchLayout::channels_last));
   }
 
   static void visit(auto& self, auto&& visitor) {
     visitor("x_embedder.embedder.0", self.embedding);
-    visitor("blocks", self.blocks, self.config.first_block);
+    visitor("blocks", self.blocks, self.sizes.depth);
     visitor("final_layer", self.head);
   }
 
