@@ -44,7 +44,7 @@ void print_batch(const Training<Kind, Policy>& training, const TrainOptions& opt
   const auto velocity = training.model().forward(
       sample.x, sample.t, batch.labels,
       [&](std::int64_t, const auto& behind_block) { tokens.push_back(largest_of(behind_block)); });
-  const auto predicted = velocity.to_host(), wanted = sample.velocity.to_host();
+  const auto predicted = velocity.to_host(), wanted = sample.target.to_host();
   const auto labels = batch.labels.to_host();
   const auto times = batch.times.to_host();
   std::printf("batch %lld\n%12s %8s %-8s %8s %12s %12s  %s\n", static_cast<long long>(number), "sample",

@@ -22,7 +22,7 @@ std::vector<std::vector<double>> mix(const Shape& shape, const Path& path, const
   for (std::int64_t b = 0; b < shape[0]; ++b) times.push_back(static_cast<double>(b) / 4);
   const auto sample =
       flow_sample(path, fill(1), fill(2), Tensor<double, Device>::from_host({shape[0]}, times), weight);
-  std::vector<std::vector<double>> out{detail::doubles_of(sample.x), detail::doubles_of(sample.velocity),
+  std::vector<std::vector<double>> out{detail::doubles_of(sample.x), detail::doubles_of(sample.target),
                                        detail::doubles_of(sample.t)};
   if (sample.weight.defined()) out.push_back(detail::doubles_of(sample.weight));
   return out;

@@ -62,10 +62,10 @@ struct ToyObjective {
     const std::int64_t count = batch.images.size(0);
     const auto factor = model.factor;
     launch("toy", toy_loss, 1, 128, 0, count, factor.data(), sample.x.data(), batch.labels.data(),
-           sample.velocity.data(), loss.data());
+           sample.target.data(), loss.data());
     record(loss, [=, labels = batch.labels](const Tensor<float, Cuda>& grad_loss) {
       launch("toy", toy_gradient, 1, 128, 0, count, factor.data(), sample.x.data(), labels.data(),
-             sample.velocity.data(), grad_loss.data(), grad_target<float>(factor.slot()));
+             sample.target.data(), grad_loss.data(), grad_target<float>(factor.slot()));
     });
     return loss;
   }

@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(point_and_target_of_each_sample) {
     velocity.push_back(p.alpha_slope * data.data()[i] + p.sigma_slope * noise.data()[i]);
   }
   BOOST_TEST(relative_error(sample.x.to_host(), x) < 1e-15);
-  BOOST_TEST(relative_error(sample.velocity.to_host(), velocity) < 1e-15);
+  BOOST_TEST(relative_error(sample.target.to_host(), velocity) < 1e-15);
 }
 
 BOOST_AUTO_TEST_CASE(loss_is_the_mean_weighted_square) {

@@ -13,7 +13,14 @@ BOOST_AUTO_TEST_SUITE(flow_mix_op)
 
 namespace {
 
-const auto sigma_weight = [](const PathPoint& p) { return 0.5 + p.sigma; };
+/// Points and velocities of a path; the weight is 0.5 + sigma.
+template <class Path>
+struct OfPath {
+  FlowFactors operator()(double t) const {
+    const PathPoint p = Path{}(t);
+    return {p.alpha, p.sigma, p.alpha_slope, p.sigma_slope, 0.5 + p.sigma};
+  }
+};
 
 Tensor<double> times_of(std::int64_t batch) {
   const Tensor<double> times({batch});
@@ -45,11 +52,11 @@ BOOST_AUTO_TEST_CASE(equals_separate_operations_bit_for_bit) {
        {Shape{3}, Shape{5, 1}, Shape{2, 3, 5, 7}, Shape{3, 700}, Shape{2, 40001}, Shape{0, 4}, Shape{4, 0}}) {
     const auto data = random_tensor<float>(shape, 1), noise = random_tensor<float>(shape, 2);
     const auto times = times_of(shape[0]);
-    const auto sample = flow_mix(CosinePath{}, data, noise, times, sigma_weight, true);
+    const auto sample = flow_mix(OfPath<CosinePath>{}, data, noise, times, true);
     BOOST_TEST((sample.x.to_host() ==
                 with_operations(data, noise, times, &PathPoint::alpha, &PathPoint::sigma).to_host()));
     BOOST_TEST(
-        (sample.velocity.to_host() ==
+        (sample.target.to_host() ==
          with_operations(data, noise, times, &PathPoint::alpha_slope, &PathPoint::sigma_slope).to_host()));
     BOOST_TEST((sample.t.shape() == Shape{shape[0]}));
     BOOST_TEST(sample.weight.rank() == shape.rank());
@@ -57,7 +64,7 @@ BOOST_AUTO_TEST_CASE(equals_separate_operations_bit_for_bit) {
       BOOST_TEST(sample.t.data()[b] == static_cast<float>(times.data()[b]));
       BOOST_TEST(sample.weight.data()[b] == static_cast<float>(0.5 + CosinePath{}(times.data()[b]).sigma));
     }
-    BOOST_TEST(!flow_mix(CosinePath{}, data, noise, times, sigma_weight, false).weight.defined());
+    BOOST_TEST(!flow_mix(OfPath<CosinePath>{}, data, noise, times, false).weight.defined());
   }
 }
 
@@ -71,11 +78,11 @@ BOOST_AUTO_TEST_CASE(bfloat16_is_rounded_once) {
     noise.data()[i] = float(short_noise.data()[i]);
   }
   const auto times = times_of(2);
-  const auto sample = flow_mix(LinearPath{}, short_data, short_noise, times, sigma_weight, true);
-  const auto wide = flow_mix(LinearPath{}, data, noise, times, sigma_weight, true);
+  const auto sample = flow_mix(OfPath<LinearPath>{}, short_data, short_noise, times, true);
+  const auto wide = flow_mix(OfPath<LinearPath>{}, data, noise, times, true);
   for (std::int64_t i = 0; i < 1200; ++i) {
     BOOST_TEST_REQUIRE((sample.x.data()[i] == bfloat16(wide.x.data()[i])));
-    BOOST_TEST_REQUIRE((sample.velocity.data()[i] == bfloat16(wide.velocity.data()[i])));
+    BOOST_TEST_REQUIRE((sample.target.data()[i] == bfloat16(wide.target.data()[i])));
   }
   BOOST_TEST(sample.t.to_host() == wide.t.to_host(), boost::test_tools::per_element());
 }
@@ -86,7 +93,7 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_bits) {
   std::vector<std::vector<float>> results;
   for (const int threads : {1, 2, 5}) {
     set_thread_count(threads);
-    results.push_back(flow_mix(CosinePath{}, data, noise, times_of(3), sigma_weight, false).x.to_host());
+    results.push_back(flow_mix(OfPath<CosinePath>{}, data, noise, times_of(3), false).x.to_host());
   }
   set_thread_count(before);
   BOOST_TEST((results[0] == results[1] && results[0] == results[2]));
@@ -95,7 +102,7 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_bits) {
 BOOST_AUTO_TEST_CASE(errors) {
   const auto data = random_tensor({3, 5}, 1);
   const auto mix = [&](const Tensor<double>& noise, const Tensor<double>& times) {
-    flow_mix(LinearPath{}, data, noise, times, sigma_weight, false);
+    flow_mix(OfPath<LinearPath>{}, data, noise, times, false);
   };
   test::check_throws<ShapeError>(
       [&] {

@@ -30,10 +30,10 @@ struct NoWatch {
 ///     ParameterStore<Policy> store(model, repa);
 ///     auto objective = repa_objective(model, repa, encoder);
 template <class Model, class Alignment, class Features, ProbabilityPath Path = LinearPath,
-          class Watch = NoWatch>
+          class Watch = NoWatch, Prediction Predicted = VelocityPrediction>
 auto repa_objective(const Model& model, const Alignment& repa, const Features& features,
-                    const Path& path = {}, Watch watch = {}) {
-  return [&model, &repa, &features, path, watch](const auto& batch) {
+                    const Path& path = {}, Watch watch = {}, const Predicted& prediction = {}) {
+  return [&model, &repa, &features, path, watch, prediction](const auto& batch) {
     const auto target = [&] {
       const NoGrad frozen;
       if constexpr (requires { features.features(batch.images); }) {
@@ -45,7 +45,8 @@ auto repa_objective(const Model& model, const Alignment& repa, const Features& f
     auto tap = repa.tap();
     const auto flow = flow_matching_loss(
         path, batch.images, batch.noise, batch.times,
-        [&](const auto& x, const auto& t) { return model.forward(x, t, batch.labels, tap); });
+        [&](const auto& x, const auto& t) { return model.forward(x, t, batch.labels, tap); }, UnitWeight{},
+        prediction);
     const auto matched = [&] {
       const NoGrad frozen;
       return matched_features(target, tap.tokens().size(1), batch.images.size(2), batch.images.size(3));

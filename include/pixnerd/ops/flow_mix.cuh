@@ -12,22 +12,22 @@ namespace pixnerd {
 namespace detail {
 
 /// A block takes a piece of one sample, `piece` elements of which each thread mixes one packet.
-template <int width, class Path, class Weight, class T>
-__global__ void flow_mix_pieces(Path path, Weight weight, std::int64_t each, std::int64_t pieces,
-                                const T* data, const T* noise, const double* times, T* x, T* velocity,
-                                wide_t<T>* t, T* out_weight) {
+template <int width, class Factors, class T>
+__global__ void flow_mix_pieces(Factors factors_at, std::int64_t each, std::int64_t pieces, const T* data,
+                                const T* noise, const double* times, T* x, T* target, wide_t<T>* t,
+                                T* out_weight) {
   using W = wide_t<T>;
   __shared__ W coefficients[4];
   const std::int64_t b = blockIdx.x / pieces, piece = blockIdx.x % pieces;
   if (threadIdx.x == 0) {
-    const auto point = path(times[b]);
-    coefficients[0] = static_cast<W>(point.alpha);
-    coefficients[1] = static_cast<W>(point.sigma);
-    coefficients[2] = static_cast<W>(point.alpha_slope);
-    coefficients[3] = static_cast<W>(point.sigma_slope);
+    const FlowFactors f = factors_at(times[b]);
+    coefficients[0] = static_cast<W>(f.alpha);
+    coefficients[1] = static_cast<W>(f.sigma);
+    coefficients[2] = static_cast<W>(f.target_data);
+    coefficients[3] = static_cast<W>(f.target_noise);
     if (piece == 0) {
       t[b] = static_cast<W>(times[b]);
-      if (out_weight != nullptr) out_weight[b] = static_cast<T>(static_cast<W>(weight(point)));
+      if (out_weight != nullptr) out_weight[b] = static_cast<T>(static_cast<W>(f.weight));
     }
   }
   __syncthreads();
@@ -47,29 +47,27 @@ __global__ void flow_mix_pieces(Path path, Weight weight, std::int64_t each, std
     slope.values[k] = static_cast<T>(coefficients[2] * clean + coefficients[3] * noisy);
   }
   *reinterpret_cast<Several*>(x + i) = point;
-  *reinterpret_cast<Several*>(velocity + i) = slope;
+  *reinterpret_cast<Several*>(target + i) = slope;
 }
 
 }  // namespace detail
 
 template <>
 struct FlowMixKernel<Cuda> {
-  template <class Path, class Weight, class T>
-  static void run(const Path& path, const Weight& weight, std::int64_t batch, std::int64_t each,
-                  const T* data, const T* noise, const double* times, T* x, T* velocity, wide_t<T>* t,
-                  T* out_weight) {
+  template <class Factors, class T>
+  static void run(const Factors& factors_at, std::int64_t batch, std::int64_t each, const T* data,
+                  const T* noise, const double* times, T* x, T* target, wide_t<T>* t, T* out_weight) {
     constexpr int width = detail::Packet<T>::count;
     const auto bits = reinterpret_cast<std::uintptr_t>(data) | reinterpret_cast<std::uintptr_t>(noise) |
-                      reinterpret_cast<std::uintptr_t>(x) | reinterpret_cast<std::uintptr_t>(velocity);
+                      reinterpret_cast<std::uintptr_t>(x) | reinterpret_cast<std::uintptr_t>(target);
     const bool aligned = bits % 16 == 0 && each % width == 0;
     // Samples without elements still have times and weights.
     const std::int64_t per_block = std::int64_t{threads} * (aligned ? width : 1);
     const std::int64_t pieces = each == 0 ? 1 : (each + per_block - 1) / per_block;
     launch("flow_mix",
-           aligned ? detail::flow_mix_pieces<width, Path, Weight, T>
-                   : detail::flow_mix_pieces<1, Path, Weight, T>,
-           blocks_for(batch * pieces, 1), threads, 0, path, weight, each, pieces, data, noise, times, x,
-           velocity, t, out_weight);
+           aligned ? detail::flow_mix_pieces<width, Factors, T> : detail::flow_mix_pieces<1, Factors, T>,
+           blocks_for(batch * pieces, 1), threads, 0, factors_at, each, pieces, data, noise, times, x, target,
+           t, out_weight);
   }
 
  private:

@@ -1,5 +1,5 @@
 /// \file
-/// Points between noise and data and their velocities, one time for each sample, in one pass over memory.
+/// Points between noise and data and what a network should answer there, one time for each sample, in one pass over memory.
 #pragma once
 
 #include <algorithm>
@@ -13,10 +13,17 @@ namespace pixnerd {
 /// A batch of points between noise and data.
 template <class T, class Device>
 struct FlowSample {
-  Tensor<T, Device> x;          ///< (B, ...): alpha(t) data + sigma(t) noise
+  Tensor<T, Device> x;          ///< (B, ...): alpha data + sigma noise
   Tensor<wide_t<T>, Device> t;  ///< (B): the times, for the model
-  Tensor<T, Device> velocity;   ///< (B, ...): alpha'(t) data + sigma'(t) noise, the target
+  Tensor<T, Device> target;     ///< (B, ...): another such sum, of the velocity, say
   Tensor<T, Device> weight;     ///< (B, 1, ...): weights in the loss; undefined where all are 1
+};
+
+/// The factors of one sample.
+struct FlowFactors {
+  double alpha = 0, sigma = 0;               ///< x = alpha data + sigma noise
+  double target_data = 0, target_noise = 0;  ///< target = target_data data + target_noise noise
+  double weight = 1;                         ///< in the loss
 };
 
 template <class Device>
@@ -28,32 +35,31 @@ struct FlowMixKernel<Cpu> {
   static constexpr std::int64_t tile = 512;
 
   /// Of `batch` samples of `each` elements; out_weight may be null.
-  template <class Path, class Weight, class T>
-  static void run(const Path& path, const Weight& weight, std::int64_t batch, std::int64_t each,
-                  const T* data, const T* noise, const double* times, T* x, T* velocity, wide_t<T>* t,
-                  T* out_weight) {
+  template <class Factors, class T>
+  static void run(const Factors& factors_at, std::int64_t batch, std::int64_t each, const T* data,
+                  const T* noise, const double* times, T* x, T* target, wide_t<T>* t, T* out_weight) {
     using W = wide_t<T>;
     for (std::int64_t b = 0; b < batch; ++b) {
       t[b] = static_cast<W>(times[b]);
-      if (out_weight != nullptr) out_weight[b] = static_cast<T>(static_cast<W>(weight(path(times[b]))));
+      if (out_weight != nullptr) out_weight[b] = static_cast<T>(static_cast<W>(factors_at(times[b]).weight));
     }
     const std::int64_t blocks = (each + grain - 1) / grain;
-    parallel_for(batch * blocks, [=, &path](std::int64_t index) {
+    parallel_for(batch * blocks, [=, &factors_at](std::int64_t index) {
       const std::int64_t b = index / blocks, first = index % blocks * grain;
       const std::int64_t last = b * each + std::min(each, first + grain);
-      const auto point = path(times[b]);
+      const FlowFactors f = factors_at(times[b]);
       for (std::int64_t i = b * each + first; i < last; i += tile) {
         const std::int64_t n = std::min(tile, last - i);
-        mix(n, static_cast<W>(point.alpha), data + i, static_cast<W>(point.sigma), noise + i, x + i);
-        mix(n, static_cast<W>(point.alpha_slope), data + i, static_cast<W>(point.sigma_slope), noise + i,
-            velocity + i);
+        mix(n, static_cast<W>(f.alpha), data + i, static_cast<W>(f.sigma), noise + i, x + i);
+        mix(n, static_cast<W>(f.target_data), data + i, static_cast<W>(f.target_noise), noise + i,
+            target + i);
       }
     });
   }
 
  private:
   /// y = a data + s noise. The products are rounded before they are added: loops of their own keep the
-  /// compiler from fusing the two, so that no result depends on its mood.
+  /// compiler from fusing the two, so results do not depend on FMA contraction.
   template <class T, class W>
   static void mix(std::int64_t n, W a, const T* data, W s, const T* noise, T* y) {
     W of_data[tile], of_noise[tile];
@@ -63,16 +69,16 @@ struct FlowMixKernel<Cpu> {
   }
 };
 
-/// Points and velocities of `data` and `noise`, both (B, ...), at `times` (B), which should be in [0, 1].
+/// Points and targets of `data` and `noise`, both (B, ...), at `times` (B), which should be in [0, 1].
 ///
-/// `path` is a function from time to coefficients (see ProbabilityPath), `weight` one from those to a number;
-/// FlowSample::weight is only made `with_weight`. Both are called on the device, so on a GPU they must be
-/// marked PIXNERD_HOST_DEVICE. Coefficients are computed in float64 and rounded once. There is no gradient.
+/// `factors_at` is a function from time to FlowFactors, called on the device, so for a GPU it is marked
+/// PIXNERD_HOST_DEVICE. Factors are computed in float64 and rounded once. FlowSample::weight is only made `with_weight`.
+/// There is no gradient.
 /// Throws ShapeError when the shapes do not fit.
-template <class Path, class Weight, class T, class Device>
-FlowSample<T, Device> flow_mix(const Path& path, const Tensor<T, Device>& data,
+template <class Factors, class T, class Device>
+FlowSample<T, Device> flow_mix(const Factors& factors_at, const Tensor<T, Device>& data,
                                const Tensor<T, Device>& noise, const Tensor<double, Device>& times,
-                               const Weight& weight, bool with_weight) {
+                               bool with_weight) {
   if (data.rank() < 1 || !(data.shape() == noise.shape()) || !(times.shape() == Shape{data.size(0)})) {
     raise<ShapeError>(
         "flow matching", "data and noise (B, ...) of the same shape and B times",
@@ -91,8 +97,8 @@ FlowSample<T, Device> flow_mix(const Path& path, const Tensor<T, Device>& data,
     while (one_per_sample.rank() < data.rank()) one_per_sample.push_back(1);
     out.weight = Tensor<T, Device>(one_per_sample);
   }
-  FlowMixKernel<Device>::run(path, weight, batch, each, data.data(), noise.data(), times.data(), out.x.data(),
-                             out.velocity.data(), out.t.data(), out.weight.data());
+  FlowMixKernel<Device>::run(factors_at, batch, each, data.data(), noise.data(), times.data(), out.x.data(),
+                             out.target.data(), out.t.data(), out.weight.data());
   return out;
 }
 
