@@ -1,14 +1,14 @@
 # The package file of pixnerd: find_package(pixnerd 0.1 COMPONENTS image data ...) reads it once installed, and the
 # project's own CMakeLists.txt includes it, so that both ways of using the library give the same targets.
 #
-#   pixnerd::pixnerd  the core, all that <pixnerd/pixnerd.hpp> includes   Eigen, threads
-#   pixnerd::io       <pixnerd/io/...>: checkpoints and other files       + nlohmann-json, zlib
-#   pixnerd::image    <pixnerd/image/image.hpp>: PNG and JPEG images         + zlib, libpng, libjpeg
-#   pixnerd::data     <pixnerd/data/...>: image folders, emoji, loaders   + io, image, FreeType, HarfBuzz
-#   pixnerd::train    <pixnerd/train/...>: the training loop              + io
-#   pixnerd::torch    <pixnerd/io/torch/checkpoint.hpp>, npz.hpp          + io, libzip
-#   pixnerd::tokenizer <pixnerd/text/tokenizer.hpp>, data/qwen3_text.hpp    + io, PCRE2, utf8proc
-#   pixnerd::cuda     what files that nvcc compiles need beside the rest  + cudart, cuBLASLt of the CUDA Toolkit
+#   pixnerd::pixnerd   all that <pixnerd/pixnerd.hpp> includes            Eigen, threads
+#   pixnerd::io        <pixnerd/io/...>, <pixnerd/zoo/...>: checkpoints   + nlohmann-json, zlib
+#   pixnerd::image     <pixnerd/image/...>: PNG and JPEG images           + zlib, libpng, libjpeg
+#   pixnerd::data      <pixnerd/data/...>: image folders, emoji, loaders  + io, image, FreeType, HarfBuzz
+#   pixnerd::train     <pixnerd/train/...>: the training loop             + io
+#   pixnerd::torch     <pixnerd/io/torch/...>, <pixnerd/io/numpy/...>     + io, libzip
+#   pixnerd::tokenizer <pixnerd/text/tokenizer.hpp>, data/qwen3_text.hpp  + io, PCRE2, utf8proc
+#   pixnerd::cuda      what files that nvcc compiles need beside the rest + cudart, cuBLASLt of the CUDA Toolkit
 #
 # A component whose libraries are missing has no target; pixnerd_<component>_MISSING then says in one sentence why.
 

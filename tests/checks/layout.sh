@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks the rules that the compiler does not: folders include only from folders above them, pixnerd.hpp reaches all but
 # the opt-in headers, headers stay free of CUDA, every operation has its test and its code for the GPU, which can be
-# emulated.
+# emulated, every folder says what lives in it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -85,6 +85,15 @@ for header in include/pixnerd/ops/*.hpp include/pixnerd/ops/cpu/*.hpp; do
   test=${test%.hpp}.cpp
   [[ -e $test ]] || wrong "$header has no test $test"
 done
+
+# Every folder says what lives in it, in a few lines.
+while IFS= read -r folder; do
+  if [[ ! -e $folder/README.md ]]; then
+    wrong "$folder has no README.md"
+  elif (($(wc -l <"$folder/README.md") > 15)); then
+    wrong "$folder/README.md has more than 15 lines"
+  fi
+done < <(find include/pixnerd -mindepth 1 -type d | sort)
 
 # Code for the GPU lies beside the CPU's, and one test names all of it.
 all_kernels=tests/cuda/all_kernels.cu
