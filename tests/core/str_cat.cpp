@@ -14,7 +14,7 @@ BOOST_AUTO_TEST_CASE(joins_every_kind_of_piece) {
 }
 
 BOOST_AUTO_TEST_CASE(of_nothing_is_empty) {
-  BOOST_TEST(pixnerd::text().empty());
+  BOOST_TEST(pixnerd::str_cat().empty());
 }
 
 BOOST_AUTO_TEST_CASE(writes_the_extremes_of_integers) {
