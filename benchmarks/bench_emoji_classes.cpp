@@ -9,8 +9,8 @@
 #include <pixnerd/data/emoji/emoji.hpp>
 #include <pixnerd/pixnerd.hpp>
 
-#include "../examples/pixnerd/drawing.hpp"
-#include "../examples/pixnerd/trained_model.hpp"
+#include "pixnerd/files/trained_model.hpp"
+#include "pixnerd/sample/drawing.hpp"
 
 using namespace pixnerd;
 
@@ -40,9 +40,8 @@ int main(int argc, char** argv) {
     options.height = options.width = trained.size;
     options.seed = 1;
     const auto& config = std::get<PixnerdC2iConfig>(trained.config);
-    const auto model =
-        program::load_model<program::ClassKind, On<Cpu>>(*trained.file, trained.prefix, config);
-    const auto drawing = program::draw<Cpu>(model, program::ClassKind::labels(config), labels, options);
+    const auto model = load_model<PixnerdClasses, On<Cpu>>(*trained.file, trained.prefix, config);
+    const auto drawing = program::draw<Cpu>(model, PixnerdClasses::labels(config), labels, options);
     std::size_t hits = 0;
     for (std::size_t s = 0; s < labels.size(); ++s) {
       std::int64_t nearest = -1, least = std::numeric_limits<std::int64_t>::max();

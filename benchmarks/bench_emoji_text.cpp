@@ -18,9 +18,11 @@
 #include <pixnerd/image/png.hpp>
 #include <pixnerd/pixnerd.hpp>
 
-#include "../examples/pixnerd/datasets.hpp"
-#include "../examples/pixnerd/drawing.hpp"
-#include "../examples/pixnerd/trained_model.hpp"
+#include "pixnerd/files/trained_model.hpp"
+#include <pixnerd/data/labels.hpp>
+
+#include "pixnerd/sample/drawing.hpp"
+#include "pixnerd/train/datasets.hpp"
 
 using namespace pixnerd;
 
@@ -149,7 +151,7 @@ int main(int argc, char** argv) {
   try {
     const auto trained = program::model_of_file(argv[1], true);
     const auto stored = trained.file->metadata().find(program::configuration_key);
-    const auto* const config = std::get_if<program::TextModelConfig>(&trained.config);
+    const auto* const config = std::get_if<PixnerdWordsConfig>(&trained.config);
     if (config == nullptr || stored == trained.file->metadata().end()) {
       raise<ValueError>("bench_emoji_text", "a text-to-image model with the settings of its run",
                         str_cat("'", argv[1], "'"));
@@ -163,16 +165,15 @@ int main(int argc, char** argv) {
 
     const int drawings = argc > 2 ? std::atoi(argv[2]) : 1;
     if (drawings < 1) raise<ValueError>("bench_emoji_text", "at least one drawing of each", argv[2]);
-    const auto format = program::TextKind::labels(*config);
+    const auto format = PixnerdWords::labels(*config);
     std::vector<std::int64_t> captions, nothing;
     for (int drawing = 0; drawing < drawings; ++drawing) {
       for (std::int64_t i = 0; i < emojis.held_out.size(); ++i) {
-        program::append_words(format, emojis.held_out.captions(i).front(), captions);
+        append_words(format, emojis.held_out.captions(i).front(), captions);
         nothing.insert(nothing.end(), format.null_label.begin(), format.null_label.end());
       }
     }
-    const auto model =
-        program::load_model<program::TextKind, On<Cpu>>(*trained.file, trained.prefix, *config);
+    const auto model = load_model<PixnerdWords, On<Cpu>>(*trained.file, trained.prefix, *config);
     program::DrawOptions options;
     options.height = options.width = trained.size;
     options.grid = TimeGrid(25, trained.shift);

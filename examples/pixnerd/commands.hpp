@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "settings.hpp"
+#include "train/settings.hpp"
 
 namespace pixnerd::program {
 

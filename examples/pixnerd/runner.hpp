@@ -2,11 +2,11 @@
 /// Every command on a device.
 #pragma once
 
-#include "convert.hpp"
-#include "info.hpp"
-#include "sample.hpp"
-#include "train.hpp"
-#include "verify.hpp"
+#include "files/convert.hpp"
+#include "files/info.hpp"
+#include "sample/sample.hpp"
+#include "train/train.hpp"
+#include "verify/verify.hpp"
 
 namespace pixnerd::program {
 

@@ -24,6 +24,7 @@
 #include <pixnerd/models/pixnerd_c2i.hpp>
 #include <pixnerd/models/pixnerd_t2i.hpp>
 #include <pixnerd/nn/embedding_sum.hpp>
+#include <pixnerd/nn/precision_by_name.hpp>
 #include <pixnerd/nn/repeat.hpp>
 #include <pixnerd/nn/residual.hpp>
 #include <pixnerd/nn/sequential.hpp>
@@ -41,7 +42,7 @@
 #include <pixnerd/optim/clip.hpp>
 #include <pixnerd/optim/grad_norm.hpp>
 #include <pixnerd/optim/schedule.hpp>
-#include <pixnerd/sampling/captured_model.hpp>
+#include <pixnerd/sampling/sample.hpp>
 #include <pixnerd/solvers/adams.hpp>
 #include <pixnerd/solvers/euler.hpp>
 #include <pixnerd/solvers/heun.hpp>

@@ -1,4 +1,4 @@
-#include "../../examples/pixnerd/verify_dinov2.hpp"
+#include "pixnerd/verify/verify_dinov2.hpp"
 #include "compare.cuh"
 
 using namespace pixnerd;

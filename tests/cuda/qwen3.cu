@@ -1,5 +1,5 @@
 // The text encoder and what it is made of, on the GPU against the CPU and the published implementation.
-#include "../../examples/pixnerd/verify_qwen3.hpp"
+#include "pixnerd/verify/verify_qwen3.hpp"
 #include "compare.cuh"
 
 using namespace pixnerd;

@@ -1,5 +1,5 @@
 // Everything that the published implementation left in files, computed on the GPU, through the code of `pixnerd verify`.
-#include "../../examples/pixnerd/verify.hpp"
+#include "pixnerd/verify/verify.hpp"
 #include "compare.cuh"
 
 using namespace pixnerd;

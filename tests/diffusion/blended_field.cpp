@@ -26,22 +26,4 @@ BOOST_AUTO_TEST_CASE(between_two_fields) {
       [&] { BlendedField(first, second, std::numeric_limits<double>::quiet_NaN()); }, {"a finite share"});
 }
 
-BOOST_AUTO_TEST_CASE(fields_guided_at_every_time) {
-  struct Model {
-    Tensor<double> forward(const Tensor<double>& x, const Tensor<double>&, const Tensor<double>& label,
-                           NoTap) const {
-      return add(Tensor<double>::zeros(x.shape()), label.reshape({x.size(0), 1}));
-    }
-  };
-  const Model model;
-  const GuidedField guided(model, Tensor<double>::full({1}, 1.0), Tensor<double>::zeros({1}), {.scale = 3});
-  const auto other = [](const Tensor<double>& x, double) { return Tensor<double>::full(x.shape(), 10.0); };
-  const BlendedField blended(guided, other, 0.5);
-  const auto x = random_tensor({1, 2}, 1);
-  BOOST_TEST(blended(x, 0).data()[1] == 0.5 * 1 + 5);  // t = 0 lies outside the interval
-  const auto always = without_interval(blended);
-  BOOST_TEST(always(x, 0).data()[1] == 0.5 * 3 + 5);
-  BOOST_TEST(blended(x, 0.5).data()[1] == 0.5 * 3 + 5);
-}
-
 BOOST_AUTO_TEST_SUITE_END()

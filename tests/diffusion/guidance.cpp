@@ -80,8 +80,9 @@ BOOST_AUTO_TEST_CASE(outside_the_interval_only_the_condition_is_evaluated) {
   // Rounding does not carry a step across the bound it falls on.
   field(x, std::nextafter(0.1, 1.0));
   BOOST_TEST(model.seen.back().size() == 2u);
+  const GuidedField always(model, condition, null_condition, Guidance{3.5, 0.1, 0.9}.at_all_times());
   for (const double t : {0.0, 0.1, 0.5, 1.0}) {
-    check_values(field.without_interval()(x, t), x, 3.5, t, 3);
+    check_values(always(x, t), x, 3.5, t, 3);
   }
 }
 
@@ -102,9 +103,13 @@ BOOST_AUTO_TEST_CASE(first_three_channels) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_field_without_interval_stays_itself) {
-  const auto field = [](const Tensor<float>& x, double) { return x; };
-  BOOST_TEST(&without_interval(field) == &field);
+BOOST_AUTO_TEST_CASE(outputs_that_are_images_become_velocities_before_they_are_guided) {
+  const LabelModel model;
+  const GuidedField image(model, condition, null_condition, Guidance{3.5}, ImagePrediction{});
+  const GuidedField velocity(model, condition, null_condition, Guidance{3.5});
+  const auto x = random_tensor<float>({2, 3, 2, 4}, 1);
+  const auto expected = velocity_of(ImagePrediction{}, LinearPath{}, velocity(x, 0.25), x, 0.25);
+  BOOST_TEST(relative_error(image(x, 0.25).to_host(), expected.to_host()) < 1e-6);
 }
 
 BOOST_AUTO_TEST_CASE(bad_settings) {

@@ -15,7 +15,7 @@
 #include <pixnerd/io/torch/checkpoint.hpp>
 #include <pixnerd/train/checkpoint.hpp>
 
-#include "../../examples/pixnerd/metrics.hpp"
+#include <pixnerd/train/metrics.hpp>
 #include "support/files.hpp"
 #include "support/train_tools.hpp"
 
@@ -266,7 +266,6 @@ BOOST_AUTO_TEST_CASE(a_checkpoint) {
 
 /// Rows are appended: those that were there stay, and the file ends with a whole one.
 BOOST_AUTO_TEST_CASE(metrics) {
-  using program::MetricsWriter;
   for (const Fault& fault : all_faults()) {
     int number = 0;
     for (bool more = true; more; ++number) {
@@ -289,7 +288,7 @@ BOOST_AUTO_TEST_CASE(metrics) {
           said = error.what();
         }
         more = Faults::instance().disarm();
-        const auto rows = program::read_metrics(path);
+        const auto rows = read_metrics(path);
         BOOST_TEST(rows.size() >= 3u, said);
         if (said.empty()) BOOST_TEST(rows.size() == 6u);
         if (!said.empty()) BOOST_TEST(said.find("metrics.csv") != said.npos, said);
@@ -297,7 +296,7 @@ BOOST_AUTO_TEST_CASE(metrics) {
         BOOST_TEST(folder.entries() == 1, said);
         // A resumed run goes on behind what its checkpoint knows.
         add(3);
-        BOOST_TEST(program::read_metrics(path).size() == 6u);
+        BOOST_TEST(read_metrics(path).size() == 6u);
       }
     }
     BOOST_TEST(number > 1);
@@ -306,7 +305,6 @@ BOOST_AUTO_TEST_CASE(metrics) {
 
 /// Training goes on where a row could not be written: the next try writes it.
 BOOST_AUTO_TEST_CASE(metrics_of_a_run_that_goes_on) {
-  using program::MetricsWriter;
   for (const Fault& fault : all_faults()) {
     if ((fault.calls & test::write_call) == 0) continue;
     for (int number = 0; number < 8; ++number) {
@@ -324,7 +322,7 @@ BOOST_AUTO_TEST_CASE(metrics_of_a_run_that_goes_on) {
         }
         Faults::instance().disarm();
         writer.flush();
-        const auto rows = program::read_metrics(folder / "metrics.csv");
+        const auto rows = read_metrics(folder / "metrics.csv");
         BOOST_TEST_REQUIRE(rows.size() == 4u);
         for (std::int64_t i = 0; i < 4; ++i) BOOST_TEST(rows[static_cast<std::size_t>(i)].step == i + 1);
       }
@@ -337,7 +335,7 @@ BOOST_AUTO_TEST_CASE(metrics_that_others_change) {
   const Folder folder;
   const std::string run = folder / "run", path = run + "/metrics.csv";
   std::filesystem::create_directory(run);
-  program::MetricsWriter writer(path, 0);
+  MetricsWriter writer(path, 0);
   std::size_t rows = 0;
   const auto add = [&] {
     writer.add({static_cast<std::int64_t>(++rows), 0.5, 0.25, 1e-3, 100, 1.5});
@@ -347,18 +345,18 @@ BOOST_AUTO_TEST_CASE(metrics_that_others_change) {
   std::filesystem::remove(path);
   add();
   add();
-  BOOST_TEST(program::read_metrics(path).size() == rows);
+  BOOST_TEST(read_metrics(path).size() == rows);
   std::filesystem::rename(path, path + ".old");
   add();
-  BOOST_TEST(program::read_metrics(path).size() == rows);
+  BOOST_TEST(read_metrics(path).size() == rows);
   std::filesystem::resize_file(path, 0);
   add();
-  BOOST_TEST(program::read_metrics(path).size() == rows);
+  BOOST_TEST(read_metrics(path).size() == rows);
   std::filesystem::remove_all(run);
   test::check_throws<FileError>(add, {"metrics.csv", errno_text(ENOENT)});
   std::filesystem::create_directory(run);
   add();
-  BOOST_TEST(program::read_metrics(path).size() == rows);
+  BOOST_TEST(read_metrics(path).size() == rows);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

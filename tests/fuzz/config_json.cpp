@@ -8,7 +8,7 @@
 #include <pixnerd/train/manifest.hpp>
 #include <pixnerd/train/train_state.hpp>
 
-#include "pixnerd/trained_model.hpp"
+#include "pixnerd/files/trained_model.hpp"
 #include "target.hpp"
 
 namespace {

@@ -6,8 +6,8 @@
 
 #include <pixnerd/text/utf8.hpp>
 
-#include "pixnerd/metrics.hpp"
-#include "pixnerd/prompts.hpp"
+#include <pixnerd/train/metrics.hpp>
+#include "pixnerd/sample/prompts.hpp"
 #include "target.hpp"
 
 namespace {
@@ -30,12 +30,12 @@ void read_prompts(const std::string& path, bool learned) {
 
 /// What is read must be read again from what is written of it.
 void read_metrics(const std::string& path) {
-  const auto rows = pixnerd::program::read_metrics(path);
+  const auto rows = pixnerd::read_metrics(path);
   for (const auto& row : rows) {
-    std::string line = pixnerd::program::detail::metrics_line(row, true);
+    std::string line = pixnerd::detail::metrics_line(row, true);
     line.pop_back();
-    pixnerd::program::MetricsRow again;
-    if (!pixnerd::program::detail::parse_metrics_line(line, true, again) || again.step != row.step) {
+    pixnerd::MetricsRow again;
+    if (!pixnerd::detail::parse_metrics_line(line, true, again) || again.step != row.step) {
       finding("a row that cannot be read once it was written: " + line);
     }
   }

@@ -4,7 +4,7 @@
 #include <pixnerd/image/read_image.hpp>
 #include <pixnerd/train/retention.hpp>
 
-#include "../../examples/pixnerd/run_record.hpp"
+#include "pixnerd/train/run_record.hpp"
 #include "program.hpp"
 
 using namespace pixnerd;

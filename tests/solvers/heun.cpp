@@ -32,22 +32,4 @@ BOOST_AUTO_TEST_CASE(one_step_is_eulers) {
   BOOST_TEST(x.item() == 0.75);
 }
 
-/// Velocity 1 inside its interval of times and 0 outside.
-struct IntervalField {
-  double lower, upper;
-
-  Tensor<double> operator()(const Tensor<double>& x, double t) const {
-    return Tensor<double>::full(x.shape(), lower < t && t < upper ? 1 : 0);
-  }
-  IntervalField without_interval() const { return {-1, 2}; }
-};
-
-BOOST_AUTO_TEST_CASE(heeds_no_interval) {
-  const auto start = Tensor<double>::zeros({1});
-  for (const bool reuse : {false, true}) {
-    const auto x = integrate(Heun{reuse}, IntervalField{0.4, 0.6}, start, TimeGrid(10)).x;
-    BOOST_TEST(std::abs(x.item() - 1) < 1e-14);
-  }
-}
-
 BOOST_AUTO_TEST_SUITE_END()

@@ -79,8 +79,8 @@ BOOST_FIXTURE_TEST_CASE(sde_mean, Reference) {
 }
 
 BOOST_FIXTURE_TEST_CASE(heun, Reference) {
-  check("heun_exact1", Heun{}, {.scale = 2}, TimeGrid(6, 1.5, 1.0 / 6));
-  check("heun_exact0", Heun{.reuse = true}, {.scale = 2}, TimeGrid(6, 1.5, 1.0 / 6));
+  check("heun_exact1", Heun{}, Guidance{.scale = 2}.at_all_times(), TimeGrid(6, 1.5, 1.0 / 6));
+  check("heun_exact0", Heun{.reuse = true}, Guidance{.scale = 2}.at_all_times(), TimeGrid(6, 1.5, 1.0 / 6));
 }
 
 BOOST_FIXTURE_TEST_CASE(adams, Reference) {

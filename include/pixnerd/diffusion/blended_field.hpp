@@ -3,9 +3,7 @@
 #pragma once
 
 #include <cmath>
-#include <tuple>
 
-#include <pixnerd/diffusion/guidance.hpp>
 #include <pixnerd/diffusion/velocity_field.hpp>
 #include <pixnerd/ops/weighted_sum.hpp>
 
@@ -26,17 +24,6 @@ class BlendedField {
   Tensor<T, Device> operator()(const Tensor<T, Device>& x, double t) const {
     return weighted_sum<T, Device>(
         {{1.0 - share_, velocity_at(*first_, x, t)}, {share_, velocity_at(*second_, x, t)}});
-  }
-
-  /// The same of the fields guided at every time: for solvers that heed no interval. See GuidedField.
-  auto without_interval() const {
-    // References where fields have no interval, else fields of its own.
-    using Guided = std::tuple<decltype(pixnerd::without_interval(*first_)),
-                              decltype(pixnerd::without_interval(*second_))>;
-    return [guided = Guided(pixnerd::without_interval(*first_), pixnerd::without_interval(*second_)),
-            share = share_](const auto& x, double t) {
-      return pixnerd::BlendedField(std::get<0>(guided), std::get<1>(guided), share)(x, t);
-    };
   }
 
  private:

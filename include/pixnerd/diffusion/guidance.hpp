@@ -8,6 +8,7 @@
 #include <limits>
 #include <utility>
 
+#include <pixnerd/diffusion/prediction.hpp>
 #include <pixnerd/diffusion/velocity_field.hpp>
 #include <pixnerd/ops/elementwise.hpp>
 
@@ -31,6 +32,12 @@ struct Guidance {
   double scale_at(double t) const {
     const float time = static_cast<float>(t);
     return static_cast<float>(lower) < time && time < static_cast<float>(upper) ? scale : 1.0;
+  }
+
+  /// The same at every time, for solvers that the published code guides always: Heun's.
+  Guidance at_all_times() const {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    return {scale, -infinity, infinity, channels};
   }
 
   /// Throws ValueError unless the scale is finite and lower <= upper.
@@ -60,19 +67,24 @@ Tensor<T, Device> join_batches(const Tensor<T, Device>& first, const Tensor<T, D
   return out;
 }
 
-/// The velocity field v_null + g (v_condition - v_null) of a model with forward(x, t, condition, tap). Both
-/// halves are one evaluation, of the batch [null, condition]; where g is 1 only the conditional one is
-/// computed.
+/// The velocity field v_null + g (v_condition - v_null) of a model with forward(x, t, condition, tap), whose outputs
+/// `prediction` turns into velocities on `path`. Both halves are one evaluation, of the batch [null, condition]; where g
+/// is 1 only the conditional one is computed.
 ///
 /// The model is referred to, not copied. A condition is whatever the model takes for a batch: labels (B),
 /// say.
-template <class Model, class Condition>
+template <class Model, class Condition, Prediction Predicted = VelocityPrediction,
+          ProbabilityPath Path = LinearPath>
 class GuidedField {
  public:
   /// Throws ValueError for a bad Guidance, ShapeError when the conditions differ in shape.
   GuidedField(const Model& model, Condition condition, const Condition& null_condition,
-              const Guidance& guidance = {})
-      : model_(&model), condition_(std::move(condition)), guidance_(guidance) {
+              const Guidance& guidance = {}, const Predicted& prediction = {}, const Path& path = {})
+      : model_(&model),
+        condition_(std::move(condition)),
+        guidance_(guidance),
+        prediction_(prediction),
+        path_(path) {
     guidance_.check();
     joined_ = join_batches(null_condition, condition_);
   }
@@ -95,36 +107,20 @@ class GuidedField {
     return add(v_condition, multiply(subtract(v_condition, v_null), weight.reshape({1, channels, 1, 1})));
   }
 
-  /// The same field, guided at every time: for solvers that heed no interval.
-  GuidedField without_interval() const {
-    GuidedField out = *this;
-    out.guidance_.lower = -std::numeric_limits<double>::infinity();
-    out.guidance_.upper = std::numeric_limits<double>::infinity();
-    return out;
-  }
-
  private:
   template <class T, class Device>
   Tensor<T, Device> evaluate(const Tensor<T, Device>& x, double t, const Condition& condition) const {
     using Time = wide_t<T>;
     const auto times = Tensor<Time, Device>::full({x.size(0)}, static_cast<Time>(t));
-    return model_->forward(x, times, condition, no_tap);
+    return velocity_of(prediction_, path_, model_->forward(x, times, condition, no_tap), x, t);
   }
 
   const Model* model_;
   Condition condition_;
   Condition joined_;  // [null, condition]
   Guidance guidance_;
+  Predicted prediction_;
+  Path path_;
 };
-
-/// `field` guided at every time, where it has an interval; any other field as it is.
-template <class Field>
-decltype(auto) without_interval(Field& field) {
-  if constexpr (requires { field.without_interval(); }) {
-    return field.without_interval();
-  } else {
-    return (field);
-  }
-}
 
 }  // namespace pixnerd

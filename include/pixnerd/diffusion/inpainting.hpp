@@ -2,10 +2,8 @@
 /// Inpainting: a velocity field that fills in a part of an image and leads the rest to what is known.
 #pragma once
 
-#include <tuple>
 #include <utility>
 
-#include <pixnerd/diffusion/guidance.hpp>
 #include <pixnerd/diffusion/velocity_field.hpp>
 #include <pixnerd/ops/elementwise.hpp>
 #include <pixnerd/ops/scale.hpp>
@@ -34,24 +32,13 @@ class InpaintingField {
   }
 
   /// x (B, ...) -> velocity (B, ...). Throws ValueError unless t < 1.
-  Tensor<T, Device> operator()(const Tensor<T, Device>& x, double t) const { return velocity(*field_, x, t); }
-
-  /// The same around the field guided at every time: for solvers that heed no interval. See GuidedField.
-  auto without_interval() const {
-    // A reference where the field has no interval, else a field of its own.
-    using Guided = std::tuple<decltype(pixnerd::without_interval(*field_))>;
-    return
-        [inpainting = *this, guided = Guided(pixnerd::without_interval(*field_))](
-            const Tensor<T, Device>& x, double t) { return inpainting.velocity(std::get<0>(guided), x, t); };
+  Tensor<T, Device> operator()(const Tensor<T, Device>& x, double t) const {
+    if (!(t < 1)) raise<ValueError>("inpainting", "a time below 1", str_cat(t));
+    const auto straight = scale(subtract(known_, multiply(kept_, x)), 1.0 / (1.0 - t));
+    return add(multiply(mask_, velocity_at(*field_, x, t)), straight);
   }
 
  private:
-  Tensor<T, Device> velocity(auto& field, const Tensor<T, Device>& x, double t) const {
-    if (!(t < 1)) raise<ValueError>("inpainting", "a time below 1", str_cat(t));
-    const auto straight = scale(subtract(known_, multiply(kept_, x)), 1.0 / (1.0 - t));
-    return add(multiply(mask_, velocity_at(field, x, t)), straight);
-  }
-
   Field* field_;
   Tensor<T, Device> mask_, kept_, known_;  // kept = 1 - mask; known is zero where the field decides
 };

@@ -1,15 +1,25 @@
 /// \file
-/// Images of one size arranged in rows and columns.
+/// Images enlarged pixel by pixel, and arranged in rows and columns.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include <pixnerd/core/error.hpp>
 #include <pixnerd/image/image.hpp>
 
 namespace pixnerd {
+
+/// The image with each pixel as zoom x zoom pixels.
+inline Image enlarged(const Image& image, int zoom) {
+  Image out(image.height * zoom, image.width * zoom);
+  for (int y = 0; y < out.height; ++y) {
+    for (int x = 0; x < out.width; ++x) std::copy_n(image.pixel(y / zoom, x / zoom), 3, out.pixel(y, x));
+  }
+  return out;
+}
 
 /// Images of one size side by side, `columns` in a row, `gap` white pixels between them and around.
 /// Throws ValueError when there are none, when their sizes differ, or when columns < 1 or gap < 0.

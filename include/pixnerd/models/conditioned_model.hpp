@@ -29,6 +29,9 @@ class ConditionedModel {
 
   Condition null_condition(std::int64_t batch) const { return conditioner_.null_condition(batch); }
 
+  const auto& config() const { return model_.config(); }
+  const auto& decoder_patch() const { return model_.decoder_patch(); }
+
   /// See PixnerdT2i::decoded_at().
   ConditionedModel decoded_at(const auto& scale) const { return {model_.decoded_at(scale), conditioner_}; }
 

@@ -78,6 +78,11 @@ class PixnerdC2i : public PatchBackbone<Policy, ClassConditioning<Policy>, Block
  public:
   PixnerdC2i(const C2iConfig<typename DecoderType::Config>& config, Initializer& init)
       : PixnerdC2i::PatchBackbone(config, init) {}
+
+  /// Labels (B) of no class: what guidance moves away from and training drops labels to.
+  Tensor<std::int64_t, typename Policy::Device> null_condition(std::int64_t batch) const {
+    return Tensor<std::int64_t, typename Policy::Device>::full({batch}, this->config().classes);
+  }
 };
 
 }  // namespace pixnerd

@@ -4,14 +4,14 @@
 
 #include <vector>
 
-#include <pixnerd/diffusion/guidance.hpp>
 #include <pixnerd/ops/weighted_sum.hpp>
 #include <pixnerd/solvers/stepper.hpp>
 
 namespace pixnerd {
 
 /// The mean of a predicting velocity, at the start of the step, and a correcting one, at the point it
-/// predicts; the last step has no corrector. Of order 2. Guidance is on at every time, whatever its interval.
+/// predicts; the last step has no corrector. Of order 2. The published sampler guides at every time, whatever the
+/// interval: give it a field with Guidance::at_all_times() to equal it.
 ///
 /// Exact, it evaluates the field 2 N - 1 times in N steps. With `reuse`, each corrector's velocity is the
 /// next step's predictor: N evaluations, and a larger error. Source: PixNerd, sampling.
@@ -21,12 +21,11 @@ struct Heun {
   template <class T, class Device, VelocityField<T, Device> Field>
   SolverStep<T, Device> step(Field& field, const Tensor<T, Device>& x, const TimeGrid& grid, int i,
                              std::vector<Tensor<T, Device>>& carried) const {
-    auto&& guided = without_interval(field);
     const double dt = grid.width(i);
-    const auto predictor = carried.empty() ? velocity_at(guided, x, grid.time(i)) : carried.front();
+    const auto predictor = carried.empty() ? velocity_at(field, x, grid.time(i)) : carried.front();
     const auto predicted = weighted_sum<T, Device>({{1.0, x}, {dt, predictor}});
     if (grid.is_last(i)) return {predicted, predictor};
-    const auto corrector = velocity_at(guided, predicted, grid.time(i + 1));
+    const auto corrector = velocity_at(field, predicted, grid.time(i + 1));
     if (reuse) carried.assign(1, corrector);
     const auto v = weighted_sum<T, Device>({{0.5, predictor}, {0.5, corrector}});
     return {weighted_sum<T, Device>({{1.0, x}, {dt, v}}), v};

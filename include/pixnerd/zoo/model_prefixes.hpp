@@ -1,0 +1,34 @@
+/// \file
+/// Where in a file models lie: under which prefixes.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <pixnerd/io/tensor_file.hpp>
+
+namespace pixnerd {
+
+/// Whether what stands below a prefix is a model: gradients and moments have the names of parameters, too.
+inline bool is_model_prefix(std::string_view prefix) {
+  return prefix.empty() || prefix == "param" || prefix == "param0" || prefix.starts_with("denoiser") ||
+         prefix.starts_with("ema");
+}
+
+/// Under which prefixes a file holds models, in order; "" is none.
+inline std::vector<std::string> model_prefixes(const TensorFile& file) {
+  constexpr std::string_view first = "s_embedder.proj.weight";
+  std::vector<std::string> prefixes;
+  for (const auto& entry : file.entries()) {
+    if (!entry.name.ends_with(first)) continue;
+    std::string prefix = entry.name.substr(0, entry.name.size() - first.size());
+    if (!prefix.empty() && prefix.back() != '.') continue;
+    if (!prefix.empty()) prefix.pop_back();
+    if (is_model_prefix(prefix)) prefixes.push_back(std::move(prefix));
+  }
+  return prefixes;
+}
+
+}  // namespace pixnerd
