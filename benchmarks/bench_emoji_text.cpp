@@ -15,12 +15,11 @@
 #include <string>
 #include <vector>
 
+#include <pixnerd/data/labels.hpp>
 #include <pixnerd/image/png.hpp>
 #include <pixnerd/pixnerd.hpp>
 
 #include "pixnerd/files/trained_model.hpp"
-#include <pixnerd/data/labels.hpp>
-
 #include "pixnerd/sample/drawing.hpp"
 #include "pixnerd/train/datasets.hpp"
 

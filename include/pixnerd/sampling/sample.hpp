@@ -85,7 +85,8 @@ inline void check_sample_options(const SampleOptions& options, const Shape& imag
 }  // namespace detail
 
 /// Samples an image for each row of `condition` (N, ...): labels (N), say. Image i depends on the seed, on i and on its
-/// condition, not on the others nor on the batch. `model` has forward(x, t, condition, tap), null_condition(B), config()
+/// condition, not on the others nor,
+/// up to rounding, on the batch. `model` has forward(x, t, condition, tap), null_condition(B), config()
 /// and decoder_patch(); `prediction` says what its outputs are. Where `second` is given, another condition for each
 /// image, velocities are blended: (1 - blend) of the first and blend of the second.
 ///
