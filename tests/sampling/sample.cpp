@@ -75,7 +75,8 @@ BOOST_AUTO_TEST_CASE(an_image_depends_on_nothing_but_itself) {
       options.batch = 1;
       BOOST_TEST(relative_error(images({0, 2, 1}, options), together) < 1e-5);
       const auto fewer = images({0, 2}, options);
-      BOOST_TEST(relative_error(fewer, {together.begin(), together.begin() + 2 * 192}) < 1e-5);
+      BOOST_TEST(relative_error(fewer, std::vector<float>(together.begin(), together.begin() + 2 * 192)) <
+                 1e-5);
     }
   }
 }
