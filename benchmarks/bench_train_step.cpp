@@ -70,7 +70,6 @@ int main(int argc, char** argv) {
                              [&](const auto& x, const auto& t) { return model.forward(x, t, y); });
       tape.backward(loss);
     }
-    store.complete_gradients();
     optimizer.update(store, {.step = step, .rate = 1e-3, .average_decay = 0.9999});
     if (step > warmup)
       seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());

@@ -91,6 +91,7 @@ inline TrainOptions train_options(const TrainSettings& settings, const LabelForm
 /// AdamW whose average forgets the random initial weights quickly: its decay is at most (1 + s) / (10 + s) in
 /// step s.
 struct AdamWithEarlyAverage {
+  static constexpr auto state_names = AdamW::state_names;
   AdamW adamw;
 
   /// `scale` is what an OptimizerOnDevice is given besides.
@@ -163,7 +164,7 @@ class Training {
   }
 
   /// Goes back to a checkpoint. Throws FileError when it is damaged or one of another model.
-  void resume(const std::string& checkpoint) { state = load_checkpoint(checkpoint, store_); }
+  void resume(const std::string& checkpoint) { state = load_checkpoint(checkpoint, store_, optimizer()); }
 
   const typename Kind::Config& config() const { return config_; }
   const LabelFormat& labels() const { return labels_; }

@@ -26,14 +26,13 @@ namespace pixnerd {
 
 namespace detail {
 
-/// What has entries and slabs: a ParameterStore, or a copy of one on the host.
+/// What a checkpoint is made of: a ParameterStore, or a copy of one on the host.
 template <class S>
 concept SlabSource = requires(const S& source, const ParameterEntry& entry) {
   typename S::T;
   typename S::Device;
   source.part(source.weights(), entry);
-  source.first_moments();
-  source.second_moments();
+  source.state().slabs();
   source.average();
   source.entries();
 };
@@ -59,8 +58,9 @@ auto checkpoint_files(const Store& store) {
     } else {
       put(optimizer, "weights." + entry.name, store.weights(), entry);
     }
-    put(optimizer, "first_moments." + entry.name, store.first_moments(), entry);
-    put(optimizer, "second_moments." + entry.name, store.second_moments(), entry);
+    for (const auto& [name, slab] : store.state().slabs()) {
+      put(optimizer, str_cat(name, ".", entry.name), slab, entry);
+    }
   }
   std::vector files{std::move(model), std::move(optimizer)};
   if (store.average().defined()) files.push_back(std::move(ema));
@@ -92,13 +92,15 @@ std::string save_checkpoint(const std::string& run, const Store& store, const Tr
   });
 }
 
-/// Puts a checkpoint's weights, averages and moments into a store, and returns where the run stood.
+/// Loads a checkpoint's weights, EMA weights and the state of `optimizer` into a store, and returns where the run
+/// stood.
 ///
 /// Throws FileError when the checkpoint is damaged; when it is one of another model, listing every missing,
 /// unexpected and misshapen name; when it has averages and the store has none, or the other way round.
-/// Whatever is thrown, the store is as it was.
-template <class Policy>
-TrainState load_checkpoint(const std::string& path, const ParameterStore<Policy>& store) {
+/// Whatever is thrown, weights, averages and state are as they were.
+template <class Policy, class AnOptimizer>
+TrainState load_checkpoint(const std::string& path, ParameterStore<Policy>& store,
+                           const AnOptimizer& optimizer) {
   if (const std::string problem = manifest_problem(path); !problem.empty()) {
     raise<FileError>("checkpoint", str_cat("a whole checkpoint '", path, "'"), problem);
   }
@@ -110,6 +112,7 @@ TrainState load_checkpoint(const std::string& path, const ParameterStore<Policy>
                              "', for this run averages ", has_average ? "no" : "its", " weights"),
                      has_average ? "one" : "none");
   }
+  store.start_state(optimizer);
   // All files are read and checked before the store changes.
   const auto files = detail::checkpoint_files(store);
   auto staged = files;

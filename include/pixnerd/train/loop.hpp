@@ -67,15 +67,16 @@ inline CheckpointScore score_of(const TrainOptions& options, const TrainState& s
 /// `options.evaluate` failed, once the checkpoint is saved without a score. Nothing is being saved when this returns or
 /// throws. Returns whether all steps are done.
 ///
-///     ParameterStore<On<Cpu>> store(model);
+///     ParameterStore store(model);
 ///     store.start_average();
+///     const AdamW optimizer;
 ///     TrainState state{{.seed = 1}, configuration};
 ///     const RunLock lock(run);
 ///     if (const auto newest = newest_checkpoint(run); !newest.path.empty()) {
-///       state = load_checkpoint(newest.path, store);
+///       state = load_checkpoint(newest.path, store, optimizer);
 ///     }
 ///     Loader loader(data, {.start = state.samples, ...});
-///     train(store, AdamW{}, flow_matching_objective(model), [&] { return loader.next(); }, options, state,
+///     train(store, optimizer, flow_matching_objective(model), [&] { return loader.next(); }, options, state,
 ///           [](const StepReport& report) { return true; });
 ///
 /// A run that was interrupted and resumed ends with the same bits as one that was not, whatever the number of

@@ -2,14 +2,17 @@
 /// A copy of a parameter store on the host, to be saved while training goes on.
 #pragma once
 
+#include <algorithm>
+#include <string_view>
 #include <vector>
 
 #include <pixnerd/optim/parameter_store.hpp>
 
 namespace pixnerd {
 
-/// What a checkpoint keeps of a ParameterStore, copied to the host: weights, two moments, and the average where
-/// there is one, so 12 or 16 bytes a parameter for float32. It has the store's entries() and slabs.
+/// What a checkpoint keeps of a ParameterStore, copied to the host: weights, the optimizer's state, and the average
+/// where there is one. With AdamW that is 12 or 16 bytes a parameter for float32. It has the functions of the store
+/// that save_checkpoint() calls.
 template <class Master>
 class StoreSnapshot {
  public:
@@ -23,15 +26,13 @@ class StoreSnapshot {
   void take(const ParameterStore<Policy>& store) {
     entries_ = store.entries();
     copy(weights_, store.weights());
-    copy(first_moments_, store.first_moments());
-    copy(second_moments_, store.second_moments());
+    take_state(store);
     copy(average_, store.average());
   }
 
   const std::vector<ParameterEntry>& entries() const { return entries_; }
   const Slab& weights() const { return weights_; }
-  const Slab& first_moments() const { return first_moments_; }
-  const Slab& second_moments() const { return second_moments_; }
+  const OptimizerState<T, Cpu>& state() const { return state_; }
   const Slab& average() const { return average_; }
 
   /// A parameter's part of a slab.
@@ -40,6 +41,20 @@ class StoreSnapshot {
   }
 
  private:
+  template <class Policy>
+  void take_state(const ParameterStore<Policy>& store) {
+    const auto& from = store.state().slabs();
+    std::vector<std::string_view> names;
+    for (const auto& [name, slab] : from) names.push_back(name);
+    const auto fits = [&](const auto& kept) { return kept.second.count() == store.count(); };
+    if (state_.slabs().size() != from.size() || !std::ranges::all_of(state_.slabs(), fits)) state_ = {};
+    state_.start(names, store.count());
+    for (const auto& [name, slab] : from) {
+      const Slab to = state_[name];
+      MemoryTransfer<typename Policy::Device>::to_host(to.data(), slab.data(), slab.bytes());
+    }
+  }
+
   template <class Device>
   static void copy(Slab& to, const Tensor<T, Device>& from) {
     if (!from.defined()) {
@@ -54,7 +69,8 @@ class StoreSnapshot {
   }
 
   std::vector<ParameterEntry> entries_;
-  Slab weights_, first_moments_, second_moments_, average_;
+  Slab weights_, average_;
+  OptimizerState<T, Cpu> state_;
 };
 
 }  // namespace pixnerd

@@ -135,7 +135,8 @@ class TrainStepper {
   using Store = ParameterStore<Policy>;
   using Device = typename Policy::Device;
   using T = typename Store::T;
-  static_assert(Optimizer<AnOptimizer, Store>, "an optimizer has update(store, settings), as AdamW has");
+  static_assert(Optimizer<AnOptimizer, Store>,
+                "an optimizer has state_names and update(store, settings), as AdamW has");
 
   TrainStepper(Store& store, const AnOptimizer& optimizer, Objective& objective, const TrainOptions& options)
       : store_(store),
@@ -147,7 +148,9 @@ class TrainStepper {
         loss_(Shape{}),
         losses_({options.accumulation}),
         record_({StepMeasurements::losses + options.accumulation}),
-        measured_(static_cast<std::size_t>(record_.count())) {}
+        measured_(static_cast<std::size_t>(record_.count())) {
+    store_.start_state(optimizer_);  // now: a step allocates nothing
+  }
 
   /// One step with batches of `next_batch()`, each a DataBatch. It depends on the weights, the data, the
   /// options, and `state`, which it advances. Throws NonFiniteError, naming the step and the parameter, when a
@@ -229,7 +232,7 @@ class TrainStepper {
       const double share = 1.0 / static_cast<double>(options_.accumulation);
       tape.backward(loss, Tensor<T, Device>::full(loss.shape(), static_cast<T>(share)));
     }
-    store_.complete_gradients();
+    (void)store_.gradients();  // what no batch wrote is zeroed here, as part of the captured work
   }
 
   /// Loss and norm of a step; throws when one is not finite.
