@@ -15,7 +15,7 @@
 #include <pixnerd/data/loader.hpp>
 #include <pixnerd/objectives/repa_objective.hpp>
 #include <pixnerd/optim/adamw.hpp>
-#include <pixnerd/train/evaluation.hpp>
+#include <pixnerd/train/evaluation_loss.hpp>
 #include <pixnerd/train/loop.hpp>
 
 #include "commands.hpp"

@@ -1,5 +1,5 @@
 /// \file
-/// A copy of a parameter store on the host, to be saved while training goes on.
+/// A copy of a parameter store on the host, which is saved while training goes on.
 #pragma once
 
 #include <algorithm>
@@ -20,8 +20,8 @@ class StoreSnapshot {
   using Device = Cpu;
   using Slab = Tensor<T, Cpu>;
 
-  /// Copies a store as it is now, which waits for a GPU. Memory is kept from call to call. Throws OutOfMemory
-  /// when there is none.
+  /// Copies a store as it is now, after waiting for the GPU. Memory is kept from call to call. Throws OutOfMemory when
+  /// allocation fails.
   template <class Policy>
   void take(const ParameterStore<Policy>& store) {
     entries_ = store.entries();
