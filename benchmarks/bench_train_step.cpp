@@ -1,21 +1,30 @@
-// Times the training step of a class-conditional PixNerd on random images: flow matching, AdamW and EMA, as
-// the peer benchmarks/pytorch_peer.py does it. Prints one line: step_seconds, images_per_second, peak_mb.
+// Times the library's training step (TrainStepper) of a class-conditional PixNerd on one batch of random images; the
+// peer is benchmarks/pytorch_peer.py. Prints one line: step_seconds, images_per_second, peak_mb.
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <numeric>
 #include <vector>
 
-#include <pixnerd/diffusion/time_sampling.hpp>
 #include <pixnerd/models/pixnerd_c2i.hpp>
-#include <pixnerd/objectives/flow_matching.hpp>
 #include <pixnerd/ops/random_fill.hpp>
 #include <pixnerd/optim/adamw.hpp>
-#include <pixnerd/optim/grad_norm.hpp>
+#include <pixnerd/train/train_step.hpp>
 
 using namespace pixnerd;
+
+namespace {
+
+/// The same images in every step, under new sample numbers.
+struct Batch {
+  Tensor<float> images;
+  std::vector<std::int64_t> labels, sample_ids;
+};
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("Times a training step; the peer is pytorch_peer.py");
@@ -45,32 +54,25 @@ int main(int argc, char** argv) {
   ParameterStore store(model);
   store.start_average();
   const AdamW optimizer;
-  Tensor<float> images({batch, 3, size, size});
-  fill_normal(images, {0, RandomPurpose::test, 0, 0});
+  TrainOptions options{.rate = 1e-3};
+  options.noising.null_label = {config.classes};
+  auto objective = flow_matching_objective(model);
+  TrainStepper train_step(store, optimizer, objective, options);
+  TrainProgress progress;
+
+  Batch data{
+      Tensor<float>({batch, 3, size, size}), {}, std::vector<std::int64_t>(static_cast<std::size_t>(batch))};
+  fill_normal(data.images, {0, RandomPurpose::test, 0, 0});
+  for (std::int64_t b = 0; b < batch; ++b) data.labels.push_back(b % config.classes);
+  const auto next_batch = [&] {
+    std::iota(data.sample_ids.begin(), data.sample_ids.end(), progress.samples);
+    return data;
+  };
+
   std::vector<double> seconds;
   for (std::int64_t step = 1; step <= warmup + steps; ++step) {
     const auto start = std::chrono::steady_clock::now();
-    Tensor<float> noise(images.shape());
-    fill_normal(noise, {0, RandomPurpose::noise, 0, static_cast<std::uint32_t>(step)});
-    std::vector<double> times;
-    std::vector<std::int64_t> labels;
-    for (std::int64_t b = 0; b < batch; ++b) {
-      const RandomKey key{0, RandomPurpose::time, static_cast<std::uint32_t>(b),
-                          static_cast<std::uint32_t>(step)};
-      times.push_back(sigmoid(static_cast<double>(random_normal(key))));
-      labels.push_back(random_uniform(key, 7) < 0.1f ? config.classes : b % config.classes);
-    }
-    const auto y = Tensor<std::int64_t>::from_host({batch}, labels);
-    store.zero_grad();
-    {
-      Tape tape;
-      const auto loss =
-          flow_matching_loss(LinearPath{}, images, noise, times,
-                             [&](const auto& x, const auto& t) { return model.forward(x, t, y); });
-      tape.backward(loss);
-    }
-    store.complete_gradients();
-    optimizer.update(store, {.step = step, .rate = 1e-3, .average_decay = 0.9999});
+    train_step(next_batch, progress);
     if (step > warmup)
       seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }

@@ -49,7 +49,6 @@ int main() {
     const auto loss = flow_matching_loss(LinearPath{}, circle(batch, step), noise, times,
                                          [&](const auto& x, const auto& t) { return velocity(net, x, t); });
     tape.backward(loss);
-    store.complete_gradients();
     optimizer.update(store, {.step = step, .rate = 3e-3 * cosine_rate(step, 0, steps)});
     if (step % 500 == 0) std::printf("step %4u: loss %.3f\n", step, loss.item());
   }

@@ -52,7 +52,6 @@ int main(int count, char** words) {
     store.zero_grad();
     Tape tape;
     tape.backward(flow_matching_loss(LinearPath{}, circle(batch, step), noise, times, velocity));
-    store.complete_gradients();
     optimizer.update(store, {.step = step, .rate = 3e-3 * cosine_rate(step, 0, steps)});
   }
   const auto field = [&](const Tensor<float>& x, double t) {

@@ -30,6 +30,7 @@
 #include <pixnerd/nn/sequential.hpp>
 #include <pixnerd/nn/silu.hpp>
 #include <pixnerd/objectives/flow_matching.hpp>
+#include <pixnerd/objectives/flow_matching_objective.hpp>
 #include <pixnerd/objectives/repa_objective.hpp>
 #include <pixnerd/ops/batched_product.hpp>
 #include <pixnerd/ops/cast.hpp>

@@ -18,7 +18,6 @@ float train(const Tensor<float>& images, const Tensor<float>& noise, const Tenso
         flow_matching_loss(LinearPath{}, images, noise, times,
                            [&](const auto& x, const auto& t) { return model.forward(x, t, labels); });
     tape.backward(loss);
-    store.complete_gradients();
     AdamW{}.update(store, {.step = step, .rate = 1e-3});
     last = loss.item();
   }

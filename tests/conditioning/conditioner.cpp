@@ -62,7 +62,6 @@ void train(AnyModel& model, const typename AnyModel::Condition& condition) {
     tape.backward(
         flow_matching_loss(LinearPath{}, images, noise, std::vector<double>{t, t},
                            [&](const auto& x, const auto& at) { return model.forward(x, at, condition); }));
-    store.complete_gradients();
     AdamW{}.update(store, {.step = step, .rate = 3e-3});
   }
 }

@@ -52,6 +52,7 @@ struct Run {
 
   explicit Run(bool capture) {
     store.start_average();
+    store.start_state(optimizer);
     options.rate = 1e-3;
     options.clip_norm = 0.5;
     options.average_decay = 0.9;
@@ -76,8 +77,8 @@ struct Run {
 
   std::vector<float> bits() const {
     std::vector<float> out;
-    for (const auto& slab :
-         {store.weights(), store.first_moments(), store.second_moments(), store.average()}) {
+    for (const auto& slab : {store.weights(), store.state()["first_moments"], store.state()["second_moments"],
+                             store.average()}) {
       const auto values = slab.to_host();
       out.insert(out.end(), values.begin(), values.end());
     }

@@ -62,7 +62,8 @@ std::vector<double> after_updates(std::int64_t count, bool on_device) {
       adamw.update(store, settings);
     }
   }
-  for (const auto& slab : {store.weights(), store.first_moments(), store.second_moments(), store.average()})
+  for (const auto& slab :
+       {store.weights(), store.state()["first_moments"], store.state()["second_moments"], store.average()})
     append(out, slab);
   append(out, store.copies());
   append(out, store.averaged(model).a);

@@ -39,7 +39,7 @@ std::vector<float> work(Model& model, Objective&& objective, Noise data, TrainOp
   store.start_average();
   TrainState state{{.seed = 11}, {}};
   const auto newest = newest_checkpoint(options.run);
-  if (!newest.path.empty()) state = load_checkpoint(newest.path, store);
+  if (!newest.path.empty()) state = load_checkpoint(newest.path, store, AdamW{});
   data.next = state.samples;
   std::int64_t served = 0;
   const auto next_batch = [&] {
@@ -53,7 +53,8 @@ std::vector<float> work(Model& model, Objective&& objective, Noise data, TrainOp
   }
   set_thread_count(before);
   std::vector<float> out;
-  for (const auto& slab : {store.weights(), store.first_moments(), store.second_moments(), store.average()}) {
+  for (const auto& slab :
+       {store.weights(), store.state()["first_moments"], store.state()["second_moments"], store.average()}) {
     const auto values = slab.to_host();
     out.insert(out.end(), values.begin(), values.end());
   }

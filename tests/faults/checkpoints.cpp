@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(training_goes_on_when_a_checkpoint_cannot_be_saved) {
         const auto newest = newest_checkpoint(path);
         BOOST_TEST(newest.path == path + "/step-12");
         FaultyRun again(path);
-        load_checkpoint(newest.path, again.store);
+        load_checkpoint(newest.path, again.store, AdamW{});
         const auto bits = test::bits_of(again.store);
         if (!expected) expected = bits;
         BOOST_TEST(test::equal_bits(bits, *expected));

@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_loaded_all_or_not) {
   const auto path = save_checkpoint(folder / "run", store, {{1, 2, 3}, {{"width", 7}}});
   const auto before = bits_of(loaded), after = bits_of(store);
   std::optional<TrainState> state;
-  fail_every_allocation([&] { state.emplace(load_checkpoint(path, loaded)); },
+  fail_every_allocation([&] { state.emplace(load_checkpoint(path, loaded, AdamW{})); },
                         [&](bool threw) {
                           BOOST_TEST(equal_bits(bits_of(loaded), threw ? before : after));
                           test::fill_store(loaded, 2);

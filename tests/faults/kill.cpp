@@ -50,7 +50,7 @@ struct Training {
     Training training;
     std::int64_t step = 0;
     if (const auto newest = newest_checkpoint(run); !newest.path.empty()) {
-      step = load_checkpoint(newest.path, training.store).step;
+      step = load_checkpoint(newest.path, training.store, AdamW{}).step;
     }
     for (;;) {
       training.do_step(++step);
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(two_hundred_kills_while_saving) {
         BOOST_TEST(saved == 0);
         continue;
       }
-      const TrainState state = load_checkpoint(newest.path, loaded.store);
+      const TrainState state = load_checkpoint(newest.path, loaded.store, AdamW{});
       BOOST_TEST((state.step == saved || state.step == begun), state.step << ", " << saved << " was saved");
       BOOST_TEST(state.samples == 7 * state.step);
       BOOST_TEST(state.configuration["step"] == state.step);

@@ -254,11 +254,12 @@ BOOST_AUTO_TEST_CASE(a_checkpoint) {
   const auto holds = [&](const std::string& run, int version) {
     const auto newest = newest_checkpoint(run);
     if (newest.path != checkpoint_path(run, version) || !newest.damaged.empty()) return false;
-    if (load_checkpoint(newest.path, loaded).samples != 10 * version) return false;
+    if (load_checkpoint(newest.path, loaded, AdamW{}).samples != 10 * version) return false;
     return test::equal_bits(test::bits_of(loaded), expected(version));
   };
   std::uint64_t bytes = format_train_state(state(2)).size();
-  for (const auto& slab : {store.weights(), store.first_moments(), store.second_moments(), store.average()}) {
+  for (const auto& slab :
+       {store.weights(), store.state()["first_moments"], store.state()["second_moments"], store.average()}) {
     for (const auto& entry : store.entries()) bytes += store.part(slab, entry).bytes();
   }
   check({write, holds, bytes, /*keeps_old_version=*/true});

@@ -36,7 +36,10 @@ struct Run {
   ParameterStore<On<Cpu, Precision>> store{model};
   TrainState state;
 
-  explicit Run(const PixnerdC2iConfig& config) : model(make(config)) { store.start_average(); }
+  explicit Run(const PixnerdC2iConfig& config) : model(make(config)) {
+    store.start_average();
+    store.start_state(AdamW{});
+  }
 
   static PixnerdC2i<On<Cpu, Precision>> make(const PixnerdC2iConfig& config) {
     Initializer init(1);
@@ -44,7 +47,8 @@ struct Run {
   }
 
   std::vector<Tensor<float>> slabs() const {
-    return {store.weights(), store.first_moments(), store.second_moments(), store.average()};
+    return {store.weights(), store.state()["first_moments"], store.state()["second_moments"],
+            store.average()};
   }
   std::vector<float> bits() const {
     std::vector<float> out;

@@ -67,8 +67,10 @@ void check_against_written(std::int64_t count, double tolerance) {
   }
   const auto& entry = store.entries()[0];
   BOOST_TEST(relative_error(store.part(store.weights(), entry).to_host(), written.w) <= tolerance);
-  BOOST_TEST(relative_error(store.part(store.first_moments(), entry).to_host(), written.m) <= tolerance);
-  BOOST_TEST(relative_error(store.part(store.second_moments(), entry).to_host(), written.v) <= tolerance);
+  BOOST_TEST(relative_error(store.part(store.state()["first_moments"], entry).to_host(), written.m) <=
+             tolerance);
+  BOOST_TEST(relative_error(store.part(store.state()["second_moments"], entry).to_host(), written.v) <=
+             tolerance);
   BOOST_TEST(relative_error(store.part(store.average(), entry).to_host(), written.average) <= tolerance);
   for (std::int64_t i = count; i < store.count(); ++i) BOOST_TEST(store.weights().data()[i] == T(0));
 }
@@ -110,10 +112,10 @@ BOOST_AUTO_TEST_CASE(equals_torch) {
   }
   check_near(store.weights(), {-0.733361363f, -0.491888791f, -0.237600565f, -0.0305558052f, 0.248260409f,
                                0.521983564f, 0.726500511f});
-  check_near(store.first_moments(), {0.0472999923f, -0.0670149997f, -0.0406555384f, 0.0777799562f,
-                                     0.00390191353f, -0.0889205262f, 0.0295149684f});
-  check_near(store.second_moments(), {0.0389203206f, 0.0304603484f, 0.0273326579f, 0.0313820504f,
-                                      0.0351447724f, 0.0348367058f, 0.0247927625f});
+  check_near(store.state()["first_moments"], {0.0472999923f, -0.0670149997f, -0.0406555384f, 0.0777799562f,
+                                              0.00390191353f, -0.0889205262f, 0.0295149684f});
+  check_near(store.state()["second_moments"], {0.0389203206f, 0.0304603484f, 0.0273326579f, 0.0313820504f,
+                                               0.0351447724f, 0.0348367058f, 0.0247927625f});
   check_near(store.average(), {-0.743162572f, -0.500091255f, -0.245914429f, -0.0088653164f, 0.248734042f,
                                0.506231487f, 0.74253267f});
 }
@@ -132,7 +134,8 @@ BOOST_AUTO_TEST_CASE(bits_do_not_depend_on_threads) {
       AdamW{0.9, 0.999, 1e-8, 0.01}.update(store, {step, 1e-3, 1.0, 0.99});
     }
     auto bits = store.weights().to_host();
-    for (const auto& slab : {store.first_moments(), store.second_moments(), store.average()}) {
+    for (const auto& slab :
+         {store.state()["first_moments"], store.state()["second_moments"], store.average()}) {
       const auto more = slab.to_host();
       bits.insert(bits.end(), more.begin(), more.end());
     }
@@ -165,8 +168,8 @@ BOOST_AUTO_TEST_CASE(takes_its_factor_from_memory_and_does_nothing_when_that_is_
     copy_into(store.part(store.gradients(), store.entries()[0]), random_tensor<float>({1000}, 2));
     AdamW{}.update(store, settings, scale...);
     std::vector<std::vector<float>> out;
-    for (const auto& slab :
-         {store.weights(), store.first_moments(), store.second_moments(), store.average()}) {
+    for (const auto& slab : {store.weights(), store.state()["first_moments"], store.state()["second_moments"],
+                             store.average()}) {
       out.push_back(slab.to_host());
     }
     return out;

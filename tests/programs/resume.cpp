@@ -4,6 +4,7 @@
 
 #include <pixnerd/train/manifest.hpp>
 #include <pixnerd/train/run_folder.hpp>
+#include <pixnerd/train/run_lock.hpp>
 
 #include "program.hpp"
 

@@ -2,7 +2,7 @@
 /// From images to samples, end to end, with a very small model.
 #include <pixnerd/data/subset.hpp>
 #include <pixnerd/image/read_image.hpp>
-#include <pixnerd/train/retention.hpp>
+#include <pixnerd/train/checkpoint_retention.hpp>
 
 #include "pixnerd/train/run_record.hpp"
 #include "program.hpp"

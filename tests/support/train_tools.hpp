@@ -9,7 +9,7 @@
 #include <pixnerd/nn/linear.hpp>
 #include <pixnerd/ops/random_fill.hpp>
 #include <pixnerd/ops/silu.hpp>
-#include <pixnerd/optim/parameter_store.hpp>
+#include <pixnerd/optim/adamw.hpp>
 
 namespace pixnerd::test {
 
@@ -33,7 +33,8 @@ struct TinyModel {
 /// All that a checkpoint keeps of a store.
 inline std::vector<float> bits_of(const Store& store) {
   std::vector<float> out;
-  for (const auto& slab : {store.weights(), store.first_moments(), store.second_moments(), store.average()}) {
+  for (const auto& slab :
+       {store.weights(), store.state()["first_moments"], store.state()["second_moments"], store.average()}) {
     const auto values = slab.to_host();
     out.insert(out.end(), values.begin(), values.end());
   }
@@ -44,10 +45,12 @@ inline bool equal_bits(const std::vector<float>& a, const std::vector<float>& b)
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-/// Fills the parameters' parts of every slab with numbers that depend on the seed.
+/// Fills the parameters' parts of every slab, those of AdamW's state included, with numbers that depend on the seed.
 inline void fill_store(Store& store, std::uint64_t seed) {
+  store.start_state(AdamW{});
   std::uint32_t stream = 0;
-  for (const auto& slab : {store.weights(), store.first_moments(), store.second_moments(), store.average()}) {
+  for (const auto& slab :
+       {store.weights(), store.state()["first_moments"], store.state()["second_moments"], store.average()}) {
     ++stream;
     for (const auto& entry : store.entries()) {
       if (!slab.defined() || entry.offset >= slab.count()) continue;

@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(comes_back_bit_for_bit) {
   const std::string path = save_checkpoint(run, saved.store, state);
   BOOST_TEST(path == run + "/step-40");
   BOOST_TEST(!equal_bits(bits_of(saved.store), bits_of(loaded.store)));
-  const TrainState again = load_checkpoint(path, loaded.store);
+  const TrainState again = load_checkpoint(path, loaded.store, AdamW{});
   BOOST_TEST(equal_bits(bits_of(saved.store), bits_of(loaded.store)));
   BOOST_TEST(again.step == 40);
   BOOST_TEST(again.samples == 640);
@@ -93,13 +93,14 @@ BOOST_AUTO_TEST_CASE(rounded_copies_follow_the_weights) {
   const test::Folder folder;
   Initializer init(1), other(2);
   Linear<On<Cpu>> saved(3, 5, init);
-  const Store store(saved);
+  Store store(saved);
+  store.start_state(AdamW{});
   store.weights().data()[1] = 1.0009765625f;  // no bfloat16
   const std::string path = save_checkpoint(folder / "run", store, TrainState{});
   // Files hold float32 in either precision.
   Linear<On<Cpu, Mixed>> loaded(3, 5, other);
-  const ParameterStore<On<Cpu, Mixed>> into(loaded);
-  load_checkpoint(path, into);
+  ParameterStore<On<Cpu, Mixed>> into(loaded);
+  load_checkpoint(path, into, AdamW{});
   BOOST_TEST((into.weights().to_host() == store.weights().to_host()));
   BOOST_TEST((loaded.weight.data()[1] == bfloat16(1.0f)));
   BOOST_TEST((loaded.weight.data()[14] == bfloat16(saved.weight.data()[14])));
@@ -138,9 +139,10 @@ BOOST_AUTO_TEST_CASE(one_of_another_model_changes_nothing) {
   Linear<On<Cpu>> helper = Everything::make_helper(3);
   Store store(without_bias, helper, "projector");
   store.start_average();
+  store.start_state(AdamW{});
   const auto before = bits_of(store);
   test::check_throws<FileError>(
-      [&] { (void)load_checkpoint(path, store); },
+      [&] { (void)load_checkpoint(path, store, AdamW{}); },
       {"model.safetensors", "1 missing: \"second.bias\" (5)", "1 unexpected: \"first.bias\" (13)",
        "1 misshapen: \"second.weight\" (5, 13) instead of (5, 14)"});
   BOOST_TEST(equal_bits(bits_of(store), before));
@@ -153,9 +155,10 @@ BOOST_AUTO_TEST_CASE(one_of_another_model_changes_nothing) {
   }();
   Store other(model, wide, "projector");
   other.start_average();
+  other.start_state(AdamW{});
   const auto other_before = bits_of(other);
   test::check_throws<FileError>(
-      [&] { (void)load_checkpoint(path, other); },
+      [&] { (void)load_checkpoint(path, other, AdamW{}); },
       {"optimizer.safetensors", "\"weights.projector.weight\" (2, 3) instead of (2, 4)"});
   BOOST_TEST(equal_bits(bits_of(other), other_before));
 }
@@ -170,9 +173,9 @@ BOOST_AUTO_TEST_CASE(averages_must_agree) {
   const auto with_path = save_checkpoint(folder / "with", with.store, {});
   const auto without_path = save_checkpoint(folder / "without", without, {});
   const auto with_before = bits_of(with.store), without_before = bits_of(without);
-  test::check_throws<FileError>([&] { (void)load_checkpoint(with_path, without); },
+  test::check_throws<FileError>([&] { (void)load_checkpoint(with_path, without, AdamW{}); },
                                 {"no ema.safetensors", "got one"});
-  test::check_throws<FileError>([&] { (void)load_checkpoint(without_path, with.store); },
+  test::check_throws<FileError>([&] { (void)load_checkpoint(without_path, with.store, AdamW{}); },
                                 {"an ema.safetensors", "got none"});
   BOOST_TEST(equal_bits(bits_of(with.store), with_before));
   BOOST_TEST(equal_bits(bits_of(without), without_before));
@@ -189,16 +192,16 @@ BOOST_AUTO_TEST_CASE(damage_is_found_and_changes_nothing) {
     auto damaged = whole;
     damaged[damaged.size() / 2] ^= 1;
     write_file_atomic(path + "/" + name, damaged);
-    test::check_throws<FileError>([&] { (void)load_checkpoint(path, loaded.store); },
+    test::check_throws<FileError>([&] { (void)load_checkpoint(path, loaded.store, AdamW{}); },
                                   {"whole checkpoint", name});
     damaged.resize(damaged.size() / 2);
     write_file_atomic(path + "/" + name, damaged);
-    test::check_throws<FileError>([&] { (void)load_checkpoint(path, loaded.store); },
+    test::check_throws<FileError>([&] { (void)load_checkpoint(path, loaded.store, AdamW{}); },
                                   {"whole checkpoint", name});
     write_file_atomic(path + "/" + name, whole);
   }
   BOOST_TEST(equal_bits(bits_of(loaded.store), before));
-  (void)load_checkpoint(path, loaded.store);
+  (void)load_checkpoint(path, loaded.store, AdamW{});
   BOOST_TEST(equal_bits(bits_of(loaded.store), bits_of(saved.store)));
 }
 
@@ -230,6 +233,7 @@ BOOST_AUTO_TEST_CASE(a_full_disk_is_one_sentence_and_leaves_the_earlier_ones) {
   Linear<On<Cpu>> model(60, 60, init);  // 59 kB with moments and averages
   Store store(model);
   store.start_average();
+  store.start_state(AdamW{});
   const std::string run = folder.path.string();
   const std::string message = message_from_child([&] {
     const bool alone = ::unshare(CLONE_NEWNS) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0;

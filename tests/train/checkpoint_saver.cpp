@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(files_are_those_of_a_store_that_is_saved_at_once) {
       check_same_files(checkpoint_path(now, step), checkpoint_path(later, step));
     }
     Everything loaded(9, average);
-    load_checkpoint(checkpoint_path(later, 7), loaded.store);
+    load_checkpoint(checkpoint_path(later, 7), loaded.store, AdamW{});
     Everything saved(6, average);
     BOOST_TEST(equal_bits(bits_of(loaded.store), bits_of(saved.store)));
   }

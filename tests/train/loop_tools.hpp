@@ -62,7 +62,7 @@ std::vector<float> run_training(const TrainOptions& options, OnStep on_step, boo
   TrainState state{{.seed = 11}, {}};
   if (!options.run.empty()) {
     const auto newest = newest_checkpoint(options.run);
-    if (!newest.path.empty()) state = load_checkpoint(newest.path, store);
+    if (!newest.path.empty()) state = load_checkpoint(newest.path, store, AdamW{});
   }
   data.noise = Noise(batch, state.samples);
   try {

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <pixnerd/train/run_lock.hpp>
 #include "support/files.hpp"
 
 using namespace pixnerd;

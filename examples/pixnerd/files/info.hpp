@@ -16,7 +16,7 @@
 #include <pixnerd/io/finite.hpp>
 #include <pixnerd/io/open_tensor_file.hpp>
 #include <pixnerd/ops/cpu/product.hpp>
-#include <pixnerd/train/retention.hpp>
+#include <pixnerd/train/checkpoint_retention.hpp>
 
 #include "commands.hpp"
 #include "device_choice.hpp"

@@ -15,7 +15,7 @@
 #include <pixnerd/data/loader.hpp>
 #include <pixnerd/objectives/repa_objective.hpp>
 #include <pixnerd/optim/adamw.hpp>
-#include <pixnerd/train/evaluation.hpp>
+#include <pixnerd/train/evaluation_loss.hpp>
 #include <pixnerd/train/loop.hpp>
 
 #include <pixnerd/data/labels.hpp>
@@ -92,6 +92,7 @@ inline TrainOptions train_options(const TrainSettings& settings, const LabelForm
 /// AdamW whose average forgets the random initial weights quickly: its decay is at most (1 + s) / (10 + s) in
 /// step s.
 struct AdamWithEarlyAverage {
+  static constexpr auto state_names = AdamW::state_names;
   AdamW adamw;
 
   /// `scale` is what an OptimizerOnDevice is given besides.
@@ -164,7 +165,7 @@ class Training {
   }
 
   /// Goes back to a checkpoint. Throws FileError when it is damaged or one of another model.
-  void resume(const std::string& checkpoint) { state = load_checkpoint(checkpoint, store_); }
+  void resume(const std::string& checkpoint) { state = load_checkpoint(checkpoint, store_, optimizer()); }
 
   const typename Family::Config& config() const { return config_; }
   const LabelFormat& labels() const { return labels_; }

@@ -111,7 +111,6 @@ Comparison verify_training(const ReferenceFile& reference) {
       tape.backward(total);
       losses.insert(losses.end(), {flow.item(), alignment.item(), total.item()});
     }
-    store.complete_gradients();
     const double norm = grad_norm(store, i + 1);
     const double scale = clip_scale(norm, training.clip_norm);
     norms.push_back(static_cast<float>(norm));

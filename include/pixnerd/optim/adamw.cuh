@@ -1,5 +1,5 @@
 /// \file
-/// AdamW, clipping, averaging and rounding in one pass over the GPU's memory.
+/// AdamW, clipping, averaging and rounding on the GPU, in one pass over memory.
 #pragma once
 
 #include <cmath>
@@ -12,8 +12,8 @@ namespace pixnerd {
 
 namespace detail {
 
-/// A thread updates 16 bytes of each slab: as ParameterStore makes them, all slabs are aligned to that, and the
-/// elements that have an average end at such a border.
+/// A thread updates 16 bytes of each slab. ParameterStore aligns all slabs to that, and the averaged elements end
+/// at a multiple of it.
 template <class T, class C>
 __global__ void adamw_packets(std::int64_t count, std::int64_t averaged, AdamwFactors<T> f,
                               const double* scale, AdamwSlabs<T, C> slabs) {

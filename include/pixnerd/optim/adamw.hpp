@@ -3,8 +3,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
+#include <string_view>
 
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/optim/ema.hpp>
@@ -13,10 +15,10 @@
 
 namespace pixnerd {
 
-/// The factors of one update, computed in float64 and then rounded.
+/// The numbers of one update, computed in float64 and then rounded to T.
 template <class T>
 struct AdamwFactors {
-  T gradient_scale;  ///< from clipping
+  T gradient_scale;  ///< gradients are multiplied by it
   T keep;            ///< 1 - rate weight_decay
   T rest1;           ///< 1 - beta1
   T beta2, rest2;    ///< beta2, 1 - beta2
@@ -44,14 +46,14 @@ PIXNERD_HOST_DEVICE inline T adamw_weight(T weight, T first, T root, const Adamw
 
 }  // namespace detail
 
-/// Where one update reads and writes: slabs of a store, none of which overlap.
+/// Where one update reads and writes: slabs of a store, which do not overlap.
 template <class T, class C>
 struct AdamwSlabs {
   const T* gradient;
   T* weight;
   T* first;
   T* second;
-  T* average;  ///< null without one
+  T* average;  ///< null when the store has no average
   C* copy;     ///< the weights as layers read them; null where those are the weights themselves
 };
 
@@ -63,8 +65,8 @@ struct AdamwKernel<Cpu> {
   static constexpr std::int64_t grain = 1 << 14;
   static constexpr std::int64_t tile = 512;
 
-  /// Updates `count` elements; the first `averaged` of them have an average. `scale`, unless null, is where
-  /// the factor of the gradients is found, and nothing is changed when that is NaN.
+  /// Updates `count` elements; the first `averaged` of them have an average. `scale`, unless null, points to the
+  /// scale of the gradients. When that is NaN, nothing changes.
   template <class T, class C>
   static void update(std::int64_t count, std::int64_t averaged, AdamwFactors<T> factors, const double* scale,
                      const AdamwSlabs<T, C>& slabs) {
@@ -85,8 +87,8 @@ struct AdamwKernel<Cpu> {
   }
 
  private:
-  /// Three loops over what the first-level cache holds: the square root stays scalar without -fno-math-errno,
-  /// and must not keep the rest from vectorizing.
+  /// Three loops over a tile that fits the first-level cache: without -fno-math-errno the square root stays
+  /// scalar, and must not keep the rest from vectorizing.
   template <class T>
   static void update_tile(std::int64_t n, const AdamwFactors<T>& factors, const T* __restrict gradient,
                           T* __restrict weight, T* __restrict first, T* __restrict second) {
@@ -111,29 +113,36 @@ struct AdamwKernel<Cpu> {
   }
 };
 
-/// AdamW (Loshchilov and Hutter 2019) as torch.optim.AdamW computes it. With g the clipped gradient, s the
-/// step:
+/// AdamW, as torch.optim.AdamW of PyTorch 1.13 computes it. With g the scaled gradient and s the step:
 ///
 ///   w <- w (1 - rate weight_decay)
 ///   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
 ///   w <- w - rate / (1 - beta1^s) m / (sqrt(v / (1 - beta2^s)) + epsilon)
 ///
-/// and then the average of w. Weight decay hits every parameter. One pass; needs no state but the store's
-/// moments and the step. Satisfies OptimizerOnDevice.
+/// and then the average of w. Weight decay applies to every parameter. m and v begin at 0; they lie in the store
+/// (see Optimizer). One pass over memory. Satisfies OptimizerOnDevice.
+///
+///     ParameterStore store(model);
+///     const AdamW optimizer;
+///     optimizer.update(store, {.step = 1, .rate = 1e-3});
 struct AdamW {
+  static constexpr std::array<std::string_view, 2> state_names{"first_moments", "second_moments"};
+
   double beta1 = 0.9;         ///< in [0, 1)
   double beta2 = 0.999;       ///< in [0, 1)
   double epsilon = 1e-8;      ///< above 0
   double weight_decay = 0.0;  ///< at least 0
 
-  /// Throws ValueError when a setting is out of its range or settings.step is below 1.
+  /// One update. Throws ValueError when a setting is out of its range, settings.step is below 1, or another kind
+  /// of optimizer has updated the store. Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
+  /// Algorithm 2.
   template <class Policy>
   void update(ParameterStore<Policy>& store, const UpdateSettings& settings) const {
     run(store, settings, nullptr);
   }
 
-  /// The same with the factor of the gradients from `scale`, one element, in place of the one in the settings.
-  /// Changes nothing when it is NaN.
+  /// The same with the gradients' scale from device memory: `scale`, one element, replaces
+  /// settings.gradient_scale. Changes nothing when it is NaN. Throws ShapeError for any other number of elements.
   template <class Policy>
   void update(ParameterStore<Policy>& store, const UpdateSettings& settings,
               const Tensor<double, typename Policy::Device>& scale) const {
@@ -147,6 +156,7 @@ struct AdamW {
     using Store = ParameterStore<Policy>;
     using T = typename Store::T;
     check(settings);
+    const auto& state = store.start_state(*this);
     const double step = static_cast<double>(settings.step);
     AdamwFactors<T> f{};
     f.gradient_scale = static_cast<T>(settings.gradient_scale);
@@ -161,7 +171,7 @@ struct AdamW {
     f.average_rest = static_cast<T>(1 - settings.average_decay);
     const AdamwSlabs<T, typename Store::Compute> slabs{
         store.gradients().data(),     store.weights().data(),
-        store.first_moments().data(), store.second_moments().data(),
+        state[state_names[0]].data(), state[state_names[1]].data(),
         store.average().data(),       Store::has_copies ? store.copies().data() : nullptr};
     AdamwKernel<typename Policy::Device>::update(store.count(), store.average().count(), f, scale, slabs);
   }

@@ -6,9 +6,11 @@
 
 namespace pixnerd {
 
-/// The factor that brings gradients of the global norm `norm` down to `max_norm`:
-/// min(1, max_norm / (norm + 1e-6)). A `max_norm` of 0 clips nothing. Source: PixNerd, training; the same as
-/// torch.nn.utils.clip_grad_norm_.
+/// The factor that scales gradients of the global norm `norm` down to `max_norm`:
+///
+///   min(1, max_norm / (norm + 1e-6))
+///
+/// A `max_norm` of 0 clips nothing. Source: torch.nn.utils.clip_grad_norm_ of PyTorch 1.13.
 PIXNERD_HOST_DEVICE inline double clip_scale(double norm, double max_norm) {
   const double scale = max_norm / (norm + 1e-6);
   return max_norm > 0 && scale < 1 ? scale : 1.0;

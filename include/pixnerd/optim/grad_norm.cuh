@@ -1,5 +1,5 @@
 /// \file
-/// The norm of all gradients on the GPU.
+/// The global norm of all gradients on the GPU.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Every block sums the squares of `grain` elements; x is aligned to 16 bytes.
+/// Each block sums the squares of `grain` elements. x is aligned to 16 bytes.
 template <class T>
 __global__ void sum_squares(std::int64_t count, std::int64_t grain, const T* x, double* partial) {
   constexpr int width = Packet<T>::count;
@@ -36,14 +36,14 @@ __global__ void sum_squares(std::int64_t count, std::int64_t grain, const T* x, 
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
-/// One block adds what the others summed.
+/// One block adds the sums of the others.
 template <class T>
-__global__ void finish_record(std::int64_t blocks, const double* partial, NormBounds bounds,
-                              std::int64_t loss_count, const T* losses, double* record) {
+__global__ void finish_measurements(std::int64_t blocks, const double* partial, NormBounds bounds,
+                                    std::int64_t loss_count, const T* losses, double* measured) {
   double sum = 0;
   for (std::int64_t i = threadIdx.x; i < blocks; i += blockDim.x) sum += partial[i];
   sum = block_sum(sum);
-  if (threadIdx.x == 0) put_record(sum, bounds, loss_count, losses, record);
+  if (threadIdx.x == 0) put_measurements(sum, bounds, loss_count, losses, measured);
 }
 
 template <class T>
@@ -60,13 +60,13 @@ struct GradNormKernel<Cuda> {
 
   template <class T>
   static void measure(std::int64_t count, const T* x, detail::NormBounds bounds, std::int64_t loss_count,
-                      const T* losses, double* record) {
+                      const T* losses, double* measured) {
     const std::int64_t blocks = (count + grain - 1) / grain;
     const Tensor<double, Cuda> partial({blocks});
     launch("grad_norm", detail::sum_squares<T>, blocks_for(count, grain), 256, 0, count, grain, x,
            partial.data());
-    launch("grad_norm", detail::finish_record<T>, 1, 512, 0, blocks, partial.data(), bounds, loss_count,
-           losses, record);
+    launch("grad_norm", detail::finish_measurements<T>, 1, 512, 0, blocks, partial.data(), bounds, loss_count,
+           losses, measured);
   }
 
   template <class T>

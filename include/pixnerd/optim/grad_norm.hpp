@@ -1,5 +1,5 @@
 /// \file
-/// The norm of all gradients together, which is also how NaN and infinity are found.
+/// The global norm of all gradients. It also detects NaN and infinity.
 #pragma once
 
 #include <cmath>
@@ -14,13 +14,13 @@
 
 namespace pixnerd {
 
-/// What is measured before an update, a few float64 numbers where the gradients are: their places, the losses
-/// of a step being the last ones.
+/// The measurements that decide on an update: a float64 tensor where the gradients are, filled by
+/// measure_gradients(). These are the indices of its elements.
 struct StepMeasurements {
   static constexpr std::int64_t squares = 0;  ///< sum of the squares of all gradients
-  static constexpr std::int64_t scale = 1;  ///< what clipping multiplies them by; NaN when not all is finite,
-                                            ///< or their norm is above the limit: then no update is due
-  static constexpr std::int64_t losses = 2;  ///< the first of the losses
+  static constexpr std::int64_t scale = 1;   ///< scale of the gradients; NaN when a gradient or a loss is not
+                                             ///< finite or the norm is above the limit: skip the update
+  static constexpr std::int64_t losses = 2;  ///< first of the losses of the step, which are the last elements
 };
 
 namespace detail {
@@ -29,27 +29,28 @@ PIXNERD_HOST_DEVICE inline bool is_finite_value(double x) {
   return x - x == 0;
 }
 
-/// The factor of gradients that must not be used.
+/// The scale of gradients that must not be used.
 inline constexpr double no_scale = std::numeric_limits<double>::quiet_NaN();
 
-/// What is asked of a norm: gradients are clipped to `clip` unless that is 0, and not used above `limit`.
+/// Gradients are clipped to the norm `clip`, unless that is 0, and not used when their norm is above `limit`.
 struct NormBounds {
   double clip, limit;
 };
 
-/// Completes a StepMeasurements from the sum of squares.
+/// Fills `measured` from the sum of squares.
 template <class T>
-PIXNERD_HOST_DEVICE inline void put_record(double squares, NormBounds bounds, std::int64_t loss_count,
-                                           const T* losses, double* record) {
+PIXNERD_HOST_DEVICE inline void put_measurements(double squares, NormBounds bounds, std::int64_t loss_count,
+                                                 const T* losses, double* measured) {
   bool finite = is_finite_value(squares);
   for (std::int64_t i = 0; i < loss_count; ++i) {
     const double loss = static_cast<double>(losses[i]);
     finite = finite && is_finite_value(loss);
-    record[StepMeasurements::losses + i] = loss;
+    measured[StepMeasurements::losses + i] = loss;
   }
-  record[StepMeasurements::squares] = squares;
+  measured[StepMeasurements::squares] = squares;
   const double norm = std::sqrt(squares);
-  record[StepMeasurements::scale] = finite && norm <= bounds.limit ? clip_scale(norm, bounds.clip) : no_scale;
+  measured[StepMeasurements::scale] =
+      finite && norm <= bounds.limit ? clip_scale(norm, bounds.clip) : no_scale;
 }
 
 }  // namespace detail
@@ -61,11 +62,11 @@ template <>
 struct GradNormKernel<Cpu> {
   static constexpr std::int64_t grain = 1 << 15;
 
-  /// Fills a StepMeasurements from `count` gradients: their squares are summed in float64, blocks of `grain`
-  /// elements added in order.
+  /// Fills StepMeasurements from `count` gradients. Squares are summed in float64; the sums of blocks of `grain`
+  /// elements are added in order.
   template <class T>
   static void measure(std::int64_t count, const T* x, detail::NormBounds bounds, std::int64_t loss_count,
-                      const T* losses, double* record) {
+                      const T* losses, double* measured) {
     std::vector<double> partial(static_cast<std::size_t>((count + grain - 1) / grain));
     parallel_ranges(count, grain, [&](std::int64_t begin, std::int64_t end) {
       partial[static_cast<std::size_t>(begin / grain)] = lane_sum<double>(begin, end, [x](std::int64_t i) {
@@ -75,10 +76,10 @@ struct GradNormKernel<Cpu> {
     });
     double sum = 0;
     for (const double block : partial) sum += block;
-    detail::put_record(sum, bounds, loss_count, losses, record);
+    detail::put_measurements(sum, bounds, loss_count, losses, measured);
   }
 
-  /// Index of the first NaN or infinity; -1 when there is none. Only runs when something went wrong.
+  /// Index of the first NaN or infinity; -1 when there is none. Runs only after a non-finite sum.
   template <class T>
   static std::int64_t first_non_finite(std::int64_t count, const T* x) {
     for (std::int64_t i = 0; i < count; ++i) {
@@ -88,8 +89,8 @@ struct GradNormKernel<Cpu> {
   }
 };
 
-/// Throws NonFiniteError when a slab holds NaN or infinity, naming the step, the parameter and the element.
-/// `what` is what the slab holds: "gradient", "weight".
+/// Checks that a slab is finite. `what` says what it holds: "gradient", "weight". Throws NonFiniteError, naming the
+/// step, the parameter and the element, when it holds NaN or infinity.
 template <class Policy>
 void check_finite(const ParameterStore<Policy>& store, const typename ParameterStore<Policy>::Slab& slab,
                   const char* what, std::int64_t step) {
@@ -102,11 +103,11 @@ void check_finite(const ParameterStore<Policy>& store, const typename ParameterS
                         str_cat(value, " in its element ", element - entry.offset));
 }
 
-/// The norm whose square a StepMeasurements has. Throws NonFiniteError, naming `step` and the first parameter
-/// concerned, when a gradient is NaN or infinite or, in float64, when their squares are beyond its range.
+/// sqrt(squares), the norm from StepMeasurements::squares. Throws NonFiniteError, naming `step` and the first
+/// such parameter, when a gradient is NaN or infinite or when the squares of float64 gradients overflow.
 template <class Policy>
 double finite_norm(const ParameterStore<Policy>& store, double squares, std::int64_t step) {
-  // Squares of finite float32 never overflow in float64: the sum is finite exactly when all elements are.
+  // Squares of finite float32 never overflow in float64: the sum is finite if and only if all elements are.
   const double norm = std::sqrt(squares);
   if (!std::isfinite(norm)) {
     check_finite(store, store.gradients(), "gradient", step);
@@ -115,30 +116,29 @@ double finite_norm(const ParameterStore<Policy>& store, double squares, std::int
   return norm;
 }
 
-/// Fills a StepMeasurements: a tensor with room for two numbers and the losses of the step. Asks a GPU for it
-/// without waiting. The gradients must be complete; a `max_norm` of 0 clips nothing. Gradients whose norm is
-/// above `limit` get the factor NaN, as those that are not finite.
+/// Fills `measured`, a tensor of StepMeasurements, from the gradients and the losses of a step. On a GPU this is
+/// enqueued without waiting. The norm is clipped to `max_norm`, unless that is 0; gradients whose norm is above
+/// `limit` get the scale NaN, as non-finite ones do. Throws ShapeError unless `measured` has one element for each
+/// loss and StepMeasurements::losses more.
 template <class Policy>
 void measure_gradients(const ParameterStore<Policy>& store, double max_norm,
                        const Tensor<typename Policy::Master, typename Policy::Device>& losses,
-                       const Tensor<double, typename Policy::Device>& record,
+                       const Tensor<double, typename Policy::Device>& measured,
                        double limit = std::numeric_limits<double>::infinity()) {
-  if (record.count() != StepMeasurements::losses + losses.count()) {
-    raise<ShapeError>("gradient norm", str_cat("a record of ", StepMeasurements::losses + losses.count()),
-                      str_cat(record.count()));
+  if (measured.count() != StepMeasurements::losses + losses.count()) {
+    raise<ShapeError>("gradient norm", str_cat("measurements of ", StepMeasurements::losses + losses.count()),
+                      str_cat(measured.count()));
   }
   GradNormKernel<typename Policy::Device>::measure(store.count(), store.gradients().data(), {max_norm, limit},
-                                                   losses.count(), losses.data(), record.data());
+                                                   losses.count(), losses.data(), measured.data());
 }
 
-/// sqrt(sum of g^2) over every gradient of a store, summed in float64. The gradients must be complete.
-/// Throws NonFiniteError, naming `step` and the first parameter concerned, when one is NaN or infinite or, in
-/// float64, when their squares are beyond its range.
+/// The global norm of the gradients of a store, sqrt(sum of g^2), summed in float64. Throws as finite_norm().
 template <class Policy>
 double grad_norm(const ParameterStore<Policy>& store, std::int64_t step) {
-  const Tensor<double, typename Policy::Device> record({StepMeasurements::losses});
-  measure_gradients(store, 0, {}, record);
-  return finite_norm(store, record.to_host()[StepMeasurements::squares], step);
+  const Tensor<double, typename Policy::Device> measured({StepMeasurements::losses});
+  measure_gradients(store, 0, {}, measured);
+  return finite_norm(store, measured.to_host()[StepMeasurements::squares], step);
 }
 
 }  // namespace pixnerd

@@ -1,5 +1,5 @@
 /// \file
-/// All parameters of a model in a few contiguous slabs, so that the optimizer, norms, averaging and
+/// All parameters of a model in a few contiguous slabs, so that optimizers, gradient norms, averages and
 /// checkpoints are single passes over memory.
 #pragma once
 
@@ -16,18 +16,20 @@
 #include <pixnerd/nn/module.hpp>
 #include <pixnerd/nn/precision.hpp>
 #include <pixnerd/ops/cast.hpp>
+#include <pixnerd/optim/ema.hpp>
+#include <pixnerd/optim/optimizer_state.hpp>
 
 namespace pixnerd {
 
-/// Where one parameter lies in every slab.
+/// One parameter and its place, which is the same in every slab.
 struct ParameterEntry {
   std::string name;
   Shape shape;
   std::int64_t offset = 0;  ///< index of its first element, a multiple of 64 bytes
-  bool averaged = true;     ///< whether it has a moving average
+  bool averaged = true;     ///< whether it has an average
 };
 
-/// Tensors under names: a module, so that they are saved and loaded as one.
+/// Tensors under names. A module, so that saving and loading take it as one.
 template <class T, class Device>
 struct NamedTensors {
   std::vector<std::pair<std::string, Tensor<T, Device>>> tensors;
@@ -37,19 +39,27 @@ struct NamedTensors {
   }
 };
 
-/// Slabs of master weights, gradients and two moments, and of averaged weights when start_average() was
-/// called.
+/// All parameters of a model in contiguous slabs: master weights, gradients and, under Mixed, rounded copies of
+/// the weights. Beside them the optimizer's state (OptimizerState) and, after start_average(), EMA weights
+/// (WeightAverage).
 ///
-/// Constructing a store moves the parameters of a module into the slab of weights: each of the module's
-/// tensors becomes a view of its part, with the values it had and a new gradient slot bound to its part of
-/// the slab of gradients. From then on the module may be moved, and copied (copies share the parameters); it
-/// may even be destroyed before the store. Giving one of its tensors other memory takes that parameter away
-/// from the store, as does a second store of the same module. Elements between the parameters are zero.
+///     ParameterStore store(model);
+///     store.start_average();
+///     ... tape.backward(loss) ...
+///     AdamW{}.update(store, {.step = 1, .rate = 1e-3});
+///     store.zero_grad();
+///     const auto ema_model = store.averaged(model);
 ///
-/// `Policy` is that of the module's layers. Where they compute in another type than the optimizer
-/// (Mixed), there is one more slab, of the weights rounded to that type, and the module's tensors of that type
-/// are views of it: whoever changes weights() calls refresh_copies() then. Tensors of the optimizer's type, such
-/// as the weights of norms, are views of weights() all the same.
+/// Constructing a store moves the parameters of a module into the slab of weights: each of the module's tensors
+/// becomes a view of its part, with the same values and a new gradient slot bound to its part of the slab of
+/// gradients. After that the module may be moved, and copied (copies share the parameters); it may even be
+/// destroyed before the store. Assigning other memory to one of its tensors takes that parameter away from the
+/// store, as does a second store of the same module. Elements between the parameters are zero.
+///
+/// `Policy` is that of the module's layers. Where they compute in another type than the optimizer (Mixed), the
+/// module's tensors of that type are views of the rounded copies: after changing weights(), call
+/// refresh_copies(). Tensors of the optimizer's type, such as the weights of norms, are views of weights() in any
+/// case.
 template <class Policy>
 class ParameterStore {
  public:
@@ -76,9 +86,9 @@ class ParameterStore {
     refresh_copies();
   }
 
-  /// The same, and behind them those of `helper`, which are optimized, clipped and saved with the model but
-  /// not averaged: a projector that only training needs. Their names begin with `prefix` and a dot, unless
-  /// the prefix is empty.
+  /// The same, followed by those of `helper`, which are optimized, clipped and saved with the model but not
+  /// averaged: a projector that only training needs. Their names begin with `prefix` and a dot, unless the prefix
+  /// is empty.
   template <class Model, class Helper>
   ParameterStore(Model& model, Helper& helper, const std::string& prefix = "") {
     Found found;
@@ -112,22 +122,48 @@ class ParameterStore {
       return weights_;
     }
   }
-  const Slab& gradients() const { return gradients_; }
-  const Slab& first_moments() const { return first_moments_; }
-  const Slab& second_moments() const { return second_moments_; }
 
-  /// The moving average of the first averaged_count() weights; undefined before start_average().
-  const Slab& average() const { return average_; }
-
-  /// Begins a moving average at the present weights.
-  void start_average() {
-    average_ = Slab({averaged_count_});
-    copy_into(average_, weights_.rows(0, averaged_count_));
+  /// The gradients, all of them valid: those that no backward has written since zero_grad() are zeroed first, and
+  /// the next backward adds to them.
+  const Slab& gradients() const {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i]->written()) continue;
+      part(gradients_, entries_[i]).zero();
+      (void)slots_[i]->template target<T>();  // counts as written from now on
+    }
+    return gradients_;
   }
 
-  /// Rounds the weights for the layers once more, after somebody changed them. Nothing to do where layers read
-  /// the weights themselves.
-  void refresh_copies() const { round_into(copies(), weights_); }
+  /// Forgets the gradients: the next backward overwrites them. No pass over memory.
+  void zero_grad() {
+    for (const auto& slot : slots_) slot->clear();
+  }
+
+  /// The optimizer's state; empty before start_state().
+  const OptimizerState<T, Device>& state() const { return state_; }
+
+  /// Makes room for the state of an Optimizer, zeros at first, unless it is there already. Optimizers call it in
+  /// each update. Throws ValueError when the store has the state of another kind of optimizer.
+  template <class AnOptimizer>
+  const OptimizerState<T, Device>& start_state(const AnOptimizer&) {
+    state_.start(AnOptimizer::state_names, count());
+    return state_;
+  }
+
+  /// The EMA weights of the first averaged_count() elements; undefined before start_average().
+  const Slab& average() const { return average_.values(); }
+
+  /// Begins an average at the present weights.
+  void start_average() { average_.start(weights_.rows(0, averaged_count_)); }
+
+  /// Rounds the weights for the layers again. Call it after changing weights(). Does nothing where layers read the
+  /// weights themselves.
+  void refresh_copies() const {
+    if constexpr (has_copies) {
+      CastKernel<Device>::run(count(), static_cast<const T*>(weights_.data()),
+                              GradTarget<Compute>{copies_.data()});
+    }
+  }
 
   /// A parameter's part of a slab.
   template <class U>
@@ -135,8 +171,8 @@ class ParameterStore {
     return Tensor<U, Device>(slab.storage(), slab.data() + entry.offset, entry.shape);
   }
 
-  /// The parts of a slab under the parameters' names. With weights() it is the model in the optimizer's
-  /// precision, to be saved or loaded; refresh_copies() tells the layers what was loaded.
+  /// The parts of a slab under the parameters' names. named(weights()) is the model in the optimizer's precision,
+  /// to save or to load; call refresh_copies() after loading.
   template <class U>
   NamedTensors<U, Device> named(const Tensor<U, Device>& slab) const {
     NamedTensors<U, Device> out;
@@ -155,14 +191,13 @@ class ParameterStore {
     return *std::prev(after);
   }
 
-  /// A model that computes with the averaged weights and wants no gradients. It follows the average; where
-  /// layers read rounded copies, those are rounded by each call of this function, so call it again when the
-  /// average has changed. `model` is the one this store was made of, or a copy. Throws ValueError for another,
-  /// or before start_average().
+  /// A model with the EMA weights, which collects no gradients. It follows the average; where layers read rounded
+  /// copies, each call of this function rounds them, so call it again when the average has changed. `model` is the
+  /// one this store was made of, or a copy. Throws ValueError for any other model, or before start_average().
   template <class Model>
   Model averaged(const Model& model) const {
-    if (!average_.defined()) raise<ValueError>("parameter store", "a started average", "none");
-    const Copies rounded = rounded_average();
+    if (!average().defined()) raise<ValueError>("parameter store", "a started average", "none");
+    const Copies rounded = average_.rounded();
     Model out = model;
     std::size_t index = 0;
     for_each_parameter(out, [&]<class U>(const std::string& name, Tensor<U, Device>& parameter) {
@@ -171,37 +206,22 @@ class ParameterStore {
         raise<ValueError>("parameter store", "the model that the store was made of",
                           str_cat("one whose ", name, " lies elsewhere"));
       }
-      parameter = part(of_type<U>(average_, rounded), entries_[index++]);
+      parameter = part(of_type<U>(average(), rounded), entries_[index++]);
     });
     return out;
-  }
-
-  /// Forgets the gradients: the next backward overwrites them. No pass over memory.
-  void zero_grad() {
-    for (const auto& slot : slots_) slot->clear();
-  }
-
-  /// Fills the gradients that backward did not reach with zeros, so that the whole slab is valid. A further
-  /// backward adds to all of them.
-  void complete_gradients() const {
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i]->written()) continue;
-      part(gradients_, entries_[i]).zero();
-      (void)slots_[i]->template target<T>();  // counts as written from now on
-    }
   }
 
  private:
   static constexpr std::int64_t alignment = 64 / static_cast<std::int64_t>(sizeof(T));
 
-  /// What was seen of the parameters so far.
+  /// The parameters seen so far.
   struct Found {
     std::set<std::string> names;
     std::map<const void*, std::string> memory;
     std::int64_t count = 0;
   };
 
-  /// Enters the parameters of a module, which is left alone until all of them are known to be good.
+  /// Lists the parameters of a module and checks them. The module is not changed yet.
   template <class Module>
   void collect(const Module& from, const std::string& prefix, bool averaged, Found& found) {
     for_each_parameter(
@@ -227,12 +247,10 @@ class ParameterStore {
   void make_slabs(const Found& found) {
     weights_ = Slab::zeros({found.count});
     gradients_ = Slab::zeros({found.count});
-    first_moments_ = Slab::zeros({found.count});
-    second_moments_ = Slab::zeros({found.count});
     if constexpr (has_copies) copies_ = Copies({found.count});
   }
 
-  /// Copies the parameters of a module, whose entries are the next, and makes them views.
+  /// Copies the parameters of a module, whose entries come next, and makes them views.
   template <class Module>
   void take(Module& from) {
     for_each_parameter(from, [&]<class U>(const std::string&, Tensor<U, Device>& parameter) {
@@ -252,7 +270,7 @@ class ParameterStore {
     });
   }
 
-  /// Where layers read parameters of type U.
+  /// The slab from which layers read parameters of type U.
   template <class U>
   static const Tensor<U, Device>& of_type(const Slab& weights, const Copies& copies) {
     if constexpr (std::same_as<U, T>) {
@@ -262,30 +280,13 @@ class ParameterStore {
     }
   }
 
-  static void round_into(const Copies& copies, const Slab& from) {
-    if constexpr (has_copies) {
-      CastKernel<Device>::run(from.count(), static_cast<const T*>(from.data()),
-                              GradTarget<Compute>{copies.data()});
-    }
-  }
-
-  /// The average in the type in which layers compute.
-  Copies rounded_average() const {
-    if constexpr (has_copies) {
-      if (!average_copies_.defined()) average_copies_ = Copies({averaged_count_});
-      round_into(average_copies_, average_);
-      return average_copies_;
-    } else {
-      return average_;
-    }
-  }
-
   std::vector<ParameterEntry> entries_;
   std::vector<std::shared_ptr<GradSlot<Device>>> slots_;
   std::int64_t averaged_count_ = 0;
-  Slab weights_, gradients_, first_moments_, second_moments_, average_;
-  Copies copies_;                  // undefined where layers read weights_ alone
-  mutable Copies average_copies_;  // made when somebody asks for it
+  Slab weights_, gradients_;
+  Copies copies_;  // undefined where layers read weights_ alone
+  OptimizerState<T, Device> state_;
+  WeightAverage<Policy> average_;
 };
 
 template <class Model>

@@ -1,12 +1,12 @@
 /// \file
-/// Checkpoints of a training run: saved all or nothing, resumed exactly.
+/// Checkpoints of a training run: saved all or nothing, resumed bit for bit.
 ///
 /// A checkpoint is a folder `step-N` of the run's folder:
 ///
 ///     model.safetensors      the weights under their published names
-///     ema.safetensors        their averages under the same names, where the run keeps averages
-///     optimizer.safetensors  first_moments.NAME and second_moments.NAME of every parameter, weights.NAME of
-///                            those that only training needs
+///     ema.safetensors        the EMA weights under the same names, where the run keeps an average
+///     optimizer.safetensors  the optimizer's state, STATE.NAME of every parameter: first_moments.NAME and
+///                            second_moments.NAME for AdamW; and weights.NAME of parameters that only training needs
 ///     state.json             step, samples served, seed, running means, score, configuration, version of the
 ///                            library
 ///     manifest.json          size and CRC-32 of each
@@ -26,19 +26,18 @@ namespace pixnerd {
 
 namespace detail {
 
-/// What has entries and slabs: a ParameterStore, or a copy of one on the host.
+/// What a checkpoint is made of: a ParameterStore, or a copy of one on the host.
 template <class S>
 concept SlabSource = requires(const S& source, const ParameterEntry& entry) {
   typename S::T;
   typename S::Device;
   source.part(source.weights(), entry);
-  source.first_moments();
-  source.second_moments();
+  source.state().slabs();
   source.average();
   source.entries();
 };
 
-/// One file and what it holds.
+/// One file and its tensors.
 template <class T, class Device>
 struct CheckpointFile : NamedTensors<T, Device> {
   std::string name;
@@ -59,8 +58,9 @@ auto checkpoint_files(const Store& store) {
     } else {
       put(optimizer, "weights." + entry.name, store.weights(), entry);
     }
-    put(optimizer, "first_moments." + entry.name, store.first_moments(), entry);
-    put(optimizer, "second_moments." + entry.name, store.second_moments(), entry);
+    for (const auto& [name, slab] : store.state().slabs()) {
+      put(optimizer, str_cat(name, ".", entry.name), slab, entry);
+    }
   }
   std::vector files{std::move(model), std::move(optimizer)};
   if (store.average().defined()) files.push_back(std::move(ema));
@@ -70,8 +70,8 @@ auto checkpoint_files(const Store& store) {
 }  // namespace detail
 
 /// Saves the checkpoint `step-N` of a run, N = state.step, and returns its path; see write_checkpoint().
-/// `store` is a ParameterStore or a StoreSnapshot. Throws FileError when the checkpoint exists, or cannot be
-/// written: the disk is as it was then.
+/// `store` is a ParameterStore or a StoreSnapshot. Throws FileError, and leaves the disk as it was, when the checkpoint
+/// exists or cannot be written.
 template <detail::SlabSource Store>
 std::string save_checkpoint(const std::string& run, const Store& store, const TrainState& state) {
   const auto files = detail::checkpoint_files(store);
@@ -92,13 +92,15 @@ std::string save_checkpoint(const std::string& run, const Store& store, const Tr
   });
 }
 
-/// Puts a checkpoint's weights, averages and moments into a store, and returns where the run stood.
+/// Loads a checkpoint's weights, EMA weights and the state of `optimizer` into a store, and returns where the run
+/// stood.
 ///
-/// Throws FileError when the checkpoint is damaged; when it is one of another model, listing every missing,
-/// unexpected and misshapen name; when it has averages and the store has none, or the other way round.
-/// Whatever is thrown, the store is as it was.
-template <class Policy>
-TrainState load_checkpoint(const std::string& path, const ParameterStore<Policy>& store) {
+/// Throws FileError when the checkpoint is damaged; when it belongs to another model or optimizer, listing every
+/// missing, unexpected and misshapen name; when it has EMA weights and the store has none, or the other way round.
+/// Whatever is thrown, weights, averages and state are as they were.
+template <class Policy, class AnOptimizer>
+TrainState load_checkpoint(const std::string& path, ParameterStore<Policy>& store,
+                           const AnOptimizer& optimizer) {
   if (const std::string problem = manifest_problem(path); !problem.empty()) {
     raise<FileError>("checkpoint", str_cat("a whole checkpoint '", path, "'"), problem);
   }
@@ -110,6 +112,7 @@ TrainState load_checkpoint(const std::string& path, const ParameterStore<Policy>
                              "', for this run averages ", has_average ? "no" : "its", " weights"),
                      has_average ? "one" : "none");
   }
+  store.start_state(optimizer);
   // All files are read and checked before the store changes.
   const auto files = detail::checkpoint_files(store);
   auto staged = files;

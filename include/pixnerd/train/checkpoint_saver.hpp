@@ -1,5 +1,5 @@
 /// \file
-/// Saving checkpoints while training goes on.
+/// Saving checkpoints in the background, while training goes on.
 #pragma once
 
 #include <chrono>
@@ -12,25 +12,25 @@
 #include <utility>
 
 #include <pixnerd/train/checkpoint.hpp>
-#include <pixnerd/train/retention.hpp>
-#include <pixnerd/train/snapshot.hpp>
+#include <pixnerd/train/checkpoint_retention.hpp>
+#include <pixnerd/train/store_snapshot.hpp>
 
 namespace pixnerd {
 
-/// Saves the checkpoints of a run, one at a time, and removes old ones, where nothing keeps it from reading them. `T` is
-/// the type of the master weights.
+/// Saves the checkpoints of a run, one at a time, and removes old ones if they can be read. `T` is the type of the
+/// master weights.
 ///
-/// begin() copies the store to host memory, which is all that training waits for, and a thread writes the copy:
-/// the files are those of save_checkpoint(), byte for byte. An error of that thread is thrown by the next call
-/// of any function here; whatever it was, earlier checkpoints and the store are as they were. Leaving the scope
-/// waits for the thread and drops its error.
+/// begin() copies the store to host memory, which is all that training waits for, and a thread writes the copy. The
+/// files are those of save_checkpoint(), byte for byte. An error of that thread is thrown by the next call of any
+/// function here; earlier checkpoints and the store are then as they were. The destructor waits for the thread and
+/// drops its error.
 ///
-/// The copy takes 16 bytes a parameter of host memory for float32 with an average, from the first begin() on.
-/// Without room for it, or for a thread, begin() saves as save() does.
+/// The copy takes host memory from the first begin() on: 16 bytes a parameter for float32, AdamW and an average. When
+/// there is no memory for it, or no thread, begin() saves as save() does.
 template <class T>
 class CheckpointSaver {
  public:
-  /// `keep` newest checkpoints and the best one stay; 0: all of them.
+  /// Keeps the `keep` newest checkpoints and the best one; 0: all.
   explicit CheckpointSaver(std::string run, std::int64_t keep = 0) : run_(std::move(run)), keep_(keep) {}
   CheckpointSaver(const CheckpointSaver&) = delete;
   CheckpointSaver& operator=(const CheckpointSaver&) = delete;
@@ -38,7 +38,7 @@ class CheckpointSaver {
     if (writing_.valid()) writing_.wait();
   }
 
-  /// Begins to save a store as it is now, after the save before has ended. Throws that one's FileError.
+  /// Begins to save a store as it is now, after the previous save has ended. Throws the FileError of that one.
   template <class Policy>
   void begin(const ParameterStore<Policy>& store, const TrainState& state) {
     finish();
@@ -56,8 +56,8 @@ class CheckpointSaver {
     }
   }
 
-  /// Saves a store, after the save before has ended, and returns when that is done. Takes no copy. Throws FileError
-  /// when the save before failed, or this one.
+  /// Saves a store after the previous save has ended, and returns when that is done. Takes no copy. Throws FileError
+  /// when the previous save failed, or this one.
   template <class Policy>
   void save(const ParameterStore<Policy>& store, const TrainState& state) {
     finish();
@@ -85,13 +85,13 @@ class CheckpointSaver {
     try {
       remove_old_checkpoints(run_, keep_, whole_);
     } catch (const FileError&) {
-      // Some cannot be read now, and so more of them stay; the next save looks at them again.
+      // Some cannot be read now, so more of them stay. The next save tries again.
     }
   }
 
   std::string run_;
   std::int64_t keep_;
-  std::set<std::int64_t> whole_;  // steps of checkpoints that need not be read to know that they are whole
+  std::set<std::int64_t> whole_;  // steps of checkpoints known to be whole without reading them
   StoreSnapshot<T> snapshot_;
   std::future<void> writing_;  // uses all of the above
 };

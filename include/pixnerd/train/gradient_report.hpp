@@ -1,5 +1,5 @@
 /// \file
-/// What the gradients of a step were, parameter by parameter: for those who look for what went wrong.
+/// Statistics of the gradients of a step, parameter by parameter, to find out what went wrong.
 #pragma once
 
 #include <cmath>
@@ -11,18 +11,18 @@
 
 namespace pixnerd {
 
-/// One parameter and its gradient. Norms are L2 norms, summed in float64; NaN and infinity enter them.
+/// One parameter and its gradient. Norms are L2 norms, summed in float64, of all elements, NaN and infinity included.
 struct ParameterReport {
   std::string name;
   std::int64_t elements = 0;
-  double grad_norm = 0;         ///< as collected, before clipping
-  double largest_gradient = 0;  ///< largest magnitude among those that are finite
+  double grad_norm = 0;         ///< before clipping
+  double largest_gradient = 0;  ///< largest magnitude of the finite ones
   std::int64_t non_finite = 0;  ///< gradients that are NaN or infinite
   double weight_norm = 0;
 };
 
-/// A report on every parameter of a store, in the order of its slabs. The gradients must be complete; those of a
-/// TrainStepper are, after a step and after one that failed. Copies two slabs to the host.
+/// A report on every parameter of a store, in the order of its slabs. After a step of a TrainStepper, or one that threw,
+/// these are the gradients of that step. Copies two slabs to the host.
 template <class Policy>
 std::vector<ParameterReport> report_gradients(const ParameterStore<Policy>& store) {
   const auto gradients = store.gradients().to_host(), weights = store.weights().to_host();

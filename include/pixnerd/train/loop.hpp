@@ -1,5 +1,5 @@
 /// \file
-/// The training loop: steps, a report after each, checkpoints.
+/// The training loop, train(): steps, a report after each, checkpoints.
 #pragma once
 
 #include <chrono>
@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <pixnerd/train/checkpoint_saver.hpp>
+#include <pixnerd/train/run_lock.hpp>
 #include <pixnerd/train/train_state.hpp>
 #include <pixnerd/train/train_step.hpp>
 
@@ -35,7 +36,7 @@ inline void check_train_options(const TrainOptions& options) {
   need(options.keep >= 0, "at least 0 checkpoints to keep", options.keep);
 }
 
-/// Finds now, not after hours, that a checkpoint of this run could not be saved.
+/// Fails now, not after hours, when a checkpoint of this run could not be saved.
 inline void prepare_run_folder(const std::string& run, const TrainState& state) {
   open_run_folder(run);
   for (const std::int64_t step : checkpoint_steps(run)) {
@@ -47,7 +48,7 @@ inline void prepare_run_folder(const std::string& run, const TrainState& state) 
   }
 }
 
-/// What the checkpoint of a state is compared by.
+/// The score of a checkpoint of this state.
 inline CheckpointScore score_of(const TrainOptions& options, const TrainState& state) {
   CheckpointScore score;
   if (options.evaluate) {
@@ -60,29 +61,32 @@ inline CheckpointScore score_of(const TrainOptions& options, const TrainState& s
 
 }  // namespace detail
 
-/// Trains from where `state` stands until `options.steps` are done, or `on_step(report)`, called after each
-/// step, returns false. Saves a checkpoint every `options.checkpoint_every` steps and at the end, in either
-/// case, when there is a folder for them. All but the last are saved while the next steps are taken; that one of
-/// them could not be saved is thrown, or told to `options.on_save_failed`, before the next step or save begins; so is that
-/// `options.evaluate` failed, once the checkpoint is saved without a score. Nothing is being saved when this returns or
-/// throws. Returns whether all steps are done.
+/// Trains from `state` on until `options.steps` are done, or until `on_step(report)`, called after each step, returns
+/// false. Returns whether all steps are done.
 ///
-///     ParameterStore<On<Cpu>> store(model);
+/// When `options.run` names a folder, saves a checkpoint there every `options.checkpoint_every` steps and at the end, in
+/// either case. All but the last are saved while the next steps run. A failed save is thrown, or passed to
+/// `options.on_save_failed`, before the next step or save begins; so is an error of `options.evaluate`, after the
+/// checkpoint is saved without a score. No save is in progress when this returns or throws.
+///
+///     ParameterStore store(model);
 ///     store.start_average();
+///     const AdamW optimizer;
 ///     TrainState state{{.seed = 1}, configuration};
 ///     const RunLock lock(run);
 ///     if (const auto newest = newest_checkpoint(run); !newest.path.empty()) {
-///       state = load_checkpoint(newest.path, store);
+///       state = load_checkpoint(newest.path, store, optimizer);
 ///     }
 ///     Loader loader(data, {.start = state.samples, ...});
-///     train(store, AdamW{}, flow_matching_objective(model), [&] { return loader.next(); }, options, state,
+///     train(store, optimizer, flow_matching_objective(model), [&] { return loader.next(); }, options, state,
 ///           [](const StepReport& report) { return true; });
 ///
-/// A run that was interrupted and resumed ends with the same bits as one that was not, whatever the number of
-/// threads; so does one that was killed in the middle of a step, whose batches are then served again.
-/// Throws what TrainStepper and save_checkpoint() throw, and ValueError for an option out of range. What ends a run between
-/// its saves, data that cannot be read or memory that runs out, is thrown once the steps before it are saved, if they can be;
-/// not so NonFiniteError, which speaks of these very weights.
+/// A run that was interrupted and resumed ends with the same bits as one that was not, on any number of threads; so does
+/// one that was killed in the middle of a step, whose batches are then served again.
+///
+/// Throws what TrainStepper and save_checkpoint() throw, and ValueError for an option out of range. An error that ends
+/// the run between saves, such as unreadable data or failed allocation, is thrown after the steps before it are saved,
+/// if possible. A NonFiniteError is thrown without saving: these weights caused it.
 template <class Policy, class AnOptimizer, class Objective, class NextBatch, class OnStep>
 bool train(ParameterStore<Policy>& store, const AnOptimizer& optimizer, Objective&& objective,
            NextBatch&& next_batch, const TrainOptions& options, TrainState& state, OnStep&& on_step) {
@@ -92,7 +96,7 @@ bool train(ParameterStore<Policy>& store, const AnOptimizer& optimizer, Objectiv
   TrainStepper<Policy, AnOptimizer, std::remove_reference_t<Objective>> take_step(store, optimizer, objective,
                                                                                   options);
   CheckpointSaver<typename Policy::Master> saver(options.run, options.keep);
-  // Does what may tell that a checkpoint which is not the last could not be saved.
+  // Calls save(), whose failure does not end the run where on_save_failed is set.
   const auto tolerate = [&](auto save) {
     try {
       save();
@@ -104,7 +108,7 @@ bool train(ParameterStore<Policy>& store, const AnOptimizer& optimizer, Objectiv
   const std::int64_t first = state.step;
   const auto save_before_the_end = [&] {
     if (options.run.empty() || state.step == first) return;
-    // What ends the run is told in either case, so nothing that is thrown here: saved already, or not to be saved.
+    // The error that ends the run is thrown in any case, so errors of this save are dropped.
     const auto attempt = [](auto save) {
       try {
         save();

@@ -1,5 +1,5 @@
 /// \file
-/// manifest.json: the sizes and checksums of the files of a folder, by which a damaged checkpoint is known.
+/// manifest.json: sizes and checksums of the files of a folder, to detect damaged checkpoints.
 #pragma once
 
 #include <zlib.h>
@@ -34,7 +34,7 @@ inline std::string file_crc32(const InputFile& file) {
   return digits;
 }
 
-/// Writes `folder`/manifest.json about the named files of the folder, which must be complete.
+/// Writes `folder`/manifest.json, which lists the named files of the folder. They must be complete.
 inline void write_manifest(const std::string& folder, const std::vector<std::string>& names) {
   nlohmann::json manifest = nlohmann::json::object();
   const detail::TidyJson tidy(manifest);
@@ -48,9 +48,9 @@ inline void write_manifest(const std::string& folder, const std::vector<std::str
   write_file_atomic(folder + "/manifest.json", manifest.dump(2) + "\n");
 }
 
-/// What is wrong with a folder according to its manifest.json, in a few words; empty when every file that it
-/// lists is there with its size and checksum. Throws FileError, naming the file, when one cannot be read: that says
-/// nothing about what it holds.
+/// What is wrong with a folder according to its manifest.json, in a few words; empty when every file that it lists is
+/// there with its size and checksum. Throws FileError, naming the file, when one cannot be read: its contents may be
+/// fine.
 inline std::string manifest_problem(const std::string& folder) {
   const std::string path = folder + "/manifest.json";
   if (std::string problem = detail::absence_of_file(path); !problem.empty()) return problem;

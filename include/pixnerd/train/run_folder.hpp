@@ -2,9 +2,6 @@
 /// The folder of a training run: its checkpoints `step-N`, written all or nothing.
 #pragma once
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,7 +35,7 @@ inline std::int64_t checkpoint_step(std::string_view name) {
   return step >= 0 && str_cat(step) == name ? step : -1;
 }
 
-/// Whether there is anything of that name, a dangling link included. Throws FileError when that cannot be told.
+/// Whether anything has that name, dangling links included. Throws FileError when this cannot be determined.
 inline bool path_exists(const std::string& path) {
   std::error_code error;
   const auto type = std::filesystem::symlink_status(path, error).type();
@@ -49,7 +46,7 @@ inline bool path_exists(const std::string& path) {
 
 }  // namespace detail
 
-/// The path of the checkpoint after `step` steps.
+/// The path of the checkpoint of step `step`.
 inline std::string checkpoint_path(const std::string& run, std::int64_t step) {
   return str_cat(run, "/", detail::checkpoint_prefix, step);
 }
@@ -73,12 +70,11 @@ inline std::vector<std::int64_t> checkpoint_steps(const std::string& run) {
 /// What newest_checkpoint() found.
 struct NewestCheckpoint {
   std::string path;                  ///< empty when the run has no checkpoint
-  std::vector<std::string> damaged;  ///< later ones that were passed over, each with what is wrong with it
+  std::vector<std::string> damaged;  ///< later ones that were skipped, each with what is wrong with it
 };
 
-/// The latest checkpoint of a run whose files are whole, of those before step `before`. Throws FileError when
-/// there are such checkpoints and all of them are damaged, or the folder or a file cannot be read: such a file may be
-/// whole.
+/// The latest whole checkpoint of a run, of those before step `before`. Throws FileError when there are such
+/// checkpoints and all of them are damaged, or when the folder or a file cannot be read: such a file may be whole.
 inline NewestCheckpoint newest_checkpoint(const std::string& run,
                                           std::int64_t before = std::numeric_limits<std::int64_t>::max()) {
   NewestCheckpoint out;
@@ -89,7 +85,7 @@ inline NewestCheckpoint newest_checkpoint(const std::string& run,
     try {
       problem = manifest_problem(path);
     } catch (const FileError& error) {
-      // It may be whole: whether to lose its steps is for the user to decide.
+      // It may be whole: the user decides whether to lose its steps.
       raise<FileError>(
           "run folder",
           str_cat("to read the checkpoint '", path, "' (to pass it over, move it out of the run)"),
@@ -110,8 +106,8 @@ inline NewestCheckpoint newest_checkpoint(const std::string& run,
   return out;
 }
 
-/// Makes a folder ready for a run: creates it where it is missing, removes what an interrupted save left. What another
-/// process saves at this moment looks like that, too: see RunLock. Throws FileError when that is not possible.
+/// Prepares the folder of a run: creates it where it is missing and removes what an interrupted save left. A save of
+/// another process in progress looks the same, so hold a RunLock. Throws FileError when this fails.
 inline void open_run_folder(const std::string& run) {
   std::error_code error;
   std::filesystem::create_directories(run, error);
@@ -127,60 +123,13 @@ inline void open_run_folder(const std::string& run) {
     raise<FileError>("run folder", str_cat("a writable folder '", run, "'"), errno_text(number));
 }
 
-/// Keeps the folder of a run for this process as long as it lives; the system ends it with the process, however that
-/// ends. Two processes that train in one folder would take each other's unfinished checkpoints for leftovers: whoever
-/// saves there holds a lock before anything is read that the run goes on from.
+/// Writes the checkpoint `step-N` of a run and returns its path. `write_files(folder)` writes the files into a temporary
+/// folder and returns their names; a manifest is added, everything is synced to disk, and only then the folder is
+/// renamed to its final name.
 ///
-///     const RunLock lock(run);
-///     const auto newest = newest_checkpoint(run);
-class RunLock {
- public:
-  /// Creates the folder where it is missing. Throws FileError when another RunLock, of any process, has it, or the
-  /// folder cannot be opened. On a file system without locks there is no protection, and no error.
-  explicit RunLock(const std::string& run) : run_(run) { take(); }
-
-  /// Makes sure that the folder is still the locked one; where it was removed, there is a new one with a lock. Throws
-  /// FileError when there is another one of that name, or another process has it. A folder that cannot be made or looked
-  /// at is no error here: whoever writes there is told.
-  void keep() {
-    struct stat there {};
-    struct stat locked {};
-    if (::stat(run_.c_str(), &there) != 0) {
-      std::error_code error;
-      if (errno == ENOENT && std::filesystem::create_directories(run_, error)) take();
-      return;
-    }
-    if (::fstat(folder_.get(), &locked) == 0 && there.st_dev == locked.st_dev &&
-        there.st_ino == locked.st_ino)
-      return;
-    raise<FileError>("run folder", str_cat("the folder '", run_, "' in which this run began"),
-                     "another one of that name");
-  }
-
- private:
-  void take() {
-    std::error_code error;
-    std::filesystem::create_directories(run_, error);
-    if (!error) folder_ = detail::open_file(run_, O_RDONLY | O_DIRECTORY);
-    const int number = error ? error.value() : folder_.get() < 0 ? errno : 0;
-    if (number != 0)
-      raise<FileError>("run folder", str_cat("a writable folder '", run_, "'"), errno_text(number));
-    if (::flock(folder_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-      raise<FileError>("run folder", str_cat("no other process that trains in '", run_, "'"), "one");
-    }
-  }
-
-  std::string run_;
-  detail::FileDescriptor folder_;
-};
-
-/// Writes the checkpoint `step-N` of a run: `write_files(folder)` puts the files into a temporary folder and
-/// returns their names; a manifest joins them, everything is made durable, and only then does the folder get
-/// its name. Returns its path.
-///
-/// A whole checkpoint of that name is never overwritten; a damaged one is kept as step-N.damaged. Throws
-/// FileError when there is a whole one or one that cannot be read, or when writing fails: the message then holds
-/// `bytes`, the size of the checkpoint, and what the disk has free. The temporary folder is gone, earlier checkpoints
+/// A whole checkpoint of that name is never overwritten; a damaged one is kept as step-N.damaged. Throws FileError when
+/// there is a whole one or one that cannot be read, or when writing fails: the message then states `bytes`, the size of
+/// the checkpoint, and the free space of the disk. After an error the temporary folder is gone and earlier checkpoints
 /// are as they were.
 template <class WriteFiles>
 std::string write_checkpoint(const std::string& run, std::int64_t step, std::uint64_t bytes,
@@ -220,7 +169,7 @@ std::string write_checkpoint(const std::string& run, std::int64_t step, std::uin
     try {
       (void)detail::remove_tree(temporary);
     } catch (...) {
-      // No memory for that either: the next save removes it.
+      // No memory for that either. The next save removes it.
     }
     throw;
   }

@@ -1,14 +1,14 @@
 /// \file
-/// Destroying JSON values without memory.
+/// Destroying JSON values without allocating.
 #pragma once
 
 #include <nlohmann/json.hpp>
 
 namespace pixnerd::detail {
 
-/// Empties a value when it goes out of scope. The destructor of a list or an object that is not empty allocates
-/// memory, and where there is none it ends the program: declare this behind the value. Values must not be nested
-/// deeper than the stack allows.
+/// Empties a JSON value when the scope ends. The destructor of nlohmann::json allocates for lists and objects that are
+/// not empty, and terminates the program when that fails. Declare this after the value. The recursion is as deep as the
+/// value is nested.
 class TidyJson {
  public:
   explicit TidyJson(nlohmann::json& value) : value_(value) {}

@@ -1,6 +1,6 @@
 /// \file
-/// How far a training run is, in the numbers that a step needs and advances: random numbers are functions of the seed and
-/// the step, and the data's position is the number of samples served.
+/// How far a training run is: the numbers that a step reads and advances. Random numbers are functions of seed and step,
+/// and the position in the data is the number of samples served, so no generator needs saving.
 #pragma once
 
 #include <algorithm>
@@ -8,10 +8,12 @@
 
 namespace pixnerd {
 
-/// A mean that forgets: of all values while they are few, m <- m + (x - m) / min(count, 50) from then on.
+/// A running mean that forgets: the mean of all values up to the 50th, exponential from then on.
+///
+///   m <- m + (x - m) / min(count, 50)
 struct RunningMean {
   double mean = 0;         ///< 0 before the first value
-  std::int64_t count = 0;  ///< values that it was given
+  std::int64_t count = 0;  ///< number of values added
 
   void add(double value) {
     constexpr std::int64_t horizon = 50;
@@ -21,16 +23,17 @@ struct RunningMean {
   bool operator==(const RunningMean&) const = default;
 };
 
+/// Where a training run stands.
 struct TrainProgress {
   std::int64_t step = 0;     ///< steps done
-  std::int64_t samples = 0;  ///< samples served, those of all steps
+  std::int64_t samples = 0;  ///< samples served in all steps
   std::uint64_t seed = 0;    ///< of noise, times and label dropout
-  std::int64_t skipped = 0;  ///< of the steps, those that changed nothing; see TrainOptions::skip_outliers
+  std::int64_t skipped = 0;  ///< steps that changed nothing, out of `step`; see TrainOptions::skip_outliers
   RunningMean loss{};        ///< of the steps that were not skipped
-  RunningMean grad_norm{};   ///< of all steps, before clipping; what is an outlier counts as the limit
+  RunningMean grad_norm{};   ///< of all steps, before clipping; an outlier enters as the limit
 };
 
-/// Steps are the 32-bit counters of the random numbers.
+/// The largest step: random numbers have 32-bit step counters.
 inline constexpr std::int64_t most_steps = 0xffffffff;
 
 }  // namespace pixnerd

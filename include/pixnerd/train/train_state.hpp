@@ -1,5 +1,5 @@
 /// \file
-/// What a checkpoint says about a training run beside the weights and moments, as state.json.
+/// state.json: what a checkpoint holds of a training run besides tensors.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,16 @@
 
 namespace pixnerd {
 
-/// By what the checkpoints of a run are compared: less is better.
+/// The score that compares the checkpoints of a run: lower is better.
 struct CheckpointScore {
   std::string measure;  ///< "evaluation loss" or "mean training loss"; empty when there is no score
   double value = 0;     ///< finite
 };
 
-/// With the weights and moments, all that resuming needs.
+/// All that resuming needs besides weights, EMA weights and the optimizer's state.
 struct TrainState : TrainProgress {
-  nlohmann::json configuration = nlohmann::json::object();  ///< whatever the program needs to rebuild the run
-  CheckpointScore score{};  ///< of the weights at this step, once a checkpoint of them was begun
+  nlohmann::json configuration = nlohmann::json::object();  ///< what the program needs to rebuild the run
+  CheckpointScore score{};  ///< of the weights at this step, set when a checkpoint is saved
 };
 
 /// The text of a checkpoint's state.json. Throws ValueError for a configuration beyond the limits of
@@ -32,7 +32,7 @@ inline std::string format_train_state(const TrainState& state) {
   nlohmann::json out = nlohmann::json::object();
   const detail::TidyJson tidy(out);
   const auto set_mean = [&](const char* name, const RunningMean& of) {
-    // A value that must first become an object is left as none at all where there is no memory for that.
+    // Made an object first: assigning a key to a null value would leave it null when allocation fails.
     auto& entry = out[name] = nlohmann::json::object();
     entry["mean"] = of.mean;
     entry["count"] = of.count;
@@ -52,7 +52,7 @@ inline std::string format_train_state(const TrainState& state) {
   }
   // Paths in a configuration may hold any bytes; those that are not UTF-8 are replaced.
   std::string json = out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  // A checkpoint that nobody can read must not be written.
+  // Never write a checkpoint that cannot be read again.
   try {
     auto again = parse_json(json, "state.json", "train state");
     const detail::TidyJson tidy_again(again);
@@ -62,8 +62,8 @@ inline std::string format_train_state(const TrainState& state) {
   return json;
 }
 
-/// Reads state.json. Throws FileError when the file is missing or not what format_train_state() writes; what
-/// older versions did not write, the means and the score, may be missing.
+/// Reads state.json. The means and the score, which older versions did not write, may be missing. Throws FileError when
+/// the file is missing or not what format_train_state() writes.
 inline TrainState read_train_state(const std::string& path) {
   auto json = read_json_file(path, "train state");
   const detail::TidyJson tidy(json);

@@ -1,6 +1,6 @@
 /// \file
-/// What one micro-batch needs for flow matching: images, labels some of which are dropped, noise, times. All
-/// of it is a function of the seed, the step and the number of each sample.
+/// The inputs of one micro-batch of flow matching: images, labels (some dropped), noise, times. All of it is a function
+/// of the seed, the step and the number of each sample.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +16,9 @@
 
 namespace pixnerd {
 
-/// What a source of data returns: images (B, C, H, W) in [-1, 1], a label for each, and B numbers of the samples
-/// in the endless sequence that the source serves. A label is a class, or as many numbers as
-/// NoisingOptions::label_shape has elements, those of words, say.
+/// A batch from a data source: images (B, C, H, W) in [-1, 1], a label for each, and the B numbers of the samples in the
+/// endless sequence that the source serves. A label is a class, or as many numbers as NoisingOptions::label_shape has
+/// elements, such as the words of a text.
 template <class B>
 concept DataBatch = requires(const B& batch) {
   { batch.images } -> std::convertible_to<Tensor<float>>;
@@ -26,23 +26,23 @@ concept DataBatch = requires(const B& batch) {
   { batch.sample_ids } -> std::convertible_to<std::vector<std::int64_t>>;
 };
 
-/// How data are drawn for flow matching.
+/// How labels are dropped and times drawn for flow matching.
 struct NoisingOptions {
   TimeSampling times;
   double label_dropout = 0.1;            ///< probability in [0, 1] that a label becomes the null label
-  std::vector<std::int64_t> null_label;  ///< K of K classes, say; needed unless label_dropout is 0
+  std::vector<std::int64_t> null_label;  ///< such as K for K classes; needed unless label_dropout is 0
   Shape label_shape;                     ///< of one label: () for a class, (n, G) for words
 };
 
-/// A micro-batch as an objective sees it.
+/// A micro-batch, the input of an objective.
 template <class T, class Device>
 struct TrainingBatch {
   Tensor<T, Device> images;                      ///< (B, C, H, W) in [-1, 1]
   Tensor<std::int64_t, Device> labels;           ///< (B), or (B, ...) with the axes of a label
   Tensor<T, Device> noise;                       ///< (B, C, H, W), standard normal
   Tensor<double, Device> times;                  ///< (B), in [0, 1]
-  std::vector<std::uint32_t> samples;            ///< B numbers, for random numbers of the objective's own
-  Tensor<std::uint32_t, Device> sample_numbers;  ///< (B): the same, where the images are
+  std::vector<std::uint32_t> samples;            ///< B numbers, to key the objective's own random numbers
+  Tensor<std::uint32_t, Device> sample_numbers;  ///< (B): the same, on the device of the images
 };
 
 /// The ways of a batch's numbers from the host to where they are needed; kept from batch to batch.
@@ -53,7 +53,7 @@ struct BatchUploads {
 
 namespace detail {
 
-/// Throws ShapeError or ValueError when a batch cannot be drawn from this.
+/// Throws ShapeError or ValueError when no batch can be drawn from this data.
 inline void check_data_batch(const Shape& images, std::size_t labels, std::size_t sample_ids,
                              const NoisingOptions& options) {
   const std::int64_t batch = images.rank() == 4 ? images[0] : -1;
@@ -74,7 +74,7 @@ inline void check_data_batch(const Shape& images, std::size_t labels, std::size_
   }
 }
 
-/// Fills a tensor of the device with numbers of the host, converted where they have another type.
+/// Fills a tensor on the device with numbers from the host, converted where they have another type.
 template <class T, class Device, class From>
 void upload_numbers(Upload<Device>& upload, const Tensor<T, Device>& to, const From* from) {
   if constexpr (std::same_as<T, From>) {
@@ -87,10 +87,9 @@ void upload_numbers(Upload<Device>& upload, const Tensor<T, Device>& to, const F
 
 }  // namespace detail
 
-/// Draws labels, noise and times for the samples of `data` in one step. Tensors of `out` that have the right
-/// shape keep their memory, so that work which was recorded once finds the next batch there.
-/// Throws ShapeError unless there are as many labels and numbers as images, ValueError for an option out of
-/// range.
+/// Draws labels, noise and times for the samples of `data` in one step. Tensors of `out` that have the right shape keep
+/// their memory, so a captured graph finds the next batch there. Throws ShapeError unless there are as many labels and
+/// numbers as images, ValueError for an option out of range.
 template <class T, class Device, DataBatch Data>
 void draw_training_batch(TrainingBatch<T, Device>& out, BatchUploads<Device>& uploads, const Data& data,
                          const NoisingOptions& options, std::uint64_t seed, std::uint32_t step) {
@@ -108,7 +107,7 @@ void draw_training_batch(TrainingBatch<T, Device>& out, BatchUploads<Device>& up
            {},
            Tensor<std::uint32_t, Device>(batch)};
   }
-  // Numbers beyond 2^32 wrap around: the step keeps their random numbers apart.
+  // Numbers beyond 2^32 wrap around; the step still makes their random numbers differ.
   out.samples.clear();
   for (const auto id : data.sample_ids) out.samples.push_back(static_cast<std::uint32_t>(id));
   std::vector<std::int64_t> labels(data.labels);
@@ -126,7 +125,7 @@ void draw_training_batch(TrainingBatch<T, Device>& out, BatchUploads<Device>& up
   fill_normal_per_sample(out.noise, seed, RandomPurpose::noise, out.sample_numbers, step);
 }
 
-/// The same as a new batch.
+/// The same, as a new batch.
 template <class T, class Device, DataBatch Data>
 TrainingBatch<T, Device> draw_training_batch(const Data& data, const NoisingOptions& options,
                                              std::uint64_t seed, std::uint32_t step) {

@@ -1,4 +1,4 @@
-#include <pixnerd/train/evaluation.hpp>
+#include <pixnerd/train/evaluation_loss.hpp>
 
 #include <pixnerd/train/train_step.hpp>
 #include "support/files.hpp"

@@ -1,5 +1,5 @@
 /// \file
-/// Which checkpoints of a run stay: the newest ones and the best one.
+/// Which checkpoints of a run are kept: the newest ones and the best one.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,9 @@ struct BestCheckpoint {
   CheckpointScore score;
 };
 
-/// The checkpoint of a run with the least score, the earlier one of two. Those count whose score is of the same
-/// measure as that of the latest with one. Damaged checkpoints do not count if their state.json has no score; their
-/// other files are not looked at. Throws FileError when the folder, or the state.json of a whole checkpoint, cannot be
-/// read.
+/// The checkpoint of a run with the lowest score; of equal ones, the earliest. Only scores of the same measure as the
+/// latest one count. Of damaged checkpoints only state.json is read; those without a readable score do not count.
+/// Throws FileError when the folder, or the state.json of a whole checkpoint, cannot be read.
 inline BestCheckpoint best_checkpoint(const std::string& run) {
   BestCheckpoint best;
   for (const std::int64_t step : checkpoint_steps(run)) {
@@ -42,10 +41,10 @@ inline BestCheckpoint best_checkpoint(const std::string& run) {
   return best;
 }
 
-/// Removes the checkpoints of a run but the newest `keep` whole ones, the best one, and damaged ones among or after
-/// those. `whole` holds the steps of checkpoints that are known to be whole; what is found to be is added. A
-/// checkpoint that cannot be removed stays. Throws FileError when the folder, or a checkpoint that decides on which ones
-/// stay, cannot be read; what is left then stays.
+/// Removes the checkpoints of a run except the newest `keep` whole ones, the best one, and damaged ones among or after
+/// those. `whole` holds the steps of checkpoints that are known to be whole; those found to be whole are added. A
+/// checkpoint that cannot be removed stays. Throws FileError, and removes no more, when the folder cannot be read, or a
+/// checkpoint on which the choice depends.
 inline void remove_old_checkpoints(const std::string& run, std::int64_t keep, std::set<std::int64_t>& whole) {
   const std::int64_t best = best_checkpoint(run).step;
   std::int64_t kept = 0;
@@ -57,7 +56,7 @@ inline void remove_old_checkpoints(const std::string& run, std::int64_t keep, st
       continue;
     }
     if (step == best) continue;
-    // Under a name that marks it as left over, should the removal be interrupted.
+    // Renamed first, so that an interrupted removal leaves a temporary folder and no damaged checkpoint.
     const std::string leftover = str_cat(run, "/", detail::temporary_prefix, step, "-old");
     std::error_code ignored;
     std::filesystem::rename(path, leftover, ignored);

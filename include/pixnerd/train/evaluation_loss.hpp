@@ -1,5 +1,5 @@
 /// \file
-/// The loss of fixed data, by which the weights of different steps can be compared.
+/// The loss on fixed data, which compares the weights of different steps.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,9 @@ namespace pixnerd {
 
 /// The mean of objective(TrainingBatch) over `batches`, each weighted by its number of samples; 0 for none.
 ///
-/// Noise and times are those of step 0, which no training step has, so they are the same in each call; labels
-/// are never dropped. `objective` returns one element, as for TrainStepper: make it of the averaged model to
-/// evaluate that. Records nothing on a tape of the caller's unless `objective` does. Throws what
-/// draw_training_batch() throws.
+/// Noise and times are those of step 0, which no training step uses, so they are the same in each call. Labels are
+/// never dropped. `objective` returns one element, as for TrainStepper: give it the averaged model to evaluate the EMA
+/// weights. Records nothing on a tape of the caller unless `objective` does. Throws as draw_training_batch().
 template <class T, class Device, DataBatch Data, class Objective>
 double evaluation_loss(const std::vector<Data>& batches, NoisingOptions noising, std::uint64_t seed,
                        Objective&& objective) {

@@ -1,4 +1,4 @@
-#include <pixnerd/train/retention.hpp>
+#include <pixnerd/train/checkpoint_retention.hpp>
 
 #include <algorithm>
 
