@@ -107,9 +107,9 @@ bool write_feature_cache(const std::string& path, const AnyDataset& data, int si
   Tensor<float> images;
   auto features = encode(0, std::min(batch, count), images);
   const Shape each{features.size(1), features.size(2)};
-  std::vector<SafetensorsEntry> entries;
-  for (std::int64_t i = 0; i < count; ++i) entries.push_back({str_cat(i), SafetensorsType::bf16, each});
-  entries.push_back({"checks", SafetensorsType::u8, {count, 8}});
+  std::vector<TensorEntry> entries;
+  for (std::int64_t i = 0; i < count; ++i) entries.push_back({str_cat(i), TensorType::bf16, each});
+  entries.push_back({"checks", TensorType::u8, {count, 8}});
   SafetensorsWriter writer(path, std::move(entries),
                            {{"pixnerd", "features"},
                             {"encoder", encoder_key},

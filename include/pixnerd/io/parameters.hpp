@@ -23,12 +23,12 @@ namespace pixnerd {
 /// when it cannot be written.
 template <class Module>
 void save_parameters(const std::string& path, const Module& model, const std::string& prefix = "",
-                     SafetensorsMetadata metadata = {}) {
-  std::vector<SafetensorsEntry> entries;
+                     TensorMetadata metadata = {}) {
+  std::vector<TensorEntry> entries;
   for_each_parameter(
       model,
       [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>& parameter) {
-        entries.push_back({name, safetensors_type_of<T>, parameter.shape()});
+        entries.push_back({name, tensor_type_of<T>, parameter.shape()});
       },
       prefix);
   SafetensorsWriter writer(path, std::move(entries), std::move(metadata));
@@ -80,7 +80,7 @@ std::string compare_parameters(const TensorFile& file, const Module& model, cons
               str_cat(quoted_name(name), " ", entry.shape, " instead of ", parameter.shape()));
         } else if (!is_readable_as<wide_t<T>>(entry.type)) {
           mistyped.push_back(str_cat(quoted_name(name), " ", type_name(entry.type), " instead of ",
-                                     type_name(safetensors_type_of<T>)));
+                                     type_name(tensor_type_of<T>)));
         }
       },
       prefix);
@@ -164,7 +164,7 @@ void fill_parameters(const TensorFile& file, Module& model, const std::string& p
       [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>& parameter) {
         const auto& entry = file.entry(name);
         if constexpr (std::same_as<Device, Cpu>) {
-          if (entry.type == safetensors_type_of<T>) {
+          if (entry.type == tensor_type_of<T>) {
             file.read(entry, std::span<T>(parameter.data(), static_cast<std::size_t>(parameter.count())));
             return;
           }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <pixnerd/io/file.hpp>
-#include <pixnerd/io/safetensors/header.hpp>
+#include <pixnerd/io/tensor_entry.hpp>
 
 namespace pixnerd::detail {
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include <pixnerd/io/json_file.hpp>
-#include <pixnerd/io/safetensors/header.hpp>
+#include <pixnerd/io/tensor_entry.hpp>
 #include <pixnerd/text/byte_pairs.hpp>
 #include <pixnerd/text/byte_symbols.hpp>
 

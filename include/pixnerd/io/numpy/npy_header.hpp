@@ -19,12 +19,12 @@
 #include <string_view>
 #include <vector>
 
-#include <pixnerd/io/safetensors/header.hpp>
+#include <pixnerd/io/tensor_entry.hpp>
 
 namespace pixnerd {
 
 /// One array of a file. `begin` counts from the beginning of its .npy bytes.
-struct NpyEntry : SafetensorsEntry {
+struct NpyEntry : TensorEntry {
   bool fortran_order = false;  ///< whether its elements lie column by column
 };
 
@@ -32,14 +32,14 @@ namespace detail {
 
 struct NpyType {
   std::string_view descr;
-  SafetensorsType type;
+  TensorType type;
 };
 
 /// Little-endian numbers; of those of one byte the order does not matter.
 inline constexpr NpyType npy_types[] = {
-    {"<f8", SafetensorsType::f64}, {"<f4", SafetensorsType::f32}, {"<f2", SafetensorsType::f16},
-    {"<i8", SafetensorsType::i64}, {"<i4", SafetensorsType::i32}, {"<i2", SafetensorsType::i16},
-    {"|i1", SafetensorsType::i8},  {"|u1", SafetensorsType::u8},  {"|b1", SafetensorsType::boolean}};
+    {"<f8", TensorType::f64}, {"<f4", TensorType::f32}, {"<f2", TensorType::f16},
+    {"<i8", TensorType::i64}, {"<i4", TensorType::i32}, {"<i2", TensorType::i16},
+    {"|i1", TensorType::i8},  {"|u1", TensorType::u8},  {"|b1", TensorType::boolean}};
 
 /// Bytes before the text of a header of version 2.0, the longer ones.
 inline constexpr std::size_t npy_prefix_bytes = 12;
@@ -204,7 +204,7 @@ inline NpyEntry parse_npy_header(std::span<const std::uint8_t> header, std::uint
   if (found == std::end(npy_types)) {
     fields.refuse("a 'descr' of <f8, <f4, <f2, <i8, <i4, <i2, |i1, |u1, |b1", quoted_name(*fields.descr));
   }
-  const auto bytes = safetensors_bytes(found->type, *fields.sizes);
+  const auto bytes = tensor_bytes(found->type, *fields.sizes);
   if (!bytes) fields.refuse("fewer than 2^63 bytes", "sizes whose product is larger");
   NpyEntry entry;
   entry.type = found->type;

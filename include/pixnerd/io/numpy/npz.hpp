@@ -78,10 +78,10 @@ class NpzFile {
   }
 
   /// Reads an array's elements as T, row-major; the same conversions and errors as SafetensorsFile::read().
-  template <SafetensorsElement T>
+  template <TensorElement T>
   void read(const NpyEntry& entry, std::span<T> out) const {
     detail::check_readable<T>("npz", path(), entry, out.size());
-    if (entry.type == safetensors_type_of<T>) {
+    if (entry.type == tensor_type_of<T>) {
       read_bytes(entry, std::span(reinterpret_cast<std::uint8_t*>(out.data()), out.size_bytes()));
       return;
     }
@@ -93,7 +93,7 @@ class NpzFile {
   /// Reads the elements from number `first` on, row-major: of an array that is larger than the memory, piece by
   /// piece. Fast where the file is stored; a compressed one is unpacked from its beginning on each time. Throws
   /// ValueError beyond the array's end and for an array that lies column by column.
-  template <SafetensorsElement T>
+  template <TensorElement T>
   void read(const NpyEntry& entry, std::uint64_t first, std::span<T> out) const {
     const auto count = static_cast<std::uint64_t>(entry.shape.count());
     if (first > count || out.size() > count - first || (entry.fortran_order && entry.shape.rank() > 1)) {
@@ -108,7 +108,7 @@ class NpzFile {
   }
 
   /// All elements, into a new vector.
-  template <SafetensorsElement T>
+  template <TensorElement T>
   std::vector<T> read(std::string_view name) const {
     const auto& found = entry(name);
     check_before_allocating(found);
@@ -118,7 +118,7 @@ class NpzFile {
   }
 
   /// The same, into a new tensor.
-  template <SafetensorsElement T, class Device = Cpu>
+  template <TensorElement T, class Device = Cpu>
   Tensor<T, Device> tensor(std::string_view name) const {
     return Tensor<T, Device>::from_host(entry(name).shape, read<T>(name));
   }

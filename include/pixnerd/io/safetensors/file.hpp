@@ -49,8 +49,7 @@ class SafetensorsFile : public TensorFile {
   }
 
  protected:
-  void read_part(const SafetensorsEntry& entry, std::uint64_t begin,
-                 std::span<std::uint8_t> out) const override {
+  void read_part(const TensorEntry& entry, std::uint64_t begin, std::span<std::uint8_t> out) const override {
     // In memory that was never touched, the system takes longer to find pages than to copy: threads share that.
     constexpr std::int64_t grain = 8 << 20;
     const std::uint64_t at = data_begin_ + entry.begin + begin;

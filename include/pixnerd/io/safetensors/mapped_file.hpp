@@ -51,12 +51,12 @@ class MappedSafetensors : public SafetensorsFile {
 
   /// The elements of a tensor, row-major. Throws FileError when there is none of that name, when its type is another than T,
   /// or when it lies at no multiple of T's size, as the format allows; read() takes those.
-  template <SafetensorsElement T>
+  template <TensorElement T>
   std::span<const T> elements(std::string_view name) const {
     const auto& found = entry(name);
-    if (found.type != safetensors_type_of<T> || (data_begin_ + found.begin) % alignof(T) != 0) {
+    if (found.type != tensor_type_of<T> || (data_begin_ + found.begin) % alignof(T) != 0) {
       raise<FileError>("safetensors",
-                       str_cat("elements of type ", type_name(safetensors_type_of<T>), " at a multiple of ",
+                       str_cat("elements of type ", type_name(tensor_type_of<T>), " at a multiple of ",
                                alignof(T), " bytes in '", path(), "'"),
                        str_cat("tensor ", detail::describe(found), " at byte ", data_begin_ + found.begin));
     }

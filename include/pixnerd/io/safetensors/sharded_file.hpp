@@ -45,8 +45,7 @@ class ShardedSafetensors : public TensorFile {
   std::size_t shards() const { return shards_.size(); }
 
  protected:
-  void read_part(const SafetensorsEntry& entry, std::uint64_t begin,
-                 std::span<std::uint8_t> out) const override {
+  void read_part(const TensorEntry& entry, std::uint64_t begin, std::span<std::uint8_t> out) const override {
     const auto* found = header_.find(entry.name);
     if (found == nullptr) refuse("an entry of this file", detail::quoted_name(entry.name));
     const auto& file = shards_[shard_of_[static_cast<std::size_t>(found - entries().data())]];

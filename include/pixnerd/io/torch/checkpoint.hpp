@@ -34,7 +34,7 @@ class TorchCheckpoint : public TensorFile {
   }
 
  protected:
-  void read_part(const SafetensorsEntry& of, std::uint64_t /*begin, of a whole tensor: 0*/,
+  void read_part(const TensorEntry& of, std::uint64_t /*begin, of a whole tensor: 0*/,
                  std::span<std::uint8_t> out) const override {
     const auto index = static_cast<std::size_t>(&this->entry(of.name) - entries().data());
     const TorchEntry& entry = container_->tensors().entries[index];

@@ -14,7 +14,7 @@
 #include <variant>
 #include <vector>
 
-#include <pixnerd/io/safetensors/header.hpp>
+#include <pixnerd/io/tensor_entry.hpp>
 #include <pixnerd/io/torch/pickle.hpp>
 
 namespace pixnerd {
@@ -22,14 +22,14 @@ namespace pixnerd {
 /// A storage: a run of elements of one type, which tensors may share.
 struct TorchStorage {
   std::string key;
-  SafetensorsType type = SafetensorsType::f32;
+  TensorType type = TensorType::f32;
   std::uint64_t count = 0;  ///< elements
 
   std::uint64_t bytes() const { return count * element_bytes(type); }
 };
 
 /// A tensor, seen through strides in a storage. `bytes` are those of its own elements; `begin` has no meaning.
-struct TorchEntry : SafetensorsEntry {
+struct TorchEntry : TensorEntry {
   std::size_t storage = 0;             ///< index into TorchTensors::storages
   std::uint64_t offset = 0;            ///< of the first element, in elements
   std::vector<std::uint64_t> strides;  ///< in elements, one for each axis
@@ -58,7 +58,7 @@ struct TorchEntry : SafetensorsEntry {
 struct TorchTensors {
   std::vector<TorchEntry> entries;
   std::vector<TorchStorage> storages;
-  SafetensorsMetadata texts;  ///< integers and short texts of the outermost dictionary
+  TensorMetadata texts;  ///< integers and short texts of the outermost dictionary
 };
 
 namespace detail {
@@ -277,13 +277,13 @@ class TorchTensorReader {
     return found->second;
   }
 
-  SafetensorsType storage_type(std::string_view type, const std::string& name) const {
-    static const std::map<std::string_view, SafetensorsType> types = {
-        {"torch.DoubleStorage", SafetensorsType::f64}, {"torch.FloatStorage", SafetensorsType::f32},
-        {"torch.HalfStorage", SafetensorsType::f16},   {"torch.BFloat16Storage", SafetensorsType::bf16},
-        {"torch.LongStorage", SafetensorsType::i64},   {"torch.IntStorage", SafetensorsType::i32},
-        {"torch.ShortStorage", SafetensorsType::i16},  {"torch.CharStorage", SafetensorsType::i8},
-        {"torch.ByteStorage", SafetensorsType::u8},    {"torch.BoolStorage", SafetensorsType::boolean},
+  TensorType storage_type(std::string_view type, const std::string& name) const {
+    static const std::map<std::string_view, TensorType> types = {
+        {"torch.DoubleStorage", TensorType::f64}, {"torch.FloatStorage", TensorType::f32},
+        {"torch.HalfStorage", TensorType::f16},   {"torch.BFloat16Storage", TensorType::bf16},
+        {"torch.LongStorage", TensorType::i64},   {"torch.IntStorage", TensorType::i32},
+        {"torch.ShortStorage", TensorType::i16},  {"torch.CharStorage", TensorType::i8},
+        {"torch.ByteStorage", TensorType::u8},    {"torch.BoolStorage", TensorType::boolean},
     };
     const auto found = types.find(type);
     if (found == types.end()) refuse(str_cat("a type of elements of tensor ", quoted_name(name)), type);
