@@ -1,5 +1,5 @@
 /// \file
-/// From PyTorch's checkpoints, or other files of tensors, to safetensors files.
+/// Converts PyTorch checkpoints, and other files of tensors, to safetensors files.
 #pragma once
 
 #include <algorithm>
@@ -86,9 +86,9 @@ inline std::string name_beginnings(const TensorFile& file) {
 }  // namespace detail
 
 /// Writes the tensors of a file whose names begin with `prefix` to a safetensors file, under the rest of their names;
-/// all of them under their own names where the prefix is empty. Takes memory for one tensor at a time; for less where the
-/// file is itself a safetensors file. progress(share) is called after each piece; false stops, and nothing is left behind.
-/// Metadata stays, what is `added` comes to it, and "source" names the file.
+/// all of them under their own names where the prefix is empty. Needs memory for one tensor at a time, less if the
+/// input is itself a safetensors file. progress(share) is called after each piece; returning false cancels, and no file is
+/// written. Metadata are copied, `added` and "source", the name of the input, are added.
 ///
 /// Throws FileError when the file cannot be read (see TensorFile), holds no such tensor or a number beyond the
 /// precision, or the new file cannot be written: it appears complete or not at all.

@@ -1,5 +1,5 @@
 /// \file
-/// From the bytes of a file to numbers: which C++ type an element type is, and reading one as another.
+/// Converts elements of files to C++ types: which C++ type each element type is, and which conversions are allowed.
 #pragma once
 
 #include <bit>

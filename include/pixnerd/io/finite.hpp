@@ -1,5 +1,5 @@
 /// \file
-/// Finding NaN and infinity in files.
+/// Finds NaN and infinity in files of tensors.
 #pragma once
 
 #include <cmath>

@@ -18,7 +18,7 @@
 
 namespace pixnerd {
 
-/// Writes every parameter of `model` in its own element type, named as `for_each_parameter` does: behind
+/// Writes every parameter of `model` in its own element type, named as `for_each_parameter` does: after
 /// `prefix` and a dot, unless the prefix is empty. The file appears complete or not at all. Throws FileError
 /// when it cannot be written.
 template <class Module>
@@ -127,9 +127,9 @@ void check_parameters(const TensorFile& file, const Module& model, const std::st
 }  // namespace detail
 
 /// Gives every parameter of `model` the values that the file has for its name, rounded to nearest where its
-/// type is narrower than the file's. Names in the file that do not begin with `prefix` and a dot are somebody
-/// else's. Throws FileError, listing every name that is missing, unexpected, misshapen or of a type that does
-/// not convert; whatever is thrown, the model is as it was. So it takes memory for all parameters beside the model.
+/// type is narrower than the file's. Names in the file that do not begin with `prefix` and a dot are
+/// ignored. Throws FileError, listing every name that is missing, unexpected, misshapen or of a type that does
+/// not convert; on any exception the model is unchanged. So this needs memory for all parameters a second time.
 template <class Module>
 void load_parameters(const TensorFile& file, Module& model, const std::string& prefix = "") {
   detail::check_parameters(file, model, prefix);
@@ -154,8 +154,8 @@ void load_parameters(const TensorFile& file, Module& model, const std::string& p
   }
 }
 
-/// The same for a model that nobody uses yet: tensor by tensor, so that memory for a single one is enough. When a
-/// tensor cannot be read, the model holds the values of those before it.
+/// The same for a model not yet in use: tensor by tensor, with memory for a single one. When a tensor cannot be read,
+/// the model keeps the values of those before it.
 template <class Module>
 void fill_parameters(const TensorFile& file, Module& model, const std::string& prefix = "") {
   detail::check_parameters(file, model, prefix);

@@ -1,5 +1,5 @@
 /// \file
-/// What files of named tensors have in common, whatever their format: models load from any of them.
+/// The interface of files of named tensors, shared by all formats that models load from.
 #pragma once
 
 #include <algorithm>
@@ -17,8 +17,8 @@
 
 namespace pixnerd {
 
-/// An open file of tensors: what it holds is known, elements are read when they are asked for. Formats are SafetensorsFile
-/// and TorchCheckpoint; open_tensor_file() takes either. Threads may share one.
+/// An open file of tensors. Names, types and shapes are known; elements are read on demand. Formats are SafetensorsFile,
+/// ShardedSafetensors and TorchCheckpoint; open_tensor_file() chooses by content. Safe to use from several threads.
 class TensorFile {
  public:
   virtual ~TensorFile() = default;
@@ -28,7 +28,7 @@ class TensorFile {
   /// All tensors, in the order of the file.
   const std::vector<TensorEntry>& entries() const { return header_.entries; }
 
-  /// Texts that the file holds beside its tensors, by their keys; empty where it has none.
+  /// Strings stored beside the tensors, by key; may be empty.
   const TensorMetadata& metadata() const { return header_.metadata; }
 
   /// The text of one key. Throws FileError when there is none.

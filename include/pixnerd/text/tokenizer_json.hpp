@@ -29,7 +29,7 @@ struct AddedToken {
   bool normalized = false;  ///< looked for in normalized text
 };
 
-/// What a tokenizer.json says.
+/// The contents of a tokenizer.json.
 struct TokenizerDefinition {
   std::string pattern;  ///< regular expression that cuts text into words
   bool nfc = false;     ///< text is brought to normalization form C first

@@ -1,5 +1,5 @@
 /// \file
-/// Reading NumPy's .npz files, stored or compressed, from anywhere: arrays by name, on demand (link `zip`).
+/// Reads NumPy's .npz files, stored or compressed, trusted or not: arrays by name, on demand (link `zip`).
 #pragma once
 
 #include <algorithm>
@@ -19,8 +19,8 @@
 
 namespace pixnerd {
 
-/// An open .npz file. The headers of all arrays are read and checked at once, an array when it is asked for; its
-/// checksum is compared then, the first time. Has the members of SafetensorsFile. Threads may share one.
+/// An open .npz file. The constructor reads and checks all headers; an array is read on demand, and its checksum
+/// compared on the first read. Has the members of TensorFile. Safe to use from several threads.
 ///
 ///     const NpzFile file("statistics.npz");
 ///     const auto mean = file.tensor<double>("mu");
@@ -60,7 +60,7 @@ class NpzFile {
     return entries_[found->second];
   }
 
-  /// The bytes of an array's elements, row-major, whatever order they lie in. Throws ValueError unless `out` has
+  /// The bytes of an array's elements, row-major, whatever their order in the file. Throws ValueError unless `out` has
   /// `entry.bytes` bytes, FileError when the file is damaged there.
   void read_bytes(const NpyEntry& entry, std::span<std::uint8_t> out) const {
     if (out.size() != entry.bytes) {
@@ -77,7 +77,7 @@ class NpzFile {
     transpose(entry, columns, out);
   }
 
-  /// Reads an array's elements as T, row-major; the same conversions and errors as SafetensorsFile::read().
+  /// Reads an array's elements as T, row-major; the same conversions and errors as TensorFile::read().
   template <TensorElement T>
   void read(const NpyEntry& entry, std::span<T> out) const {
     detail::check_readable<T>("npz", path(), entry, out.size());
@@ -90,9 +90,9 @@ class NpzFile {
     detail::convert_or_throw("npz", path(), entry, bytes.data(), out);
   }
 
-  /// Reads the elements from number `first` on, row-major: of an array that is larger than the memory, piece by
-  /// piece. Fast where the file is stored; a compressed one is unpacked from its beginning on each time. Throws
-  /// ValueError beyond the array's end and for an array that lies column by column.
+  /// Reads the elements from number `first` on, row-major, so an array larger than memory can be
+  /// read in pieces. Fast in a stored file; a compressed one is unpacked from its beginning each time. Throws ValueError
+  /// beyond the array's end and for column-major arrays.
   template <TensorElement T>
   void read(const NpyEntry& entry, std::uint64_t first, std::span<T> out) const {
     const auto count = static_cast<std::uint64_t>(entry.shape.count());
@@ -168,7 +168,7 @@ class NpzFile {
     return entry;
   }
 
-  /// From column by column to row by row.
+  /// Converts column-major elements to row-major.
   static void transpose(const NpyEntry& entry, std::span<const std::uint8_t> columns,
                         std::span<std::uint8_t> rows) {
     const auto rank = static_cast<std::size_t>(entry.shape.rank());

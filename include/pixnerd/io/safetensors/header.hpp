@@ -24,10 +24,10 @@
 
 namespace pixnerd::detail {
 
-/// Headers above this are refused, here and by the other readers of the format.
+/// Largest header in bytes; other readers of the format have the same limit.
 inline constexpr std::uint64_t safetensors_header_limit = 100'000'000;
 
-// What a header may hold, far beyond those of any model, so that reading it takes at most 64 MB beside the file's size:
+// Limits on a header, far beyond any real model, so that reading it takes at most 64 MB beyond the file's size:
 /// Tensors and keys of the metadata.
 inline constexpr std::size_t safetensors_most_names = 100'000;
 /// Characters of all names, keys and values of the metadata.
@@ -35,7 +35,7 @@ inline constexpr std::size_t safetensors_most_characters = 16'000'000;
 /// Characters of one string or number as it stands in the JSON.
 inline constexpr std::size_t safetensors_longest_token = 4'000'000;
 
-/// What a header says of one tensor, before it is checked.
+/// The fields of one tensor in the header, before they are checked.
 struct SafetensorsFields {
   std::optional<std::string> type;
   std::optional<std::vector<std::int64_t>> sizes;
@@ -49,7 +49,7 @@ struct SafetensorsFields {
                    got);
 }
 
-/// Makes an entry of what the header says of a tensor, if that makes sense on its own.
+/// Makes an entry from the fields of a tensor. Throws FileError when they are inconsistent.
 inline TensorEntry make_safetensors_entry(std::string name, const SafetensorsFields& fields,
                                           const std::string& path) {
   const auto wrong = [&](std::string_view expected, std::string_view got) {

@@ -1,8 +1,8 @@
 /// \file
 /// The JSON of a safetensors header, read and written with JSON for Modern C++.
 ///
-/// The header is read event by event: what is not part of the format is refused as soon as it comes, so that
-/// no text, however long or deeply nested, is ever kept as a tree.
+/// The header is parsed by SAX events: whatever is not part of the format is refused on sight, so JSON is never held as a
+/// tree, however long or deeply nested.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,13 @@
 
 namespace pixnerd::detail {
 
-/// Makes a header of the events of its JSON. Throws a FileError for the first that does not fit.
+/// Builds a directory from the events of the header's JSON. Throws FileError at the first event that does not fit.
 class SafetensorsEvents final : public nlohmann::json::json_sax_t {
  public:
   /// `path` is for messages and must outlive this.
   explicit SafetensorsEvents(const std::string& path) : path_(path) {}
 
-  /// What the events said, entries in the order in which they came.
+  /// The result, entries in the order of the JSON.
   TensorDirectory header;
 
   bool start_object(std::size_t) override {

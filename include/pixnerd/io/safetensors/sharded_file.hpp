@@ -1,5 +1,5 @@
 /// \file
-/// Tensors that lie in several safetensors files, listed by an index: "model.safetensors.index.json".
+/// Reads tensors split over several safetensors files, listed by an index such as "model.safetensors.index.json".
 #pragma once
 
 #include <algorithm>
@@ -17,8 +17,8 @@
 
 namespace pixnerd {
 
-/// The index is {"weight_map": {"name": "file", …}, …}; files lie beside it. Tensors of a file that the index does not name
-/// are not there.
+/// The index is {"weight_map": {"name": "file", …}, …}; the files are in its folder. Tensors that the index does
+/// not name are ignored.
 class ShardedSafetensors : public TensorFile {
  public:
   /// Throws FileError when the index or one of its files is missing or damaged, or a file lacks a tensor that it should have.

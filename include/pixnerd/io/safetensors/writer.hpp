@@ -1,5 +1,5 @@
 /// \file
-/// Writing safetensors files, tensor by tensor, all or nothing.
+/// Writes safetensors files, tensor by tensor, atomically.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +22,9 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Gives every tensor its place. The widest elements come first, otherwise the order stays: no gap may fill
-/// up to a multiple of an element's size, and readers that map the file need one. Throws ValueError for what
-/// no file can hold.
+/// Computes the offset of every tensor. Tensors with the widest elements come first, otherwise the order stays: readers that
+/// map the file need aligned tensors, and the format allows no padding between them. Throws ValueError for tensors that no
+/// file can hold.
 inline std::vector<TensorEntry> lay_out_safetensors(std::vector<TensorEntry> entries,
                                                     const std::string& path) {
   std::set<std::string_view> names;
@@ -68,7 +68,7 @@ inline std::vector<TensorEntry> lay_out_safetensors(std::vector<TensorEntry> ent
 ///     writer.commit();
 class SafetensorsWriter {
  public:
-  /// Name, type and shape of every tensor; their places are computed. To the metadata comes `format: pt`,
+  /// Name, type and shape of every tensor; their places are computed. Adds `format: pt` to the metadata,
   /// without which some readers refuse a file. Throws ValueError for a doubled name, text that is not UTF-8
   /// or a header beyond the reader's limits; FileError when `path` cannot be written.
   SafetensorsWriter(const std::string& path, std::vector<TensorEntry> entries, TensorMetadata metadata = {})
@@ -90,8 +90,8 @@ class SafetensorsWriter {
     write_part(name, bytes);
   }
 
-  /// The same in parts: the next tensor is the next one once it has all of its bytes. Throws as well when these are more
-  /// than it lacks.
+  /// The same in parts: a tensor is complete once all of its bytes have been written. Also throws ValueError when `bytes`
+  /// exceed what the tensor still lacks.
   void write_part(std::string_view name, std::span<const std::uint8_t> bytes) {
     check_next(name, bytes.size(), /*is_whole=*/false);
     file_.write(bytes);
@@ -158,7 +158,7 @@ class SafetensorsWriter {
   std::uint64_t part_ = 0;  ///< bytes of the next tensor that are written
 };
 
-/// A named view of elements that somebody else owns, for `write_safetensors`.
+/// A non-owning, named view of elements, for `write_safetensors`.
 struct SafetensorsView {
   std::string name;
   TensorType type = TensorType::f32;
@@ -173,14 +173,14 @@ SafetensorsView safetensors_view(std::string name, const Shape& shape, std::span
           std::span(reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes())};
 }
 
-/// The same of a tensor, whose memory the view does not keep alive.
+/// The same for a tensor. The view does not keep its memory alive.
 template <TensorElement T>
 SafetensorsView safetensors_view(std::string name, const Tensor<T, Cpu>& tensor) {
   return safetensors_view(std::move(name), tensor.shape(),
                           std::span<const T>(tensor.data(), static_cast<std::size_t>(tensor.count())));
 }
 
-/// Writes all of them; see SafetensorsWriter.
+/// Writes all tensors to one file; see SafetensorsWriter.
 inline void write_safetensors(const std::string& path, const std::vector<SafetensorsView>& tensors,
                               TensorMetadata metadata = {}) {
   std::vector<TensorEntry> entries;
