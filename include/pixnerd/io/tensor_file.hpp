@@ -18,7 +18,8 @@
 namespace pixnerd {
 
 /// An open file of tensors. Names, types and shapes are known; elements are read on demand. Formats are SafetensorsFile,
-/// ShardedSafetensors and TorchCheckpoint; open_tensor_file() chooses by content. Safe to use from several threads.
+/// ShardedSafetensors and TorchCheckpoint; open_tensor_file() chooses between SafetensorsFile and TorchCheckpoint by content.
+/// Safe to use from several threads.
 class TensorFile {
  public:
   virtual ~TensorFile() = default;
