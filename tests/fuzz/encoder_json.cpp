@@ -32,11 +32,11 @@ struct Shards : pixnerd::fuzz::MemoryFolder {
 
   Shards() {
     pixnerd::write_file_atomic(index, "");
-    write("one", {{"a", pixnerd::SafetensorsType::f32, {2}}, {"b", pixnerd::SafetensorsType::bf16, {}}});
-    write("two", {{"a", pixnerd::SafetensorsType::f32, {1, 3}}, {"c", pixnerd::SafetensorsType::f64, {0}}});
+    write("one", {{"a", pixnerd::TensorType::f32, {2}}, {"b", pixnerd::TensorType::bf16, {}}});
+    write("two", {{"a", pixnerd::TensorType::f32, {1, 3}}, {"c", pixnerd::TensorType::f64, {0}}});
   }
 
-  void write(const std::string& file, std::vector<pixnerd::SafetensorsEntry> entries) {
+  void write(const std::string& file, std::vector<pixnerd::TensorEntry> entries) {
     pixnerd::SafetensorsWriter writer(path + "/" + file, std::move(entries));
     for (const auto& entry : writer.entries()) {
       writer.write(entry.name, std::vector<std::uint8_t>(entry.bytes, 63));

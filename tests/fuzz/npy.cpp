@@ -18,9 +18,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const NpyEntry& entry = file.entry("a");
     std::vector<std::uint8_t> bytes(entry.bytes);
     file.read_bytes(entry, bytes);
-    if (entry.type == SafetensorsType::f64)
+    if (entry.type == TensorType::f64)
       (void)file.tensor<float>("a");
-    else if (entry.type == SafetensorsType::i64)
+    else if (entry.type == TensorType::i64)
       (void)file.read<std::int32_t>("a");
     else
       (void)file.read<std::uint8_t>("a");

@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       refusing(entry, [&] { (void)file.tensor<double>(entry.name); });
       refusing(entry, [&] { (void)file.read<std::uint8_t>(entry.name); });
       const bool is_plain = !entry.fortran_order && entry.shape.count() > 1;
-      if (is_plain && entry.type == pixnerd::SafetensorsType::f32) {
+      if (is_plain && entry.type == pixnerd::TensorType::f32) {
         refusing(entry, [&] {
           float element = 0;
           file.read(entry, 1, std::span(&element, 1));

@@ -12,7 +12,7 @@ namespace {
 
 /// Reads a tensor; types that do not go together and values out of range are refused as any other damage.
 template <class T>
-void read_as(const pixnerd::SafetensorsFile& file, const pixnerd::SafetensorsEntry& entry) {
+void read_as(const pixnerd::SafetensorsFile& file, const pixnerd::TensorEntry& entry) {
   try {
     (void)file.tensor<T>(entry.name);
   } catch (const pixnerd::FileError& error) {

@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(a_prefix_is_taken_off) {
   const auto done = convert_checkpoint(from, folder / "out.safetensors", "ema_denoiser.");
   const SafetensorsFile to(folder / "out.safetensors");
   BOOST_TEST(done.tensors == to.entries().size());
-  BOOST_TEST(done.types.at(SafetensorsType::f32) == done.tensors);
+  BOOST_TEST(done.types.at(TensorType::f32) == done.tensors);
   BOOST_TEST(to.contains("s_embedder.proj.weight"));
   for (const auto& entry : to.entries())
     BOOST_TEST(bytes_of(to, entry.name) == bytes_of(from, "ema_denoiser." + entry.name), entry.name);
@@ -86,9 +86,9 @@ BOOST_AUTO_TEST_CASE(precisions) {
   const std::vector<SafetensorsView> views = {
       safetensors_view("wide", Shape{200'003}, std::span<const double>(wide)),
       safetensors_view("single", Shape{600'001}, std::span<const float>(single)),
-      {"half", SafetensorsType::f16, {2}, half},
+      {"half", TensorType::f16, {2}, half},
       safetensors_view("numbers", Shape{2}, std::span<const std::int64_t>(numbers)),
-      {"none", SafetensorsType::f32, {0, 3}, {}}};
+      {"none", TensorType::f32, {0, 3}, {}}};
   write_safetensors(folder / "in.safetensors", views, {{"note", "kept"}});
   test::write_torch_file(folder / "in.ckpt", views);
 
@@ -102,8 +102,8 @@ BOOST_AUTO_TEST_CASE(precisions) {
       BOOST_TEST((to->entry("none").shape == Shape{0, 3}));
       BOOST_TEST(to->read<float>("half") == (std::vector<float>{1.5f, -2}));
     }
-    BOOST_TEST((f32.entry("wide").type == SafetensorsType::f32));
-    BOOST_TEST((bf16.entry("wide").type == SafetensorsType::bf16));
+    BOOST_TEST((f32.entry("wide").type == TensorType::f32));
+    BOOST_TEST((bf16.entry("wide").type == TensorType::bf16));
     BOOST_TEST(f32.read<float>("single") == single);
     const auto rounded_wide = bf16.read<bfloat16>("wide"), rounded = bf16.read<bfloat16>("single");
     const auto narrow = f32.read<float>("wide");

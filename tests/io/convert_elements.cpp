@@ -12,7 +12,7 @@
 #include <pixnerd/io/convert_elements.hpp>
 
 using namespace pixnerd;
-using Type = SafetensorsType;
+using Type = TensorType;
 
 BOOST_AUTO_TEST_SUITE(safetensors_convert)
 
@@ -86,13 +86,13 @@ BOOST_AUTO_TEST_CASE(types_that_do_not_go_together) {
 
 BOOST_AUTO_TEST_CASE(every_type_has_its_facts) {
   int number = 0;
-  for (const auto& facts : detail::safetensors_types) {
+  for (const auto& facts : detail::tensor_types) {
     BOOST_TEST(static_cast<int>(facts.type) == number++);
-    BOOST_TEST(detail::visit_safetensors_type(facts.type, [](auto value) { return sizeof value; }) ==
+    BOOST_TEST(detail::visit_tensor_type(facts.type, [](auto value) { return sizeof value; }) ==
                element_bytes(facts.type));
   }
-  BOOST_TEST(type_name(safetensors_type_of<bfloat16>) == "BF16");
-  BOOST_TEST(type_name(safetensors_type_of<std::uint8_t>) == "U8");
+  BOOST_TEST(type_name(tensor_type_of<bfloat16>) == "BF16");
+  BOOST_TEST(type_name(tensor_type_of<std::uint8_t>) == "U8");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

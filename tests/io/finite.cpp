@@ -31,7 +31,7 @@ BOOST_AUTO_TEST_CASE(the_first_of_each_type) {
         safetensors_view("wide", Shape{100'000}, std::span<const double>(wide)),
         safetensors_view("single", Shape{1000, 100}, std::span<const float>(single)),
         {"half",
-         SafetensorsType::f16,
+         TensorType::f16,
          {300'000},
          std::span(reinterpret_cast<const std::uint8_t*>(half.data()), 2 * half.size())},
         safetensors_view("brain", Shape{300'000}, std::span<const bfloat16>(brain))};

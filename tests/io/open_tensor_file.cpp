@@ -91,14 +91,10 @@ BOOST_AUTO_TEST_CASE(models_load_from_checkpoints) {
 BOOST_AUTO_TEST_CASE(entries_of_another_file) {
   const TorchCheckpoint file(PIXNERD_TEST_DATA "/lightning.ckpt");
   std::vector<std::uint8_t> bytes(8);
-  check_throws<FileError>(
-      [&] {
-        file.read_bytes({"none", SafetensorsType::f32, {2}, 0, 8}, bytes);
-      },
-      {"none"});
+  check_throws<FileError>([&] { file.read_bytes({"none", TensorType::f32, {2}, 0, 8}, bytes); }, {"none"});
   check_throws<ValueError>(
       [&] {
-        file.read_bytes({"extra.half", SafetensorsType::f32, {2}, 0, 8}, bytes);
+        file.read_bytes({"extra.half", TensorType::f32, {2}, 0, 8}, bytes);
       },
       {"extra.half"});
 }

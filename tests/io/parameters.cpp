@@ -130,8 +130,8 @@ BOOST_AUTO_TEST_CASE(other_floating_types_are_converted) {
   Initializer init(1);
   Linear<On<Cpu>> single(2, 1, init);
   const std::vector<std::uint8_t> weight = {0x00, 0x3e, 0x00, 0xc0}, bias = {0xc0, 0x3f};
-  write_safetensors(
-      path, {{"weight", SafetensorsType::f16, {1, 2}, weight}, {"bias", SafetensorsType::bf16, {1}, bias}});
+  write_safetensors(path,
+                    {{"weight", TensorType::f16, {1, 2}, weight}, {"bias", TensorType::bf16, {1}, bias}});
   load_parameters(path, single);
   BOOST_TEST(single.weight.to_host() == (std::vector<float>{1.5f, -2}));
   BOOST_TEST(single.bias.item() == 1.5f);
@@ -152,8 +152,8 @@ BOOST_AUTO_TEST_CASE(a_mixed_model_rounds_what_it_computes_with_and_keeps_its_no
   BOOST_TEST(float(mixed.linear.bias.item()) == 1.0f);
 
   save_parameters(again, mixed);
-  BOOST_TEST((SafetensorsFile(again).entry("norm.weight").type == SafetensorsType::f32));
-  BOOST_TEST((SafetensorsFile(again).entry("linear.bias").type == SafetensorsType::bf16));
+  BOOST_TEST((SafetensorsFile(again).entry("norm.weight").type == TensorType::f32));
+  BOOST_TEST((SafetensorsFile(again).entry("linear.bias").type == TensorType::bf16));
   load_parameters(again, other);
   BOOST_TEST(other.norm.weight.to_host() == mixed.norm.weight.to_host());
   BOOST_TEST((other.linear.weight.to_host() == mixed.linear.weight.to_host()));

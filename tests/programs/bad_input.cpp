@@ -41,7 +41,7 @@ void copy_changed(const std::string& from, const std::string& to, Change change)
   for (const auto& entry : writer.entries()) {
     std::vector<std::uint8_t> bytes(entry.bytes);
     file.read_bytes(file.entry(entry.name), bytes);
-    if (entry.type == SafetensorsType::f32) {
+    if (entry.type == TensorType::f32) {
       change(entry.name, std::span(reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)));
     }
     writer.write(entry.name, bytes);

@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(is_small) {
   const std::string path = PIXNERD_TEST_DATA "/../../examples/models/emoji.safetensors";
   BOOST_TEST(fs::file_size(path) < 8'000'000u);
   const SafetensorsFile file(path);
-  for (const auto& entry : file.entries()) BOOST_TEST((entry.type == SafetensorsType::bf16), entry.name);
+  for (const auto& entry : file.entries()) BOOST_TEST((entry.type == TensorType::bf16), entry.name);
   BOOST_TEST(file.metadata().contains("pixnerd.configuration"));
 }
 

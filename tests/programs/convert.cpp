@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(checkpoints_become_safetensors) {
             "--precision", "bfloat16"});
   const SafetensorsFile narrow(folder / "b.safetensors");
   BOOST_TEST(narrow.entries().size() == 42u);
-  for (const auto& entry : narrow.entries()) BOOST_TEST((entry.type == SafetensorsType::bf16));
+  for (const auto& entry : narrow.entries()) BOOST_TEST((entry.type == TensorType::bf16));
   // From safetensors, without a published prefix.
   const auto again = run_well({"convert", out, folder / "c.safetensors", "--precision", "float32"});
   BOOST_TEST(contains(again.out, "none (all tensors"), again.out);

@@ -40,7 +40,7 @@ std::string model_file(const Folder& folder, const std::string& configuration, b
       tensors.tensors.emplace_back(entry.name.substr(6), from.tensor<float>(entry.name));
   }
   const std::string path = folder / (whole ? "model.safetensors" : "part.safetensors");
-  SafetensorsMetadata metadata;
+  TensorMetadata metadata;
   if (!configuration.empty()) metadata["pixnerd.configuration"] = configuration;
   save_parameters(path, tensors, "", metadata);
   return path;

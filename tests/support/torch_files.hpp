@@ -64,7 +64,7 @@ class TorchPickle {
   const std::string& bytes() const { return bytes_; }
 
  private:
-  static std::string_view storage_name(SafetensorsType type) {
+  static std::string_view storage_name(TensorType type) {
     constexpr std::string_view names[] = {"DoubleStorage", "FloatStorage", "HalfStorage",  "BFloat16Storage",
                                           "LongStorage",   "IntStorage",   "ShortStorage", "CharStorage",
                                           "ByteStorage",   "BoolStorage"};

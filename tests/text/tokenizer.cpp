@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(reference_texts) {
   BOOST_TEST(texts == 14);
 }
 
-// Written by tests/fixtures/tokenizer/make_vectors.py.
+// Written by tests/fixtures/make/tokenizer_vectors.py.
 BOOST_AUTO_TEST_CASE(random_texts) {
   const auto tokenizer = reference();
   const std::string path = test_file("vectors.json.gz");

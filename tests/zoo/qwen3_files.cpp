@@ -47,15 +47,15 @@ Qwen3<On<Cpu>> some_model() {
 json save(const test::Folder& folder, const std::string& file,
           const std::function<bool(const std::string&)>& which, bool with_head = false) {
   const auto model = some_model();
-  std::vector<SafetensorsEntry> entries;
+  std::vector<TensorEntry> entries;
   json map = json::object();
   for_each_parameter(
       model,
       [&](const std::string& name, const Tensor<float>& x) {
-        if (which(name)) entries.push_back({name, SafetensorsType::f32, x.shape()});
+        if (which(name)) entries.push_back({name, TensorType::f32, x.shape()});
       },
       "model");
-  if (with_head) entries.push_back({"lm_head.weight", SafetensorsType::f32, Shape{7, 4}});
+  if (with_head) entries.push_back({"lm_head.weight", TensorType::f32, Shape{7, 4}});
   for (const auto& entry : entries) map[entry.name] = file;
   SafetensorsWriter writer(folder / file, entries, {});
   for_each_parameter(

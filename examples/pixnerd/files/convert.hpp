@@ -60,7 +60,7 @@ inline void check_converted_path(const ConvertCommand& command) {
 
 /// Metadata for what comes from a run's checkpoint: how the run was configured, so that `sample --weights` knows sizes, names
 /// of classes and how texts are read. Nothing for other files. Throws FileError or ValueError when state.json is damaged.
-inline SafetensorsMetadata metadata_of_run(const std::string& file) {
+inline TensorMetadata metadata_of_run(const std::string& file) {
   const auto configuration = configuration_beside(file);
   if (configuration.is_null()) return {};
   return {{configuration_key, configuration.dump()}};

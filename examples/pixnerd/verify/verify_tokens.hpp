@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <pixnerd/io/json_file.hpp>
-#include <pixnerd/io/safetensors/header.hpp>
+#include <pixnerd/io/tensor_entry.hpp>
 #include <pixnerd/text/tokenizer.hpp>
 
 #include "verify/comparison.hpp"

@@ -1,5 +1,5 @@
 /// \file
-/// Images with a text each: a folder of NAME.png and NAME.txt, or a list of both in JSON lines.
+/// Images with captions: a folder of NAME.png and NAME.txt, or a list in JSON lines.
 #pragma once
 
 #include <algorithm>
@@ -24,13 +24,13 @@
 
 namespace pixnerd {
 
-/// Images and what they show, cropped as published for text to image (bilinear_center_crop()). One of
+/// Images with captions, cropped as in the published text-to-image training (bilinear_center_crop()). One of
 ///
 /// - a folder: every *.png, *.jpg and *.jpeg (in either case), and beside it a text of the same name that ends
 ///   in .txt, one caption a line; in the order of the names. Names that start with a dot are ignored;
 /// - a file *.jsonl, an object a line: {"image": "PATH", "text": "CAPTION"}, or {"image": "PATH", "text":
 ///   ["CAPTION", ...]}. Paths are relative to the file's folder. Other members are ignored. Lines of one file are one
-///   image with the captions of all of them: it must not be both learned and held out.
+///   image with all of their captions, so that it cannot be in the training and the held-out part at once.
 ///
 /// All images are of one class, "image".
 class CaptionedImages {

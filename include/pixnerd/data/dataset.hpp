@@ -1,5 +1,5 @@
 /// \file
-/// What a data set is: numbered images, each with a class and captions.
+/// The data set concept: numbered images, each with a class and captions.
 #pragma once
 
 #include <concepts>
@@ -33,7 +33,7 @@ concept Dataset = requires(const D& data, std::int64_t index, int size) {
   { data.read(index, size) } -> std::same_as<Example>;
 };
 
-/// Texts that describe image `index` of a data set, one at least: its `captions(index)` where it has that
+/// Captions of image `index` of a data set, at least one: its `captions(index)` where it has that
 /// function, else the name of the image's class.
 template <Dataset D>
 std::vector<std::string> captions_of(const D& data, std::int64_t index) {
@@ -44,7 +44,7 @@ std::vector<std::string> captions_of(const D& data, std::int64_t index) {
   }
 }
 
-/// Any data set behind one type, for programs that choose at run time. Copies share it.
+/// A type-erased data set, for programs that choose at run time. Copies share it.
 class AnyDataset {
  public:
   template <Dataset D>

@@ -66,7 +66,7 @@ class FashionMnist {
   static constexpr std::array<std::string_view, 10> names = {
       "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"};
 
-  /// A file of the data set, or a message that says where it is to be had.
+  /// The elements of one of the four files. A FileError also says which package has the files.
   template <std::size_t rank>
   static std::vector<std::uint8_t> read_file_of_set(const std::string& path,
                                                     const std::array<std::uint32_t, rank>& sizes) {

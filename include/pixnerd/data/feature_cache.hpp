@@ -1,10 +1,9 @@
 /// \file
-/// An encoder's features of all images of a data set in one file, so that training with REPA need not compute them again.
+/// Precomputed encoder features of all images of a data set in one file, for training with REPA.
 ///
 /// The file is a safetensors file: a tensor "0", "1", ... (L, F) in bfloat16 for each image, and "checks" with two CRC-32 for
-/// each: of the pixels that were encoded and of the features. Its metadata name the encoder and the data's sizes. Whoever
-/// asks for features shows the image that they are wanted of, so a cache of other data, of images that have changed or are
-/// mirrored, is noticed.
+/// each: of the pixels that were encoded and of the features. Its metadata name the encoder and the data's sizes. A caller
+/// passes the images along with their indices, so a cache of other data, or of changed or mirrored images, is detected.
 #pragma once
 
 #include <zlib.h>
@@ -41,7 +40,7 @@ inline std::string hexadecimal(std::uint32_t value) {
   return out;
 }
 
-/// Eight bytes, the smallest first.
+/// A 64-bit integer as eight little-endian bytes.
 inline std::uint64_t check_word(const std::uint8_t* bytes) {
   std::uint64_t word = 0;
   for (int k = 7; k >= 0; --k) word = word << 8 | bytes[k];
@@ -53,14 +52,14 @@ inline std::uint64_t checks_of(std::span<const float> pixels, std::span<const bf
          crc32_of(0, pixels.data(), pixels.size_bytes());
 }
 
-/// Image `index` of a data set as the loader gives it, unless it mirrors it.
+/// Image `index` of a data set as the loader prepares it without mirroring.
 inline Tensor<float> encoded_image(const AnyDataset& data, std::int64_t index, int size) {
   return to_tensor(data.read(index, size).image);
 }
 
 }  // namespace detail
 
-/// What distinguishes an encoder from others: its kind, what its weights do not tell, precision, and a checksum of them.
+/// Identifies an encoder: its kind, settings that its weights do not show, its precision, and a checksum of its weights.
 template <class Policy>
 std::string feature_encoder_key(const Dinov2Encoder<Policy>& encoder) {
   std::uint32_t sum = 0;
@@ -77,7 +76,7 @@ std::string feature_encoder_key(const Dinov2Encoder<Policy>& encoder) {
 }
 
 /// Writes the features of all images of `data`, size x size pixels and not mirrored, `batch` of them encoded at a time.
-/// progress(share) is called after each batch; when it returns false, the file is not written and neither is true returned.
+/// progress(share) is called after each batch; if it returns false, nothing is written and false is returned.
 /// The file appears complete or not at all.
 /// Throws FileError where an image is damaged or the file cannot be written, ValueError for no images, a batch below 1, or
 /// more images than a header of 100 MB can list (about a million).
@@ -107,9 +106,9 @@ bool write_feature_cache(const std::string& path, const AnyDataset& data, int si
   Tensor<float> images;
   auto features = encode(0, std::min(batch, count), images);
   const Shape each{features.size(1), features.size(2)};
-  std::vector<SafetensorsEntry> entries;
-  for (std::int64_t i = 0; i < count; ++i) entries.push_back({str_cat(i), SafetensorsType::bf16, each});
-  entries.push_back({"checks", SafetensorsType::u8, {count, 8}});
+  std::vector<TensorEntry> entries;
+  for (std::int64_t i = 0; i < count; ++i) entries.push_back({str_cat(i), TensorType::bf16, each});
+  entries.push_back({"checks", TensorType::u8, {count, 8}});
   SafetensorsWriter writer(path, std::move(entries),
                            {{"pixnerd", "features"},
                             {"encoder", encoder_key},

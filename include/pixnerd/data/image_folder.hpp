@@ -1,5 +1,5 @@
 /// \file
-/// A folder of images with a folder for each class: ROOT/CLASS/IMAGE.png.
+/// Images in one folder per class: ROOT/CLASS/IMAGE.png.
 #pragma once
 
 #include <algorithm>
@@ -25,12 +25,12 @@ enum class CorruptFiles {
 };
 
 /// The images ROOT/CLASS/*.png, *.jpg and *.jpeg (in either case), cropped by center_crop(). Classes are the folders,
-/// sorted by name; images are sorted by name within their class. Names that start with a dot are ignored, so are files in ROOT itself and folders within a class.
+/// sorted by name; images are sorted by name within their class. Names that start with a dot, files in ROOT itself and folders within a class are ignored.
 class ImageFolder {
  public:
   /// Throws FileError when `root` is missing, unreadable or no folder, when it has no classes, when a class
   /// has no images, and, skipping corrupt files, when none is left. An image with fewer than `least_side`
-  /// pixels on a side counts as corrupt: there is nothing to learn from it.
+  /// pixels on a side counts as corrupt.
   explicit ImageFolder(const std::string& root, CorruptFiles corrupt = CorruptFiles::fatal,
                        int least_side = 1)
       : least_side_(least_side) {
@@ -67,7 +67,7 @@ class ImageFolder {
     return {center_crop(read_checked(chosen.path), size), chosen.label};
   }
 
-  /// One sentence for each file that was left out; each names its file.
+  /// One sentence for each skipped file, with its name.
   const std::vector<std::string>& skipped() const { return skipped_; }
 
  private:

@@ -1,5 +1,5 @@
 /// \file
-/// Batches for training, prepared ahead by worker threads.
+/// Training batches, prefetched by worker threads.
 #pragma once
 
 #include <algorithm>
@@ -45,8 +45,8 @@ struct LoaderOptions {
 
 namespace detail {
 
-/// The cropped pixels of a data set, each image read when it is first asked for, and kept if all fit into the
-/// limit.
+/// The cropped pixels of a data set. An image is read when it is first needed, and cached if the whole data set fits into
+/// the limit.
 class PixelCache {
  public:
   PixelCache(AnyDataset data, int size, std::uint64_t limit)

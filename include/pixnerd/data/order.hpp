@@ -1,6 +1,5 @@
 /// \file
-/// The order in which samples of a data set are seen: a pure function of the seed and the number of the
-/// sample.
+/// The shuffled order of samples: a pure function of the seed and the sample number.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +35,7 @@ struct Sample {
   std::uint32_t epoch = 0;  ///< in which it is seen
 };
 
-/// The endless sequence of samples: each epoch holds every image once, in an order of its own. Threads may
-/// share one.
+/// The endless sequence of samples: each epoch holds every image once, in its own order. Safe to use from several threads.
 class SampleOrder {
  public:
   /// Throws ValueError for an empty data set or one of 2^32 images and more.
@@ -62,7 +60,7 @@ class SampleOrder {
  private:
   using Order = std::shared_ptr<const std::vector<std::uint32_t>>;
 
-  /// Two epochs are kept: threads ahead and behind work on both sides of an epoch's end.
+  /// Two epochs are kept, since worker threads can be on both sides of an epoch's end.
   Order order_of(std::uint32_t epoch) const {
     const std::lock_guard lock(mutex_);
     auto& [known, order] = recent_[epoch % 2];

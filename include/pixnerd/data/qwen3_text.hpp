@@ -1,5 +1,5 @@
 /// \file
-/// From texts to the features that a text-to-image model takes: a tokenizer and a Qwen3. Needs the component `tokenizer`.
+/// Text features for a text-to-image model: a tokenizer followed by Qwen3 (component `tokenizer`).
 #pragma once
 
 #include <cstdint>
@@ -15,22 +15,22 @@
 
 namespace pixnerd {
 
-/// Features of texts: each is cut or padded on the right to n tokens, and a feature is Qwen3's hidden state behind its
-/// last norm, of padding too, rounded to bfloat16; of states that are wider or narrower than F the last numbers are
-/// dropped, or zeros put behind them. "" is padding alone and stands for no text.
+/// Features of texts: each is cut or padded on the right to n tokens, and a feature is Qwen3's hidden state after the
+/// final norm, rounded to bfloat16, at padding positions as well. States wider than F are cut at the end, narrower ones padded
+/// with zeros. "" is padding alone: the null condition.
 ///
 ///   const auto encoder = load_qwen3_text<On<Cpu>>("Qwen3-1.7B");
 ///   const ConditionedModel model(load_pixnerd_t2i<On<Cpu>>(file), GivenFeatures<On<Cpu>>(encoder.null_features()));
 ///   const auto features = encoder(std::vector<std::string>{"a photo of a cat"});   // (1, 128, 2048)
 ///
-/// Records nothing on a tape. Source: SPEC, text-to-image model.
+/// Records nothing on a tape. Padding, width and rounding follow the text encoder of the published PixNerd program.
 template <class Policy = On<Cpu>>
 class Qwen3Text {
  public:
   using Device = typename Policy::Device;
   using W = wide_t<typename Policy::Compute>;
 
-  /// `pad` is the token that pads; n `tokens` of a text with `width` numbers each, F. Throws ValueError when the encoder does
+  /// `pad` is the padding token, `tokens` the length n, `width` the feature width F. Throws ValueError when the encoder does
   /// not know all tokens of the tokenizer, or `pad` is none of them, or a size is below 1.
   Qwen3Text(Tokenizer tokenizer, std::int64_t pad, Qwen3<Policy> encoder, std::int64_t tokens = 128,
             std::int64_t width = 2048)
@@ -56,7 +56,7 @@ class Qwen3Text {
 
   const Qwen3Config& config() const { return encoder_.config(); }
 
-  /// The n tokens that are read of a text. Throws ValueError when it is not UTF-8.
+  /// The n token ids of a text, cut or padded. Throws ValueError when it is not UTF-8.
   FittedTokens tokens_of(const std::string& characters) const {
     return fit_tokens(tokenizer_.encode(characters), tokens_, pad_);
   }

@@ -1,5 +1,5 @@
 /// \file
-/// Some of the images of a data set, and the division of one into a part to learn from and a part held out.
+/// Subsets of a data set, and its split into training and held-out images.
 #pragma once
 
 #include <algorithm>
@@ -14,8 +14,8 @@
 
 namespace pixnerd {
 
-/// Chosen images of a data set, in the order in which they were chosen. Classes keep their numbers and names,
-/// those without an image included.
+/// Selected images of a data set, in the order of selection. Classes keep their numbers and names, even those left without
+/// images.
 class Subset {
  public:
   /// Throws ValueError for an image that the data set does not have.
@@ -43,7 +43,7 @@ class Subset {
   std::vector<std::int64_t> images_;
 };
 
-/// The images 0 ... count - 1 in two parts.
+/// A split of the images 0 ... count - 1.
 struct HeldOut {
   std::vector<std::int64_t> learned, held_out;  ///< both ascending
 };

@@ -1,7 +1,7 @@
 /// \file
 /// JPEG files through libjpeg (link `jpeg`).
 ///
-/// libjpeg reports errors by a callback that must not return; ours jumps, under the same rule as in
+/// libjpeg reports errors through a callback that must not return; ours calls longjmp, under the same rule as in
 /// image/png.hpp: only functions with trivial locals stand between setjmp and longjmp.
 #pragma once
 
@@ -26,7 +26,7 @@
 namespace pixnerd {
 namespace detail {
 
-/// Owns libjpeg's state for reading.
+/// Owns libjpeg's decompression state.
 class JpegReader {
  public:
   explicit JpegReader(std::span<const std::uint8_t> bytes) : bytes_(bytes) {
@@ -56,7 +56,7 @@ class JpegReader {
     return true;
   }
 
-  /// Asks for RGB, or for CMYK, which libjpeg does not convert.
+  /// Requests RGB output, or CMYK for CMYK files, which libjpeg does not convert.
   bool start() {
     most_scans_ = std::min(200.0, most_scanned_pixels / state_.image_width / state_.image_height);
     if (setjmp(jump_) != 0) return false;
@@ -66,7 +66,7 @@ class JpegReader {
     return true;
   }
 
-  /// Reads rows without keeping any; `row` is one row of room.
+  /// Decodes all rows and discards them; `row` has room for one.
   bool skip_rows(std::uint8_t* row) {
     if (setjmp(jump_) != 0) return false;
     while (state_.output_scanline < state_.output_height) jpeg_read_scanlines(&state_, &row, 1);
@@ -98,7 +98,7 @@ class JpegReader {
     std::longjmp(of(state).jump_, 1);
   }
 
-  /// libjpeg goes on, with gray, where data are missing or wrong. Here only oddities that lose no pixel pass.
+  /// libjpeg substitutes gray for missing or corrupt data and goes on. Accept only warnings that lose no pixel.
   static void on_message(j_common_ptr state, int level) {
     const int code = state->err->msg_code;
     const bool harmless =
@@ -126,7 +126,8 @@ class JpegReader {
   char message_[JMSG_LENGTH_MAX] = "";
 };
 
-/// Whether reading a JPEG of one scan to its end succeeds. One of several has been read when decompression has started.
+/// Whether a JPEG with a single scan decodes to its end. One with several scans has been read in full once decompression
+/// has started.
 inline bool skip_jpeg(JpegReader& reader) {
   if (!reader.read_header() || !reader.start()) return false;
   if (reader.has_multiple_scans()) return true;

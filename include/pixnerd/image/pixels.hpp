@@ -1,5 +1,5 @@
 /// \file
-/// Between images, 8-bit and interleaved, and the tensors a model sees: float planes in [-1, 1].
+/// Converts 8-bit interleaved images to a model's tensors, float planes in [-1, 1], and back.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace pixnerd {
 
 /// Writes `height` x `width` interleaved RGB pixels as three planes, x = v / 127.5 - 1, mirrored left to
-/// right where `flip` says so. `planes` has room for 3 * height * width elements.
+/// right if `flip`. `planes` has room for 3 * height * width elements.
 inline void write_planes(const std::uint8_t* rgb, int height, int width, bool flip, float* planes) {
   const std::ptrdiff_t plane = std::ptrdiff_t{height} * width;
   for (int y = 0; y < height; ++y) {
@@ -33,7 +33,8 @@ inline Tensor<float> to_tensor(const Image& image) {
 }
 
 /// The images of a tensor (B, 3, H, W): v = clip((x + 1) * 127.5 + 0.5, 0, 255), truncated. NaN becomes
-/// black. Source: PixNerd, Sampling, "Pixels". Throws ShapeError for another shape.
+/// black. Throws ShapeError for another shape. Source: fp2uint8() in src/models/autoencoder/base.py of MCG-NJU/PixNerd
+/// (commit ef433ac).
 inline std::vector<Image> to_images(const Tensor<float>& x) {
   if (x.rank() != 4 || x.size(1) != 3)
     raise<ShapeError>("to_images", "a tensor (B, 3, H, W)", str_cat(x.shape()));

@@ -23,12 +23,12 @@
 
 namespace pixnerd {
 
-/// Keys and values stored in a PNG beside its pixels.
+/// Keys and values stored in a PNG's text chunks.
 using PngText = std::vector<std::pair<std::string, std::string>>;
 
 namespace detail {
 
-/// What libpng's callbacks need; trivial, because they leave by longjmp.
+/// The state of libpng's callbacks. Trivial, because they leave by longjmp.
 struct PngContext {
   std::span<const std::uint8_t> input;
   std::size_t position = 0;
@@ -93,7 +93,7 @@ struct PngReader {
     return true;
   }
 
-  /// Asks for 8-bit RGB whatever the file holds; returns the bytes of a row, 0 on an error.
+  /// Requests 8-bit RGB output for every color type. Returns the bytes per row, 0 on error.
   std::size_t choose_rgb() {
     if (setjmp(png_jmpbuf(png)) != 0) return 0;
     const int type = png_get_color_type(png, info);
@@ -107,7 +107,7 @@ struct PngReader {
     return png_get_rowbytes(png, info);
   }
 
-  /// The end is read too: a file that lost its last chunk is not whole.
+  /// Reads to the last chunk, since a file without it is truncated.
   bool read_rows(png_bytepp rows) {
     if (setjmp(png_jmpbuf(png)) != 0) return false;
     png_read_image(png, rows);
@@ -115,7 +115,7 @@ struct PngReader {
     return true;
   }
 
-  /// The same without keeping anything.
+  /// The same, discarding the pixels.
   bool skip_rows(std::uint64_t height) {
     if (setjmp(png_jmpbuf(png)) != 0) return false;
     for (int pass = 0; pass < passes; ++pass) {
@@ -226,8 +226,7 @@ inline std::vector<std::uint8_t> encode_png(const Image& image, const PngText& t
   return bytes;
 }
 
-/// Writes an 8-bit RGB PNG, all or nothing. Throws as `encode_png`, and FileError where the file cannot be
-/// written.
+/// Writes an 8-bit RGB PNG atomically. Throws like `encode_png`, and FileError when the file cannot be written.
 inline void write_png(const std::string& path, const Image& image, const PngText& texts = {}) {
   write_file_atomic(path, encode_png(image, texts));
 }

@@ -1,5 +1,5 @@
 /// \file
-/// What a PNG holds beside its pixels: keys and texts.
+/// The text chunks of a PNG: pairs of a key and a text.
 #pragma once
 
 #include <zlib.h>
@@ -19,19 +19,19 @@ namespace pixnerd {
 /// The eight bytes that every PNG begins with.
 inline constexpr std::array<std::uint8_t, 8> png_signature{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 
-/// Most texts, and most bytes of texts, that are read from a PNG.
+/// Upper limits on the number of texts in a PNG, and on their bytes together.
 inline constexpr std::size_t max_png_texts = 1000, max_png_text_bytes = 1 << 20;
 
 namespace detail {
 
-/// Latin-1, which tEXt holds, as UTF-8.
+/// Converts Latin-1, the encoding of tEXt chunks, to UTF-8.
 inline std::string latin_to_utf8(std::string_view latin) {
   std::string out;
   for (const char c : latin) append_utf8(out, static_cast<unsigned char>(c));
   return out;
 }
 
-/// Cuts off and returns what stands before a zero; all of `rest` where there is none.
+/// Removes and returns the part of `rest` before its first zero byte; all of it if there is none.
 inline std::string_view before_zero(std::string_view& rest) {
   const auto end = std::min(rest.find('\0'), rest.size());
   const std::string_view out = rest.substr(0, end);
@@ -39,7 +39,7 @@ inline std::string_view before_zero(std::string_view& rest) {
   return out;
 }
 
-/// Key and text of a chunk tEXt or iTXt; nothing for a compressed text, which may unpack to gigabytes.
+/// Key and text of a tEXt or iTXt chunk; nothing for compressed text, which may unpack to gigabytes.
 inline void append_png_text(PngText& out, std::string_view type, std::string_view data) {
   const std::string key = latin_to_utf8(before_zero(data));
   if (type == "tEXt") {
@@ -54,9 +54,9 @@ inline void append_png_text(PngText& out, std::string_view type, std::string_vie
 
 }  // namespace detail
 
-/// The texts of a PNG, as UTF-8, in the order of the file: its chunks tEXt and, unless compressed, iTXt, what write_png()
-/// writes. `name` is for messages. Throws FileError for what is no PNG, for chunks that are damaged or cut short, and for
-/// more texts than the limits. Pixels are not looked at.
+/// The texts of a PNG in UTF-8, in file order: its tEXt chunks and its uncompressed iTXt chunks, which include all that
+/// write_png() writes. Pixels are not decoded. `name` is for messages. Throws FileError when this is not a PNG, when chunks
+/// are damaged or cut short, and when the texts exceed the limits.
 inline PngText png_texts(std::span<const std::uint8_t> bytes, const std::string& name) {
   const auto refuse = [&](std::string_view got) {
     raise<FileError>("read PNG", str_cat("a PNG image in '", name, "'"), got);
@@ -90,7 +90,7 @@ inline PngText png_texts(std::span<const std::uint8_t> bytes, const std::string&
   }
 }
 
-/// The same for a file. Throws FileError where it cannot be read, too.
+/// The same for a file. Also throws FileError when it cannot be read.
 inline PngText read_png_texts(const std::string& path) {
   return png_texts(read_file(path, max_image_file_bytes), path);
 }

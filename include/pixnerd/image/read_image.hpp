@@ -1,5 +1,5 @@
 /// \file
-/// Reading an image file of either format, told apart by its first bytes: names lie.
+/// Reads PNG and JPEG files. The format is found from the first bytes, since file names can be wrong.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@ inline bool starts_with(std::span<const std::uint8_t> bytes, std::string_view ma
                     [](char a, std::uint8_t b) { return static_cast<std::uint8_t>(a) == b; });
 }
 
-/// A guess at what a file that is no PNG or JPEG holds, for the message.
+/// Guesses the format of a file that is neither PNG nor JPEG, for the error message.
 inline std::string_view other_content(std::span<const std::uint8_t> bytes) {
   if (bytes.empty()) return "an empty file";
   if (starts_with(bytes, "GIF8")) return "a GIF image";

@@ -1,5 +1,5 @@
 /// \file
-/// From PyTorch's checkpoints, or other files of tensors, to safetensors files.
+/// Converts PyTorch checkpoints, and other files of tensors, to safetensors files.
 #pragma once
 
 #include <algorithm>
@@ -27,26 +27,26 @@ enum class StoredPrecision : std::uint8_t {
 /// What convert_checkpoint() wrote.
 struct ConvertedCheckpoint {
   std::size_t tensors = 0;
-  std::uint64_t bytes_read = 0;                  ///< of their elements
-  std::uint64_t bytes_written = 0;               ///< of their elements
-  std::map<SafetensorsType, std::size_t> types;  ///< how many tensors of each type were written
-  bool committed = false;                        ///< whether the file is there
+  std::uint64_t bytes_read = 0;             ///< of their elements
+  std::uint64_t bytes_written = 0;          ///< of their elements
+  std::map<TensorType, std::size_t> types;  ///< how many tensors of each type were written
+  bool committed = false;                   ///< whether the file is there
 };
 
 namespace detail {
 
-constexpr bool is_floating(SafetensorsType type) {
-  return type == SafetensorsType::f64 || type == SafetensorsType::f32 || type == SafetensorsType::f16 ||
-         type == SafetensorsType::bf16;
+constexpr bool is_floating(TensorType type) {
+  return type == TensorType::f64 || type == TensorType::f32 || type == TensorType::f16 ||
+         type == TensorType::bf16;
 }
 
-constexpr SafetensorsType stored_type(SafetensorsType type, StoredPrecision precision) {
+constexpr TensorType stored_type(TensorType type, StoredPrecision precision) {
   if (precision == StoredPrecision::keep || !is_floating(type)) return type;
-  return precision == StoredPrecision::float32 ? SafetensorsType::f32 : SafetensorsType::bf16;
+  return precision == StoredPrecision::float32 ? TensorType::f32 : TensorType::bf16;
 }
 
 /// The bytes of float32 or bfloat16 made of a piece of a tensor. Throws FileError for finite numbers beyond that type.
-inline std::span<const std::uint8_t> converted_bytes(const TensorFile& from, const SafetensorsEntry& entry,
+inline std::span<const std::uint8_t> converted_bytes(const TensorFile& from, const TensorEntry& entry,
                                                      std::span<const std::uint8_t> piece,
                                                      StoredPrecision precision, std::vector<float>& values,
                                                      std::vector<bfloat16>& rounded) {
@@ -86,9 +86,9 @@ inline std::string name_beginnings(const TensorFile& file) {
 }  // namespace detail
 
 /// Writes the tensors of a file whose names begin with `prefix` to a safetensors file, under the rest of their names;
-/// all of them under their own names where the prefix is empty. Takes memory for one tensor at a time; for less where the
-/// file is itself a safetensors file. progress(share) is called after each piece; false stops, and nothing is left behind.
-/// Metadata stays, what is `added` comes to it, and "source" names the file.
+/// all of them under their own names where the prefix is empty. Needs memory for one tensor at a time, less if the
+/// input is itself a safetensors file. progress(share) is called after each piece; returning false cancels, and no file is
+/// written. Metadata are copied, `added` and "source", the name of the input, are added.
 ///
 /// Throws FileError when the file cannot be read (see TensorFile), holds no such tensor or a number beyond the
 /// precision, or the new file cannot be written: it appears complete or not at all.
@@ -96,8 +96,8 @@ inline ConvertedCheckpoint convert_checkpoint(const TensorFile& from, const std:
                                               const std::string& prefix = "",
                                               const std::function<bool(double share)>& progress = {},
                                               StoredPrecision precision = StoredPrecision::keep,
-                                              const SafetensorsMetadata& added = {}) {
-  std::vector<SafetensorsEntry> entries;
+                                              const TensorMetadata& added = {}) {
+  std::vector<TensorEntry> entries;
   std::uint64_t all = 0;
   for (const auto& entry : from.entries()) {
     if (!entry.name.starts_with(prefix) || entry.name.size() == prefix.size()) continue;
@@ -114,7 +114,7 @@ inline ConvertedCheckpoint convert_checkpoint(const TensorFile& from, const std:
                                             : str_cat(from.entries().size(), " that begin with ",
                                                       detail::name_beginnings(from)));
   }
-  SafetensorsMetadata metadata = from.metadata();
+  TensorMetadata metadata = from.metadata();
   for (const auto& [key, value] : added) metadata[key] = value;
   // Quoting makes UTF-8 of whatever a file is called.
   const std::string source = detail::quoted_name(from.path().substr(from.path().rfind('/') + 1));

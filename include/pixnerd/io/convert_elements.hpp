@@ -1,5 +1,5 @@
 /// \file
-/// From the bytes of a file to numbers: which C++ type an element type is, and reading one as another.
+/// Converts elements of files to C++ types: which C++ type each element type is, and which conversions are allowed.
 #pragma once
 
 #include <bit>
@@ -13,27 +13,27 @@
 #include <utility>
 
 #include <pixnerd/core/bfloat16.hpp>
-#include <pixnerd/io/safetensors/header.hpp>
+#include <pixnerd/io/tensor_entry.hpp>
 
 namespace pixnerd {
 
 /// Types tensors of a file are read as: the floating ones from F64, F32, F16 and BF16, the integers from I64
 /// … U8 and BOOL, bfloat16 from BF16 alone.
 template <class T>
-concept SafetensorsElement = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, bfloat16> ||
+concept TensorElement = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, bfloat16> ||
     std::same_as<T, std::int64_t> || std::same_as<T, std::int32_t> || std::same_as<T, std::int16_t> ||
     std::same_as<T, std::int8_t> || std::same_as<T, std::uint8_t>;
 
 /// The element type that holds exactly a T.
-template <SafetensorsElement T>
-constexpr SafetensorsType safetensors_type_of = std::same_as<T, double>         ? SafetensorsType::f64
-                                                : std::same_as<T, float>        ? SafetensorsType::f32
-                                                : std::same_as<T, bfloat16>     ? SafetensorsType::bf16
-                                                : std::same_as<T, std::int64_t> ? SafetensorsType::i64
-                                                : std::same_as<T, std::int32_t> ? SafetensorsType::i32
-                                                : std::same_as<T, std::int16_t> ? SafetensorsType::i16
-                                                : std::same_as<T, std::int8_t>  ? SafetensorsType::i8
-                                                                                : SafetensorsType::u8;
+template <TensorElement T>
+constexpr TensorType tensor_type_of = std::same_as<T, double>         ? TensorType::f64
+                                      : std::same_as<T, float>        ? TensorType::f32
+                                      : std::same_as<T, bfloat16>     ? TensorType::bf16
+                                      : std::same_as<T, std::int64_t> ? TensorType::i64
+                                      : std::same_as<T, std::int32_t> ? TensorType::i32
+                                      : std::same_as<T, std::int16_t> ? TensorType::i16
+                                      : std::same_as<T, std::int8_t>  ? TensorType::i8
+                                                                      : TensorType::u8;
 
 namespace detail {
 
@@ -63,27 +63,27 @@ struct StoredBool {
 
 /// Calls `visitor` with a value of the C++ type that `type` stores.
 template <class Visitor>
-decltype(auto) visit_safetensors_type(SafetensorsType type, Visitor&& visitor) {
+decltype(auto) visit_tensor_type(TensorType type, Visitor&& visitor) {
   switch (type) {
-    case SafetensorsType::f64:
+    case TensorType::f64:
       return visitor(double{});
-    case SafetensorsType::f32:
+    case TensorType::f32:
       return visitor(float{});
-    case SafetensorsType::f16:
+    case TensorType::f16:
       return visitor(Float16{});
-    case SafetensorsType::bf16:
+    case TensorType::bf16:
       return visitor(bfloat16{});
-    case SafetensorsType::i64:
+    case TensorType::i64:
       return visitor(std::int64_t{});
-    case SafetensorsType::i32:
+    case TensorType::i32:
       return visitor(std::int32_t{});
-    case SafetensorsType::i16:
+    case TensorType::i16:
       return visitor(std::int16_t{});
-    case SafetensorsType::i8:
+    case TensorType::i8:
       return visitor(std::int8_t{});
-    case SafetensorsType::u8:
+    case TensorType::u8:
       return visitor(std::uint8_t{});
-    case SafetensorsType::boolean:
+    case TensorType::boolean:
       break;
   }
   return visitor(StoredBool{});
@@ -97,9 +97,9 @@ constexpr bool is_convertible_to =
      (std::floating_point<Source> || std::same_as<Source, Float16> || std::same_as<Source, bfloat16>)) ||
     (std::integral<T> && (std::integral<Source> || std::same_as<Source, StoredBool>));
 
-template <SafetensorsElement T>
-bool is_readable_as(SafetensorsType type) {
-  return visit_safetensors_type(type, []<class Source>(Source) { return is_convertible_to<T, Source>; });
+template <TensorElement T>
+bool is_readable_as(TensorType type) {
+  return visit_tensor_type(type, []<class Source>(Source) { return is_convertible_to<T, Source>; });
 }
 
 /// Makes a T of a stored value; false where no T is near it.
@@ -129,9 +129,9 @@ bool convert_element(Source source, T& out) {
 }
 
 /// Reads `out.size()` elements of type `type` from `bytes`; false where one of them cannot be a T.
-template <SafetensorsElement T>
-bool convert_elements(SafetensorsType type, const std::uint8_t* bytes, std::span<T> out) {
-  return visit_safetensors_type(type, [&]<class Source>(Source source) {
+template <TensorElement T>
+bool convert_elements(TensorType type, const std::uint8_t* bytes, std::span<T> out) {
+  return visit_tensor_type(type, [&]<class Source>(Source source) {
     if constexpr (is_convertible_to<T, Source>) {
       bool fits = true;
       for (auto& value : out) {
@@ -147,29 +147,27 @@ bool convert_elements(SafetensorsType type, const std::uint8_t* bytes, std::span
 }
 
 /// Throws ValueError unless there is room for all elements of a tensor, FileError unless they can be read as T.
-template <SafetensorsElement T>
-void check_readable(const char* where, const std::string& path, const SafetensorsEntry& entry,
-                    std::size_t room) {
+template <TensorElement T>
+void check_readable(const char* where, const std::string& path, const TensorEntry& entry, std::size_t room) {
   if (static_cast<std::uint64_t>(entry.shape.count()) != room) {
     raise<ValueError>(where, str_cat("room for the elements of tensor ", describe(entry)),
                       str_cat(room, " elements"));
   }
   if (!is_readable_as<T>(entry.type)) {
     raise<FileError>(
-        where,
-        str_cat("elements that can be read as ", type_name(safetensors_type_of<T>), " in '", path, "'"),
+        where, str_cat("elements that can be read as ", type_name(tensor_type_of<T>), " in '", path, "'"),
         str_cat("tensor ", describe(entry)));
   }
 }
 
 /// Converts elements of a tensor. Throws FileError when one of them is beyond T.
-template <SafetensorsElement T>
-void convert_or_throw(const char* where, const std::string& path, const SafetensorsEntry& entry,
+template <TensorElement T>
+void convert_or_throw(const char* where, const std::string& path, const TensorEntry& entry,
                       const std::uint8_t* bytes, std::span<T> out) {
   if (convert_elements(entry.type, bytes, out)) return;
-  raise<FileError>(
-      where, str_cat("numbers within the range of ", type_name(safetensors_type_of<T>), " in '", path, "'"),
-      str_cat("others in tensor ", describe(entry)));
+  raise<FileError>(where,
+                   str_cat("numbers within the range of ", type_name(tensor_type_of<T>), " in '", path, "'"),
+                   str_cat("others in tensor ", describe(entry)));
 }
 
 }  // namespace detail

@@ -1,5 +1,5 @@
 /// \file
-/// Reading whole files into owned memory and writing them so that nobody ever sees half of one.
+/// Reads whole files into owned memory, and writes files atomically.
 ///
 /// Files are read by `pread`, never mapped: a mapped file that shrinks kills the process, a short read is an
 /// exception. A written file appears under its name only when all of it is on the disk: bytes go to a
@@ -94,8 +94,7 @@ inline std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_
 
 namespace detail {
 
-/// Why there is no file to read at a path, in a few words; empty when there is one. Throws FileError when that cannot be
-/// told.
+/// Why a path has no readable file, in a few words; empty when it has one. Throws FileError when this cannot be determined.
 inline std::string absence_of_file(const std::string& path) {
   struct stat status {};
   const int number = ::stat(path.c_str(), &status) == 0 ? 0 : errno;
@@ -114,7 +113,7 @@ inline bool is_file_at(const FileDescriptor& file, const std::string& path) {
          opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-/// Locks a temporary that was just created. False when somebody else takes it for abandoned.
+/// Locks a temporary that was just created. False when another process took it for abandoned.
 inline bool lock_temporary(const FileDescriptor& file, const std::string& path) {
   // A file system without locks: nobody else will get one either.
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return errno != EWOULDBLOCK;
@@ -235,7 +234,7 @@ class AtomicFile {
   bool exists_ = false;
 };
 
-/// Writes a whole file at once, all or nothing; see AtomicFile.
+/// Writes a whole file atomically; see AtomicFile.
 inline void write_file_atomic(const std::string& path, std::span<const std::uint8_t> bytes) {
   AtomicFile file(path, bytes.size());
   file.write(bytes);

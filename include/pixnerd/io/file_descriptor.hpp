@@ -1,5 +1,5 @@
 /// \file
-/// File descriptors that close themselves, and the system calls that files are made of.
+/// An owning file descriptor, and the system calls of file access.
 #pragma once
 
 #include <dirent.h>
@@ -56,7 +56,7 @@ inline std::string parent_folder(const std::string& path) {
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
-/// open() that signals do not interrupt.
+/// open(), retried when a signal interrupts it.
 inline FileDescriptor open_file(const std::string& path, int flags) {
   int number = -1;
   do {
@@ -74,7 +74,7 @@ inline int sync_file(const FileDescriptor& file) {
   return result == 0 ? 0 : errno;
 }
 
-/// Makes what was created, renamed or removed in a folder durable. Some file systems cannot, which is no failure.
+/// Makes creations, renames and removals in a folder durable. File systems that cannot do this are not an error.
 inline void sync_folder(const std::string& path) {
   const FileDescriptor folder = open_file(path, O_RDONLY | O_DIRECTORY);
   if (folder.get() >= 0) (void)sync_file(folder);

@@ -1,5 +1,5 @@
 /// \file
-/// Finding NaN and infinity in files.
+/// Finds NaN and infinity in files of tensors.
 #pragma once
 
 #include <cmath>
@@ -28,7 +28,7 @@ inline std::optional<NonFiniteElement> first_non_finite(const TensorFile& file) 
     std::uint64_t index = 0;
     file.for_each_piece(entry, [&](std::span<const std::uint8_t> bytes) {
       if (found) return;
-      detail::visit_safetensors_type(entry.type, [&]<class Source>(Source value) {
+      detail::visit_tensor_type(entry.type, [&]<class Source>(Source value) {
         if constexpr (detail::is_convertible_to<double, Source>) {
           for (std::size_t at = 0; at < bytes.size() && !found; at += sizeof value, ++index) {
             std::memcpy(&value, bytes.data() + at, sizeof value);

@@ -1,5 +1,5 @@
 /// \file
-/// Reading gzip files piece by piece (link `z`).
+/// Reads gzip files in pieces (link `z`).
 #pragma once
 
 #include <zlib.h>
@@ -15,8 +15,8 @@
 
 namespace pixnerd {
 
-/// An open gzip file of one stream, read from front to back. Needs 100 KB, however large the file is, and nothing
-/// for what it claims to hold.
+/// An open gzip file of one stream, read from front to back. Needs 100 KB of memory, whatever the file's size or
+/// claimed size.
 class GzipFile {
  public:
   /// Throws FileError when `path` is missing, unreadable or not a regular file.

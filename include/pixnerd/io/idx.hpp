@@ -1,5 +1,5 @@
 /// \file
-/// IDX files of unsigned bytes, packed by gzip: the format of MNIST and its kin.
+/// Reads IDX files of unsigned bytes, compressed with gzip: the format of MNIST and related data sets.
 ///
 /// Unpacked, a file is 0, 0, 8 (the type: unsigned bytes), its number of axes, each size in four bytes, most
 /// significant first, and the elements, row-major (http://yann.lecun.com/exdb/mnist).

@@ -1,5 +1,5 @@
 /// \file
-/// What reading a JSON text would take, found without reading it: JSON for Modern C++ keeps all values, and several copies
+/// Estimates the memory that parsing a JSON text would take, without parsing it: JSON for Modern C++ keeps all values, and several copies
 /// of the string or number it is at.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace pixnerd {
 
-/// Bounds from above of what a JSON text holds, of a malformed one up to where it is malformed.
+/// Upper bounds on the contents of a JSON text; for a malformed one, up to the error.
 struct JsonExtent {
   std::size_t values = 0;  ///< counting objects, arrays, and what they hold
   std::size_t levels = 0;  ///< of objects and arrays, one in the other
@@ -19,7 +19,7 @@ struct JsonExtent {
   bool has_zero = false;  ///< a byte of value 0, which the library takes for the end of the text
 };
 
-/// Finds the extent of a text in one pass, without memory.
+/// Measures a text in one pass, without allocating.
 inline JsonExtent measure_json(std::string_view json) {
   JsonExtent out;
   out.values = json.empty() ? 0 : 1;

@@ -1,6 +1,5 @@
 /// \file
-/// JSON that nobody vouches for, read with JSON for Modern C++ within limits, and with a sentence for what is wrong
-/// with it.
+/// Reads untrusted JSON with JSON for Modern C++, within limits, with one-sentence error messages.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +16,7 @@
 
 namespace pixnerd {
 
-/// What JSON may be at most, so that a file of a few megabytes cannot take a gigabyte as a tree.
+/// Limits on JSON, so that a file of a few megabytes cannot take a gigabyte as a tree.
 struct JsonLimits {
   std::uint64_t bytes = 4'000'000;
   std::size_t values = 200'000;  ///< objects, arrays and what they hold; one takes up to 150 bytes
@@ -36,7 +35,7 @@ inline std::size_t count_json_keys(const nlohmann::json& value) {
   return count;
 }
 
-/// What is beyond the limits; empty where all is within.
+/// Which limit is exceeded; empty when none is.
 inline std::string json_excess(const JsonExtent& extent, const JsonLimits& limits) {
   const auto beyond = [](auto most, const char* what) { return str_cat("more than ", most, what); };
   if (extent.has_zero) return "a byte of value 0";

@@ -1,5 +1,5 @@
 /// \file
-/// Opening a file of tensors without knowing its format.
+/// Opens a file of tensors of any format.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace pixnerd {
 
-/// Opens a safetensors file or what torch.save wrote, by its first bytes, whatever its name. Throws FileError, naming the
+/// Opens a safetensors file or a torch.save checkpoint; the first bytes decide, not the name. Throws FileError, naming the
 /// file, when it is missing, neither of them, or damaged; see SafetensorsFile and TorchCheckpoint.
 inline std::unique_ptr<TensorFile> open_tensor_file(const std::string& path) {
   std::array<std::uint8_t, 9> first{};
@@ -26,7 +26,7 @@ inline std::unique_ptr<TensorFile> open_tensor_file(const std::string& path) {
                        "an empty file");
     }
   }
-  // Behind the length of its header, which may begin with any byte, a safetensors file has a brace.
+  // A safetensors file starts with the header's length, which may begin with any byte; the brace comes after it.
   if (first[8] == '{') return std::make_unique<SafetensorsFile>(path);
   if ((first[0] == 'P' && first[1] == 'K') || first[0] == 0x80)
     return std::make_unique<TorchCheckpoint>(path);

@@ -18,17 +18,17 @@
 
 namespace pixnerd {
 
-/// Writes every parameter of `model` in its own element type, named as `for_each_parameter` does: behind
+/// Writes every parameter of `model` in its own element type, named as `for_each_parameter` does: after
 /// `prefix` and a dot, unless the prefix is empty. The file appears complete or not at all. Throws FileError
 /// when it cannot be written.
 template <class Module>
 void save_parameters(const std::string& path, const Module& model, const std::string& prefix = "",
-                     SafetensorsMetadata metadata = {}) {
-  std::vector<SafetensorsEntry> entries;
+                     TensorMetadata metadata = {}) {
+  std::vector<TensorEntry> entries;
   for_each_parameter(
       model,
       [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>& parameter) {
-        entries.push_back({name, safetensors_type_of<T>, parameter.shape()});
+        entries.push_back({name, tensor_type_of<T>, parameter.shape()});
       },
       prefix);
   SafetensorsWriter writer(path, std::move(entries), std::move(metadata));
@@ -80,7 +80,7 @@ std::string compare_parameters(const TensorFile& file, const Module& model, cons
               str_cat(quoted_name(name), " ", entry.shape, " instead of ", parameter.shape()));
         } else if (!is_readable_as<wide_t<T>>(entry.type)) {
           mistyped.push_back(str_cat(quoted_name(name), " ", type_name(entry.type), " instead of ",
-                                     type_name(safetensors_type_of<T>)));
+                                     type_name(tensor_type_of<T>)));
         }
       },
       prefix);
@@ -127,9 +127,9 @@ void check_parameters(const TensorFile& file, const Module& model, const std::st
 }  // namespace detail
 
 /// Gives every parameter of `model` the values that the file has for its name, rounded to nearest where its
-/// type is narrower than the file's. Names in the file that do not begin with `prefix` and a dot are somebody
-/// else's. Throws FileError, listing every name that is missing, unexpected, misshapen or of a type that does
-/// not convert; whatever is thrown, the model is as it was. So it takes memory for all parameters beside the model.
+/// type is narrower than the file's. Names in the file that do not begin with `prefix` and a dot are
+/// ignored. Throws FileError, listing every name that is missing, unexpected, misshapen or of a type that does
+/// not convert; on any exception the model is unchanged. So this needs memory for all parameters a second time.
 template <class Module>
 void load_parameters(const TensorFile& file, Module& model, const std::string& prefix = "") {
   detail::check_parameters(file, model, prefix);
@@ -154,8 +154,8 @@ void load_parameters(const TensorFile& file, Module& model, const std::string& p
   }
 }
 
-/// The same for a model that nobody uses yet: tensor by tensor, so that memory for a single one is enough. When a
-/// tensor cannot be read, the model holds the values of those before it.
+/// The same for a model not yet in use: tensor by tensor, with memory for a single one. When a tensor cannot be read,
+/// the model keeps the values of those before it.
 template <class Module>
 void fill_parameters(const TensorFile& file, Module& model, const std::string& prefix = "") {
   detail::check_parameters(file, model, prefix);
@@ -164,7 +164,7 @@ void fill_parameters(const TensorFile& file, Module& model, const std::string& p
       [&]<class T, class Device>(const std::string& name, const Tensor<T, Device>& parameter) {
         const auto& entry = file.entry(name);
         if constexpr (std::same_as<Device, Cpu>) {
-          if (entry.type == safetensors_type_of<T>) {
+          if (entry.type == tensor_type_of<T>) {
             file.read(entry, std::span<T>(parameter.data(), static_cast<std::size_t>(parameter.count())));
             return;
           }

@@ -1,5 +1,5 @@
 /// \file
-/// Elements that lie in another order than row by row, as files of PyTorch and NumPy may have them.
+/// Copies strided elements, as PyTorch and NumPy files may store them, into row-major order.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 /// \file
-/// What files of named tensors have in common, whatever their format: models load from any of them.
+/// The interface of files of named tensors, shared by all formats that models load from.
 #pragma once
 
 #include <algorithm>
@@ -12,14 +12,14 @@
 #include <vector>
 
 #include <pixnerd/io/convert_elements.hpp>
-#include <pixnerd/io/safetensors/header.hpp>
-#include <pixnerd/io/safetensors/header_json.hpp>
+#include <pixnerd/io/tensor_entry.hpp>
 #include <pixnerd/tensor/tensor.hpp>
 
 namespace pixnerd {
 
-/// An open file of tensors: what it holds is known, elements are read when they are asked for. Formats are SafetensorsFile
-/// and TorchCheckpoint; open_tensor_file() takes either. Threads may share one.
+/// An open file of tensors. Names, types and shapes are known; elements are read on demand. Formats are SafetensorsFile,
+/// ShardedSafetensors and TorchCheckpoint; open_tensor_file() chooses between SafetensorsFile and TorchCheckpoint by content.
+/// Safe to use from several threads.
 class TensorFile {
  public:
   virtual ~TensorFile() = default;
@@ -27,10 +27,10 @@ class TensorFile {
   const std::string& path() const { return path_; }
 
   /// All tensors, in the order of the file.
-  const std::vector<SafetensorsEntry>& entries() const { return header_.entries; }
+  const std::vector<TensorEntry>& entries() const { return header_.entries; }
 
-  /// Texts that the file holds beside its tensors, by their keys; empty where it has none.
-  const SafetensorsMetadata& metadata() const { return header_.metadata; }
+  /// Strings stored beside the tensors, by key; may be empty.
+  const TensorMetadata& metadata() const { return header_.metadata; }
 
   /// The text of one key. Throws FileError when there is none.
   const std::string& metadata(const std::string& key) const {
@@ -45,7 +45,7 @@ class TensorFile {
   bool contains(std::string_view name) const { return header_.find(name) != nullptr; }
 
   /// Throws FileError when there is no tensor of that name.
-  const SafetensorsEntry& entry(std::string_view name) const {
+  const TensorEntry& entry(std::string_view name) const {
     const auto* found = header_.find(name);
     if (found == nullptr) {
       raise<FileError>(where_, str_cat("a tensor ", detail::quoted_name(name), " in '", path_, "'"),
@@ -56,7 +56,7 @@ class TensorFile {
 
   /// Copies the bytes of a tensor's elements, row-major and little-endian. Throws ValueError unless `out` has `entry.bytes`
   /// bytes, FileError when the disk fails or the file is damaged there.
-  void read_bytes(const SafetensorsEntry& entry, std::span<std::uint8_t> out) const {
+  void read_bytes(const TensorEntry& entry, std::span<std::uint8_t> out) const {
     if (out.size() != entry.bytes) {
       raise<ValueError>(where_,
                         str_cat("room for the ", entry.bytes, " bytes of tensor ", detail::describe(entry)),
@@ -68,7 +68,7 @@ class TensorFile {
   /// The same in pieces of whole elements, one after the other: visitor(bytes). Pieces are small where the format can be
   /// read in parts; otherwise there is a single one.
   template <class Visitor>
-  void for_each_piece(const SafetensorsEntry& entry, Visitor visitor) const {
+  void for_each_piece(const TensorEntry& entry, Visitor visitor) const {
     std::vector<std::uint8_t> piece(std::min(entry.bytes, piece_bytes_));
     for (std::uint64_t done = 0; done < entry.bytes; done += piece.size()) {
       const auto now = std::span(piece).first(std::min<std::uint64_t>(entry.bytes - done, piece.size()));
@@ -80,10 +80,10 @@ class TensorFile {
   /// Reads a tensor's elements as T, row-major: float and double from any floating type, rounded to
   /// nearest; bfloat16 from BF16; integers from any integer type, and BOOL as 0 and 1. Throws ValueError
   /// unless `out` has as many elements, FileError when the types do not go together or a value is beyond T.
-  template <SafetensorsElement T>
-  void read(const SafetensorsEntry& entry, std::span<T> out) const {
+  template <TensorElement T>
+  void read(const TensorEntry& entry, std::span<T> out) const {
     detail::check_readable<T>(where_, path_, entry, out.size());
-    if (entry.type == safetensors_type_of<T>) {
+    if (entry.type == tensor_type_of<T>) {
       read_bytes(entry, std::span(reinterpret_cast<std::uint8_t*>(out.data()), out.size_bytes()));
       return;
     }
@@ -97,7 +97,7 @@ class TensorFile {
   }
 
   /// The same, into a new vector.
-  template <SafetensorsElement T>
+  template <TensorElement T>
   std::vector<T> read(std::string_view name) const {
     const auto& found = entry(name);
     std::vector<T> out(static_cast<std::size_t>(found.shape.count()));
@@ -106,7 +106,7 @@ class TensorFile {
   }
 
   /// The same, into a new tensor.
-  template <SafetensorsElement T, class Device = Cpu>
+  template <TensorElement T, class Device = Cpu>
   Tensor<T, Device> tensor(std::string_view name) const {
     const auto& found = entry(name);
     if constexpr (std::same_as<Device, Cpu>) {
@@ -126,13 +126,13 @@ class TensorFile {
   TensorFile& operator=(TensorFile&&) = default;
 
   /// Fills `out`, which is not empty, with the bytes of a tensor from `begin` on.
-  virtual void read_part(const SafetensorsEntry& entry, std::uint64_t begin,
+  virtual void read_part(const TensorEntry& entry, std::uint64_t begin,
                          std::span<std::uint8_t> out) const = 0;
 
   /// As piece_bytes: read_part() is asked for whole tensors only.
   static constexpr std::uint64_t whole_tensors = std::numeric_limits<std::uint64_t>::max();
 
-  SafetensorsHeader header_;
+  TensorDirectory header_;
 
  private:
   const char* where_;

@@ -1,6 +1,6 @@
 /// \file
-/// The directory at the end of a zip file, checked before a library reads the file: so that no entry shares bytes with
-/// another, lies outside of the file or says of itself what cannot be, and that few bytes do not stand for many.
+/// Checks the central directory of a zip file before libzip reads the file: entries must not overlap, lie outside the file,
+/// contradict themselves, or expand a few bytes to very many.
 #pragma once
 
 #include <algorithm>
@@ -12,17 +12,17 @@
 #include <vector>
 
 #include <pixnerd/io/file.hpp>
-#include <pixnerd/io/safetensors/header.hpp>
+#include <pixnerd/io/tensor_entry.hpp>
 
 namespace pixnerd::detail {
 
-/// Reads the directory of a zip file and throws FileError unless it makes sense as a whole.
+/// Reads the directory of a zip file. Throws FileError unless it is consistent as a whole.
 ///
 /// Stricter than the format: nothing lies between the directory and the end of the file but the records of its end, there
 /// is no comment, no second disk and no encryption, and what is packed is deflated.
 class ZipDirectory {
  public:
-  /// A file of more entries is refused.
+  /// Most entries of a file.
   static constexpr std::uint64_t most_entries = 32'768;
 
   /// `where` names the reader in messages; a deflated entry may unpack to `most_unpacked` bytes.
@@ -149,7 +149,7 @@ class ZipDirectory {
     }
   }
 
-  /// Returns where the entry lies at least: what precedes its bytes may be longer.
+  /// Returns the smallest range the entry can occupy: its local header may be longer.
   Range check_entry(const Record& entry, std::span<const std::uint8_t> name_bytes,
                     std::span<const std::uint8_t> extra) const {
     const std::string_view raw(reinterpret_cast<const char*>(name_bytes.data()), name_bytes.size());

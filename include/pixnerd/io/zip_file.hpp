@@ -1,5 +1,5 @@
 /// \file
-/// Reading zip files from anywhere, entry by entry, by libzip: what torch.save and NumPy write.
+/// Reads untrusted zip files, entry by entry, through libzip: the container of torch.save and NumPy.
 #pragma once
 
 #include <zip.h>
@@ -82,7 +82,7 @@ class ZipFile {
     const zip_uint64_t index = index_of(name);
     const auto file = open(name);
     const bool is_known = checked_.contains(index);
-    // What is packed can only be read in order; even trying to seek there ends all reading.
+    // Compressed entries can only be read in order; even an attempt to seek ends all reading.
     if (!is_known || facts.comp_method != ZIP_CM_STORE) {
       skip(*file, name, begin);
     } else if (zip_fseek(file.get(), static_cast<zip_int64_t>(begin), SEEK_SET) != 0) {

@@ -1,5 +1,5 @@
 /// \file
-/// Byte-pair encoding: joining neighbors in the order in which they were learned.
+/// Byte-pair encoding: merges neighboring tokens in the order in which the merges were learned.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,8 @@ struct BytePairRule {
 };
 
 /// Joins tokens by rules, always the pair of lowest rank, among equals the leftmost, until none is left. Time is
-/// O(n log n) in the number of tokens, whatever they are. Source: Sennrich, Haddow, Birch, arXiv 1508.07909.
+/// O(n log n) in the number of tokens for every input. Source: Sennrich, Haddow, Birch, arXiv 1508.07909, section 3.2,
+/// "Byte Pair Encoding (BPE)".
 class BytePairs {
  public:
   BytePairs() = default;
@@ -47,7 +48,7 @@ class BytePairs {
     return -1;
   }
 
-  /// Memory that joining needs, kept from call to call.
+  /// Scratch memory, reused from call to call.
   class Scratch {
     friend class BytePairs;
     struct Node {

@@ -1,5 +1,5 @@
 /// \file
-/// How byte-level vocabularies spell bytes: each as a printable character.
+/// The printable characters that stand for bytes in byte-level vocabularies.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 namespace pixnerd::detail {
 
 /// The printable character that stands for a byte in vocabularies: itself where it is printable in Latin-1, else one
-/// from U+0100 on. Source: GPT-2's bytes_to_unicode.
+/// from U+0100 on. Source: bytes_to_unicode() in src/encoder.py of openai/gpt-2.
 inline constexpr std::array<char32_t, 256> byte_symbols = [] {
   std::array<char32_t, 256> symbols{};
   char32_t next = 0x100;
@@ -23,7 +23,7 @@ inline constexpr std::array<char32_t, 256> byte_symbols = [] {
   return symbols;
 }();
 
-/// A token's bytes, from its spelling. A token that is spelled otherwise stands for itself.
+/// The bytes of a token spelled with these characters. A token with any other character stands for its own UTF-8 bytes.
 inline std::string bytes_of_token(std::string_view spelling) {
   std::string bytes;
   for (std::size_t at = 0; at < spelling.size();) {

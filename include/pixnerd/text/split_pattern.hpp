@@ -1,5 +1,5 @@
 /// \file
-/// Cutting text by a regular expression, by PCRE2: component `tokenizer`.
+/// Splits text with a regular expression, through PCRE2 (component `tokenizer`).
 #pragma once
 
 #ifndef PCRE2_CODE_UNIT_WIDTH
@@ -20,7 +20,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Calls one of PCRE2's functions that free.
+/// A deleter that calls one of PCRE2's free functions.
 template <auto Free>
 struct PcreFree {
   template <class T>
@@ -70,10 +70,11 @@ inline std::string with_unicode_spaces(std::string_view pattern) {
 
 }  // namespace detail
 
-/// A regular expression that cuts text into pieces. Copies share it; threads may as well.
+/// A regular expression that splits text into pieces. Copies share the compiled pattern. Safe to use from several threads.
 class SplitPattern {
  public:
-  /// `pattern` in UTF-8. Throws FileError, naming `path`, where it came from, if it is none or matches the empty text.
+  /// `pattern` is UTF-8; `path` names its source in messages. Throws FileError when the pattern is invalid or matches the
+  /// empty text.
   SplitPattern(std::string_view pattern, const std::string& path) {
     const auto refuse = [&](std::string_view expected, std::string_view got) {
       raise<FileError>("tokenizer", str_cat(expected, " in '", path, "'"), got);
@@ -97,7 +98,7 @@ class SplitPattern {
   }
 
   /// Calls `piece(std::string_view)` for the pieces of `characters` in order: every match, and what lies between two.
-  /// `characters` must be UTF-8. Throws ValueError when the pattern takes absurdly many steps on this text.
+  /// `characters` must be UTF-8. Throws ValueError when matching exceeds the step limit on this text.
   template <class Piece>
   void split(std::string_view characters, Piece piece) const {
     const std::unique_ptr<pcre2_match_data_8, detail::PcreFree<pcre2_match_data_free_8>> match(
@@ -116,7 +117,7 @@ class SplitPattern {
                              done, options, match.get(), context.get());
       };
       int found = search(PCRE2_NO_UTF_CHECK);
-      // Compiled patterns have 32 KB to go back in, too little for a long word of repeated groups.
+      // The JIT's default stack of 32 KB is too small to backtrack through a long word of repeated groups.
       if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = search(PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT);
       if (found == PCRE2_ERROR_NOMATCH) break;
       if (found < 0) {

@@ -1,5 +1,5 @@
 /// \file
-/// From text to the tokens of a text encoder and back: component `tokenizer`.
+/// Encodes text as token ids of a text encoder, and decodes ids to text (component `tokenizer`).
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Finds added tokens in text, the leftmost first and of those at one place the longest.
+/// Finds added tokens in text: leftmost first, the longest at each position.
 class AddedTokenSearch {
  public:
   void add(std::string content, std::uint32_t id) { tokens_.emplace_back(std::move(content), id); }
@@ -80,7 +80,7 @@ class AddedTokenSearch {
 
 /// A byte-level byte-pair tokenizer, such as Qwen's: added tokens are found first; the text between is brought to
 /// normalization form C, cut into words by a regular expression, and each word's bytes are joined by the learned rules.
-/// Every text has tokens and is what its tokens decode to, in that form. Threads may share one.
+/// Every text can be encoded, and decodes to its normalized form. Safe to use from several threads.
 ///
 /// Ids are those of Hugging Face's `tokenizers` 0.23 for characters up to Unicode 13; its tables and those of PCRE2 and
 /// utf8proc may disagree on younger ones. "truncation" and "padding" of the file do nothing: see fit_tokens().
@@ -119,7 +119,7 @@ class Tokenizer {
     vocabulary_ = std::move(definition.vocabulary);
   }
 
-  /// One more than the largest id.
+  /// The largest id plus one.
   std::int64_t size() const { return static_cast<std::int64_t>(place_.size()); }
 
   /// The id of a token by its spelling in the file, if it has one.
@@ -193,15 +193,15 @@ class Tokenizer {
   std::map<std::string, std::uint32_t, std::less<>> vocabulary_;
 };
 
-/// Tokens of a fixed number.
+/// Token ids padded or cut to a fixed length.
 struct FittedTokens {
   std::vector<std::int64_t> ids;
-  std::int64_t count = 0;    ///< the first ones, which are of the text; the rest pads
-  std::int64_t dropped = 0;  ///< tokens of the text that had no room
+  std::int64_t count = 0;    ///< how many of them are tokens of the text; the rest is padding
+  std::int64_t dropped = 0;  ///< tokens of the text that were cut off
 };
 
-/// Makes `ids` exactly `length` long: cuts their end, or pads on the right with `pad`. The empty text is all padding.
-/// Source: SPEC, text-to-image model.
+/// Makes `ids` exactly `length` long: cuts their end, or pads on the right with `pad`. An empty text becomes
+/// padding alone. The published PixNerd program pads its prompts this way.
 inline FittedTokens fit_tokens(std::vector<std::int64_t> ids, std::int64_t length, std::int64_t pad) {
   if (length < 1) raise<ValueError>("fit_tokens", "a length of at least 1", str_cat(length));
   const auto given = static_cast<std::int64_t>(ids.size());
@@ -213,7 +213,7 @@ inline FittedTokens fit_tokens(std::vector<std::int64_t> ids, std::int64_t lengt
   return out;
 }
 
-/// The id that pads, by name in a tokenizer_config.json beside the tokenizer. Throws FileError when the file has none or
+/// The id of the "pad_token" in the tokenizer_config.json beside the tokenizer. Throws FileError when the file has none or
 /// names a token that `tokenizer` does not have.
 inline std::int64_t read_pad_token(const std::string& path, const Tokenizer& tokenizer) {
   const auto root = read_json_file(path, "tokenizer", detail::tokenizer_json_limits);

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include <pixnerd/io/json_file.hpp>
-#include <pixnerd/io/safetensors/header.hpp>
+#include <pixnerd/io/tensor_entry.hpp>
 #include <pixnerd/text/byte_pairs.hpp>
 #include <pixnerd/text/byte_symbols.hpp>
 
@@ -29,7 +29,7 @@ struct AddedToken {
   bool normalized = false;  ///< looked for in normalized text
 };
 
-/// What a tokenizer.json says.
+/// The contents of a tokenizer.json.
 struct TokenizerDefinition {
   std::string pattern;  ///< regular expression that cuts text into words
   bool nfc = false;     ///< text is brought to normalization form C first

@@ -1,5 +1,5 @@
 /// \file
-/// Unicode's normalization form C, by utf8proc: component `tokenizer`.
+/// Unicode normalization form C, through utf8proc (component `tokenizer`).
 #pragma once
 
 #include <utf8proc.h>
@@ -29,8 +29,8 @@ inline void append_decomposition(std::vector<utf8proc_int32_t>& out, char32_t co
   }
 }
 
-/// Puts each run of combining marks into canonical order. utf8proc does so as well, one exchange at a time: hours for
-/// a text of marks alone.
+/// Puts each run of combining marks into canonical order. utf8proc does this too, by exchanging
+/// neighbors: quadratic time, hours for a long text of marks alone.
 inline void order_marks(std::vector<utf8proc_int32_t>& codes) {
   const auto combining = [](utf8proc_int32_t code) { return utf8proc_get_property(code)->combining_class; };
   for (auto begin = codes.begin(); begin != codes.end();) {

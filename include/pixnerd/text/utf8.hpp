@@ -1,5 +1,5 @@
 /// \file
-/// UTF-8: checking, reading and writing code points.
+/// UTF-8: validation, decoding and encoding of code points.
 #pragma once
 
 #include <cstddef>
@@ -46,7 +46,7 @@ inline Utf8Step utf8_step(std::string_view characters, std::size_t at) {
 
 }  // namespace detail
 
-/// Text without the mark of UTF-8 that some editors put before it.
+/// The text without a leading byte order mark (U+FEFF), which some editors add.
 inline std::string_view without_byte_order_mark(std::string_view characters) {
   constexpr std::string_view mark = "\xef\xbb\xbf";
   return characters.starts_with(mark) ? characters.substr(mark.size()) : characters;
@@ -86,7 +86,7 @@ inline void check_utf8(std::string_view characters, std::string_view where) {
   }
 }
 
-/// The same text, every byte sequence that is not UTF-8 replaced by U+FFFD.
+/// The text with every invalid byte sequence replaced by U+FFFD.
 inline std::string repair_utf8(std::string_view characters) {
   std::string out;
   out.reserve(characters.size());

@@ -1,5 +1,5 @@
 /// \file
-/// Text as numbers of words and of parts of words, so that words never seen before still resemble known ones.
+/// Hashes words and their letter trigrams to ids, so that unseen words still share ids with similar known words.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace pixnerd {
 
-/// How a text becomes numbers; part of a model's configuration, for the numbers are rows of its table.
+/// Sizes of the hashing. Part of a model's configuration, since ids are rows of its embedding table.
 struct WordIdOptions {
   std::int64_t rows = 4096;    ///< K: numbers are below; 0 stands for nothing
   std::int64_t words = 16;     ///< n: words of a text; what follows is cut off

@@ -24,7 +24,7 @@ std::string data(const std::string& name) {
 
 /// numpy.npz holds, in arrays of each type, (0 .. 5) - 2 as 2 x 3, or 0 .. 5 where there is no sign.
 template <class T>
-void check_numbers(const NpzFile& file, const std::string& name, SafetensorsType type, int first = -2) {
+void check_numbers(const NpzFile& file, const std::string& name, TensorType type, int first = -2) {
   BOOST_TEST_CONTEXT(name) {
     BOOST_TEST((file.entry(name).type == type));
     BOOST_TEST((file.entry(name).shape == Shape{2, 3}));
@@ -44,17 +44,17 @@ BOOST_AUTO_TEST_CASE(all_types) {
   for (const auto* name : {"numpy.npz", "numpy_compressed.npz"}) {
     const NpzFile file(data(name));
     BOOST_TEST(file.entries().size() == 14);
-    check_numbers<double>(file, "double", SafetensorsType::f64);
-    check_numbers<float>(file, "double", SafetensorsType::f64);
-    check_numbers<float>(file, "single", SafetensorsType::f32);
-    check_numbers<double>(file, "single", SafetensorsType::f32);
-    check_numbers<float>(file, "half", SafetensorsType::f16);
-    check_numbers<std::int64_t>(file, "long", SafetensorsType::i64);
-    check_numbers<std::int32_t>(file, "int", SafetensorsType::i32);
-    check_numbers<std::int64_t>(file, "int", SafetensorsType::i32);
-    check_numbers<std::int16_t>(file, "short", SafetensorsType::i16);
-    check_numbers<std::int8_t>(file, "char", SafetensorsType::i8);
-    check_numbers<std::uint8_t>(file, "byte", SafetensorsType::u8, 0);
+    check_numbers<double>(file, "double", TensorType::f64);
+    check_numbers<float>(file, "double", TensorType::f64);
+    check_numbers<float>(file, "single", TensorType::f32);
+    check_numbers<double>(file, "single", TensorType::f32);
+    check_numbers<float>(file, "half", TensorType::f16);
+    check_numbers<std::int64_t>(file, "long", TensorType::i64);
+    check_numbers<std::int32_t>(file, "int", TensorType::i32);
+    check_numbers<std::int64_t>(file, "int", TensorType::i32);
+    check_numbers<std::int16_t>(file, "short", TensorType::i16);
+    check_numbers<std::int8_t>(file, "char", TensorType::i8);
+    check_numbers<std::uint8_t>(file, "byte", TensorType::u8, 0);
     BOOST_TEST((file.read<std::uint8_t>("flags") == std::vector<std::uint8_t>{0, 1, 0, 1, 0, 1}));
     test::check_throws<FileError>([&] { (void)file.read<float>("long"); },
                                   {"read as F32", "\"long\" (I64 (2, 3))"});
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(images_of_the_reference) {
   const NpzFile file(data("fid_images.npz"));
   BOOST_TEST(file.entries().size() == 1);
   const auto& entry = file.entry("arr_0");
-  BOOST_TEST((entry.type == SafetensorsType::u8));
+  BOOST_TEST((entry.type == TensorType::u8));
   BOOST_TEST((entry.shape == Shape{4, 8, 8, 3}));
   const auto images = file.tensor<std::uint8_t>("arr_0");
   // The file stores it as it is, from byte 34 + 5 + 128 on at the earliest.

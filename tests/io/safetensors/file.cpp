@@ -64,7 +64,7 @@ BOOST_FIXTURE_TEST_CASE(what_python_writes, PythonFile) {
   BOOST_TEST(file.entries().back().name == "flags");
 
   const auto& single = file.entry("single");
-  BOOST_TEST((single.type == SafetensorsType::f32));
+  BOOST_TEST((single.type == TensorType::f32));
   BOOST_TEST((single.shape == Shape{2, 2}));
   BOOST_TEST(single.begin == 24);
   BOOST_TEST(single.bytes == 16);
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(reference_files) {
     BOOST_TEST_REQUIRE(file.contains(reference.some_tensor), reference.name);
     BOOST_TEST((file.entry(reference.some_tensor).shape == reference.shape), reference.name);
     for (const auto& entry : file.entries()) {
-      if (entry.type == SafetensorsType::i64) {
+      if (entry.type == TensorType::i64) {
         for (const auto value : file.read<std::int64_t>(entry.name)) BOOST_TEST(value >= 0);
       } else {
         for (const auto value : file.tensor<float>(entry.name).to_host())

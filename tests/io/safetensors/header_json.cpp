@@ -18,7 +18,7 @@ BOOST_AUTO_TEST_SUITE(safetensors_json)
 
 namespace {
 
-SafetensorsHeader parse(std::string_view json, std::uint64_t data_bytes = 0) {
+TensorDirectory parse(std::string_view json, std::uint64_t data_bytes = 0) {
   return detail::parse_safetensors_header(json, data_bytes, "F");
 }
 
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(utf8) {
         {"metadata in UTF-8 for 'F'"});
     check_throws<ValueError>(
         [&] {
-          detail::format_safetensors_header({{bad, SafetensorsType::u8, {0}}}, {}, "F");
+          detail::format_safetensors_header({{bad, TensorType::u8, {0}}}, {}, "F");
         },
         {"names in UTF-8 for 'F'"});
   }
@@ -195,7 +195,7 @@ BOOST_AUTO_TEST_CASE(what_is_written_reads_back) {
   for (int c = 0; c < 0x80; ++c) every += static_cast<char>(c);
   every += "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80";
   const std::string bytes =
-      detail::format_safetensors_header({{every, SafetensorsType::f32, {2, 0}}}, {{every, every}}, "F");
+      detail::format_safetensors_header({{every, TensorType::f32, {2, 0}}}, {{every, every}}, "F");
   const auto header = parse(std::string_view(bytes).substr(8));
   BOOST_TEST(header.metadata.at(every) == every);
   BOOST_TEST(header.entries.at(0).name == every);

@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(the_most_that_is_read) {
   BOOST_TEST(SafetensorsFile(path).contains("99999"));
   BOOST_TEST(!SafetensorsFile(path).contains("100000"));
   // The writer writes nothing else.
-  const SafetensorsMetadata large{{"key", std::string(4'000'001, 'v')}};
+  const TensorMetadata large{{"key", std::string(4'000'001, 'v')}};
   test::check_throws<ValueError>([&] { write_safetensors(path, {}, large); },
                                  {path, "read again", "at most 4000000"});
 }

@@ -28,7 +28,7 @@ BOOST_AUTO_TEST_CASE(elements_equal_what_is_read) {
     file.read_bytes(entry, bytes);
     const auto seen = mapped.bytes(entry.name);
     BOOST_TEST(std::vector<std::uint8_t>(seen.begin(), seen.end()) == bytes, entry.name);
-    if (entry.type != SafetensorsType::f32) continue;
+    if (entry.type != TensorType::f32) continue;
     const auto elements = mapped.elements<float>(entry.name);
     BOOST_TEST(std::vector<float>(elements.begin(), elements.end()) == file.read<float>(entry.name));
   }

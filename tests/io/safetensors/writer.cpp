@@ -20,7 +20,7 @@
 using namespace pixnerd;
 using test::check_throws;
 using test::Folder;
-using Type = SafetensorsType;
+using Type = TensorType;
 
 BOOST_AUTO_TEST_SUITE(safetensors_writer)
 
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(tensors) {
 BOOST_AUTO_TEST_CASE(what_no_file_can_hold) {
   const Folder folder;
   const std::string path = folder / "f.safetensors";
-  const auto start = [&](std::vector<SafetensorsEntry> entries, SafetensorsMetadata metadata = {}) {
+  const auto start = [&](std::vector<TensorEntry> entries, TensorMetadata metadata = {}) {
     SafetensorsWriter(path, std::move(entries), std::move(metadata));
   };
   constexpr std::int64_t many = std::int64_t{1} << 31;

@@ -1,5 +1,5 @@
 /// \file
-/// What an emoji can be called: its name in Unicode's list, and paraphrases of it.
+/// Captions of an emoji: its name in Unicode's list, and paraphrases of it.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Whether a name is spoken with a vowel first; its letter tells, but for some of Unicode's names.
+/// Whether a name starts with a vowel sound. The first letter decides, with exceptions for some of Unicode's names.
 inline bool begins_with_vowel(std::string_view name) {
   for (const std::string_view spoken : {"uni", "eu", "ewe", "one"}) {  // unicorn, euro banknote, one o'clock
     if (name.starts_with(spoken)) return false;

@@ -18,8 +18,8 @@
 
 namespace pixnerd {
 
-/// Which emoji, and where Debian's packages fonts-noto-color-emoji and unicode-data put what they are made
-/// of.
+/// Which emoji to draw, and the paths of the font and the list. Defaults are the paths of Debian's packages
+/// fonts-noto-color-emoji and unicode-data.
 struct EmojiOptions {
   std::vector<std::string> groups = {"Smileys & Emotion", "Animals & Nature",
                                      "Food & Drink"};  ///< empty: all
@@ -29,7 +29,7 @@ struct EmojiOptions {
 };
 
 /// The fully-qualified emoji of some groups, in Unicode's order, on white. A class is a subgroup
-/// ("cat-face"), the captions are the name ("grinning cat") and paraphrases of it. All are drawn once, at the start (60 kB and about
+/// ("cat-face"), the captions are the name ("grinning cat") and paraphrases of it. All are drawn once, by the constructor (60 kB and about
 /// 0.5 ms each).
 class Emoji {
  public:

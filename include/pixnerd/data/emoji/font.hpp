@@ -21,8 +21,8 @@
 
 namespace pixnerd {
 
-/// An open font. HarfBuzz turns a sequence of code points into glyphs, FreeType gives a glyph's bitmap. One
-/// thread at a time may use it.
+/// An open font. HarfBuzz turns a sequence of code points into glyphs, FreeType gives a glyph's bitmap. Not safe to use from several
+/// threads at once.
 class EmojiFont {
  public:
   /// Throws FileError when the file is missing, no font, or a font without color bitmaps.

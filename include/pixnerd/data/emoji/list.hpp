@@ -27,7 +27,7 @@ struct EmojiEntry {
   }
 };
 
-/// Largest list, in bytes; that of Unicode 15 has 600,000. An emoji in memory takes several times its line.
+/// Largest list, in bytes; the list of Unicode 15 has 600,000. An emoji in memory takes several times the size of its line.
 inline constexpr std::uint64_t max_emoji_list_bytes = 1 << 21;
 
 namespace detail {

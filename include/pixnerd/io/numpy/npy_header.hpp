@@ -6,7 +6,7 @@
 ///
 ///     {'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }
 ///
-/// padded by blanks and ended by a line break; then come the elements
+/// padded with spaces and ended by a newline; the elements follow
 /// (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 #pragma once
 
@@ -19,12 +19,12 @@
 #include <string_view>
 #include <vector>
 
-#include <pixnerd/io/safetensors/header.hpp>
+#include <pixnerd/io/tensor_entry.hpp>
 
 namespace pixnerd {
 
 /// One array of a file. `begin` counts from the beginning of its .npy bytes.
-struct NpyEntry : SafetensorsEntry {
+struct NpyEntry : TensorEntry {
   bool fortran_order = false;  ///< whether its elements lie column by column
 };
 
@@ -32,24 +32,24 @@ namespace detail {
 
 struct NpyType {
   std::string_view descr;
-  SafetensorsType type;
+  TensorType type;
 };
 
-/// Little-endian numbers; of those of one byte the order does not matter.
+/// Accepted types: little-endian numbers, and single bytes, where order does not matter.
 inline constexpr NpyType npy_types[] = {
-    {"<f8", SafetensorsType::f64}, {"<f4", SafetensorsType::f32}, {"<f2", SafetensorsType::f16},
-    {"<i8", SafetensorsType::i64}, {"<i4", SafetensorsType::i32}, {"<i2", SafetensorsType::i16},
-    {"|i1", SafetensorsType::i8},  {"|u1", SafetensorsType::u8},  {"|b1", SafetensorsType::boolean}};
+    {"<f8", TensorType::f64}, {"<f4", TensorType::f32}, {"<f2", TensorType::f16},
+    {"<i8", TensorType::i64}, {"<i4", TensorType::i32}, {"<i2", TensorType::i16},
+    {"|i1", TensorType::i8},  {"|u1", TensorType::u8},  {"|b1", TensorType::boolean}};
 
 /// Bytes before the text of a header of version 2.0, the longer ones.
 inline constexpr std::size_t npy_prefix_bytes = 12;
-/// The longest text of a header that is read; NumPy's own limit.
+/// The longest header text that is accepted; NumPy's own limit.
 inline constexpr std::size_t npy_text_limit = 10'000;
 
-/// Reads the text of a header. Every key must be there once; nothing else may be.
+/// Parses the text of a header. Each key must occur exactly once, and no other may occur.
 class NpyText {
  public:
-  /// `where` is what messages call the array.
+  /// `where` names the array in messages.
   NpyText(std::string_view characters, std::string_view where) : rest_(characters), where_(where) {}
 
   std::optional<std::string> descr;
@@ -103,7 +103,7 @@ class NpyText {
     return true;
   }
 
-  /// What stands there instead of what was expected.
+  /// What was found instead, for messages.
   std::string next() const { return rest_.empty() ? "its end" : quoted_name(rest_.substr(0, 20)); }
 
   void expect(char c) {
@@ -169,8 +169,8 @@ class NpyText {
   std::string_view where_;
 };
 
-/// Where the elements of .npy bytes begin: behind the header whose first bytes these are, at least npy_prefix_bytes of
-/// them. Throws FileError for another format, another version, or a text beyond the limit.
+/// The offset of the elements in .npy bytes, right after the header. `prefix` holds at least the first npy_prefix_bytes
+/// bytes. Throws FileError for another format, another version, or a text beyond the limit.
 inline std::size_t npy_data_begin(std::span<const std::uint8_t> prefix, std::string_view where) {
   const auto refuse = [&](std::string_view expected, std::string_view got) {
     raise<FileError>("npy", str_cat(expected, " in ", where), got);
@@ -204,7 +204,7 @@ inline NpyEntry parse_npy_header(std::span<const std::uint8_t> header, std::uint
   if (found == std::end(npy_types)) {
     fields.refuse("a 'descr' of <f8, <f4, <f2, <i8, <i4, <i2, |i1, |u1, |b1", quoted_name(*fields.descr));
   }
-  const auto bytes = safetensors_bytes(found->type, *fields.sizes);
+  const auto bytes = tensor_bytes(found->type, *fields.sizes);
   if (!bytes) fields.refuse("fewer than 2^63 bytes", "sizes whose product is larger");
   NpyEntry entry;
   entry.type = found->type;

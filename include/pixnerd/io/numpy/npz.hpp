@@ -1,5 +1,5 @@
 /// \file
-/// Reading NumPy's .npz files, stored or compressed, from anywhere: arrays by name, on demand (link `zip`).
+/// Reads NumPy's .npz files, stored or compressed, trusted or not: arrays by name, on demand (link `zip`).
 #pragma once
 
 #include <algorithm>
@@ -19,8 +19,8 @@
 
 namespace pixnerd {
 
-/// An open .npz file. The headers of all arrays are read and checked at once, an array when it is asked for; its
-/// checksum is compared then, the first time. Has the members of SafetensorsFile. Threads may share one.
+/// An open .npz file. The constructor reads and checks all headers; an array is read on demand, and its checksum
+/// compared on the first read. Has the members of TensorFile. Safe to use from several threads.
 ///
 ///     const NpzFile file("statistics.npz");
 ///     const auto mean = file.tensor<double>("mu");
@@ -60,7 +60,7 @@ class NpzFile {
     return entries_[found->second];
   }
 
-  /// The bytes of an array's elements, row-major, whatever order they lie in. Throws ValueError unless `out` has
+  /// The bytes of an array's elements, row-major, whatever their order in the file. Throws ValueError unless `out` has
   /// `entry.bytes` bytes, FileError when the file is damaged there.
   void read_bytes(const NpyEntry& entry, std::span<std::uint8_t> out) const {
     if (out.size() != entry.bytes) {
@@ -77,11 +77,11 @@ class NpzFile {
     transpose(entry, columns, out);
   }
 
-  /// Reads an array's elements as T, row-major; the same conversions and errors as SafetensorsFile::read().
-  template <SafetensorsElement T>
+  /// Reads an array's elements as T, row-major; the same conversions and errors as TensorFile::read().
+  template <TensorElement T>
   void read(const NpyEntry& entry, std::span<T> out) const {
     detail::check_readable<T>("npz", path(), entry, out.size());
-    if (entry.type == safetensors_type_of<T>) {
+    if (entry.type == tensor_type_of<T>) {
       read_bytes(entry, std::span(reinterpret_cast<std::uint8_t*>(out.data()), out.size_bytes()));
       return;
     }
@@ -90,10 +90,10 @@ class NpzFile {
     detail::convert_or_throw("npz", path(), entry, bytes.data(), out);
   }
 
-  /// Reads the elements from number `first` on, row-major: of an array that is larger than the memory, piece by
-  /// piece. Fast where the file is stored; a compressed one is unpacked from its beginning on each time. Throws
-  /// ValueError beyond the array's end and for an array that lies column by column.
-  template <SafetensorsElement T>
+  /// Reads the elements from number `first` on, row-major, so an array larger than memory can be
+  /// read in pieces. Fast in a stored file; a compressed one is unpacked from its beginning each time. Throws ValueError
+  /// beyond the array's end and for column-major arrays.
+  template <TensorElement T>
   void read(const NpyEntry& entry, std::uint64_t first, std::span<T> out) const {
     const auto count = static_cast<std::uint64_t>(entry.shape.count());
     if (first > count || out.size() > count - first || (entry.fortran_order && entry.shape.rank() > 1)) {
@@ -108,7 +108,7 @@ class NpzFile {
   }
 
   /// All elements, into a new vector.
-  template <SafetensorsElement T>
+  template <TensorElement T>
   std::vector<T> read(std::string_view name) const {
     const auto& found = entry(name);
     check_before_allocating(found);
@@ -118,7 +118,7 @@ class NpzFile {
   }
 
   /// The same, into a new tensor.
-  template <SafetensorsElement T, class Device = Cpu>
+  template <TensorElement T, class Device = Cpu>
   Tensor<T, Device> tensor(std::string_view name) const {
     return Tensor<T, Device>::from_host(entry(name).shape, read<T>(name));
   }
@@ -168,7 +168,7 @@ class NpzFile {
     return entry;
   }
 
-  /// From column by column to row by row.
+  /// Converts column-major elements to row-major.
   static void transpose(const NpyEntry& entry, std::span<const std::uint8_t> columns,
                         std::span<std::uint8_t> rows) {
     const auto rank = static_cast<std::size_t>(entry.shape.rank());

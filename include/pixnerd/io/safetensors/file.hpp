@@ -1,8 +1,8 @@
 /// \file
-/// Reading safetensors files: tensors by name, on demand, from files that nobody vouches for.
+/// Reads safetensors files: tensors by name, on demand, from untrusted files.
 ///
-/// A file is read strictly: what is not exactly the format throws, before a tensor is asked for. Writing is
-/// in safetensors_writer.hpp.
+/// Reading is strict: any deviation from the format throws when the file is opened. Writing is in
+/// io/safetensors/writer.hpp.
 #pragma once
 
 #include <algorithm>
@@ -17,8 +17,8 @@
 
 namespace pixnerd {
 
-/// An open safetensors file. The header is read and checked at once, a tensor when it is asked for. Threads
-/// may share one.
+/// An open safetensors file. The constructor reads and checks the header; tensors are read on demand. Safe to use from
+/// several threads.
 ///
 ///     const SafetensorsFile file("model.safetensors");
 ///     for (const auto& entry : file.entries()) …
@@ -49,9 +49,8 @@ class SafetensorsFile : public TensorFile {
   }
 
  protected:
-  void read_part(const SafetensorsEntry& entry, std::uint64_t begin,
-                 std::span<std::uint8_t> out) const override {
-    // In memory that was never touched, the system takes longer to find pages than to copy: threads share that.
+  void read_part(const TensorEntry& entry, std::uint64_t begin, std::span<std::uint8_t> out) const override {
+    // In fresh memory, page faults take longer than the copy itself, so threads share them.
     constexpr std::int64_t grain = 8 << 20;
     const std::uint64_t at = data_begin_ + entry.begin + begin;
     parallel_ranges(static_cast<std::int64_t>(out.size()), grain, [&](std::int64_t from, std::int64_t to) {

@@ -13,10 +13,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
-#include <map>
-#include <nlohmann/json.hpp>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,65 +20,14 @@
 #include <vector>
 
 #include <pixnerd/core/error.hpp>
-#include <pixnerd/core/shape.hpp>
+#include <pixnerd/io/tensor_entry.hpp>
 
-namespace pixnerd {
+namespace pixnerd::detail {
 
-/// Element types of tensors in files.
-enum class SafetensorsType : std::uint8_t { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
-
-/// One tensor of a file.
-struct SafetensorsEntry {
-  std::string name;
-  SafetensorsType type = SafetensorsType::f32;
-  Shape shape;
-  std::uint64_t begin = 0;  ///< its first byte, counted from the first byte after the header
-  std::uint64_t bytes = 0;  ///< how many it has: elements times bytes an element
-};
-
-using SafetensorsMetadata = std::map<std::string, std::string>;
-
-/// What the header says, entries in the order of their bytes.
-struct SafetensorsHeader {
-  std::vector<SafetensorsEntry> entries;
-  std::vector<std::uint32_t> by_name;  ///< positions in `entries`, sorted by name: see index_names()
-  SafetensorsMetadata metadata;
-
-  /// Makes `by_name` of the entries.
-  void index_names() {
-    by_name.resize(entries.size());
-    std::iota(by_name.begin(), by_name.end(), 0u);
-    std::sort(by_name.begin(), by_name.end(),
-              [&](std::uint32_t a, std::uint32_t b) { return entries[a].name < entries[b].name; });
-  }
-
-  /// The tensor of that name; null where there is none.
-  const SafetensorsEntry* find(std::string_view name) const {
-    const auto found =
-        std::lower_bound(by_name.begin(), by_name.end(), name,
-                         [&](std::uint32_t i, std::string_view n) { return entries[i].name < n; });
-    return found != by_name.end() && entries[*found].name == name ? &entries[*found] : nullptr;
-  }
-};
-
-namespace detail {
-
-struct SafetensorsTypeFacts {
-  SafetensorsType type;
-  std::string_view name;
-  std::uint64_t bytes;
-};
-
-inline constexpr SafetensorsTypeFacts safetensors_types[] = {
-    {SafetensorsType::f64, "F64", 8},     {SafetensorsType::f32, "F32", 4}, {SafetensorsType::f16, "F16", 2},
-    {SafetensorsType::bf16, "BF16", 2},   {SafetensorsType::i64, "I64", 8}, {SafetensorsType::i32, "I32", 4},
-    {SafetensorsType::i16, "I16", 2},     {SafetensorsType::i8, "I8", 1},   {SafetensorsType::u8, "U8", 1},
-    {SafetensorsType::boolean, "BOOL", 1}};
-
-/// Headers above this are refused, here and by the other readers of the format.
+/// Largest header in bytes; other readers of the format have the same limit.
 inline constexpr std::uint64_t safetensors_header_limit = 100'000'000;
 
-// What a header may hold, far beyond those of any model, so that reading it takes at most 64 MB beside the file's size:
+// Limits on a header, far beyond any real model, so that reading it takes at most 64 MB beyond the file's size:
 /// Tensors and keys of the metadata.
 inline constexpr std::size_t safetensors_most_names = 100'000;
 /// Characters of all names, keys and values of the metadata.
@@ -90,52 +35,7 @@ inline constexpr std::size_t safetensors_most_characters = 16'000'000;
 /// Characters of one string or number as it stands in the JSON.
 inline constexpr std::size_t safetensors_longest_token = 4'000'000;
 
-}  // namespace detail
-
-/// "F32", "BF16", …: the name in files.
-constexpr std::string_view type_name(SafetensorsType type) {
-  return detail::safetensors_types[static_cast<int>(type)].name;
-}
-
-/// Bytes of one element.
-constexpr std::uint64_t element_bytes(SafetensorsType type) {
-  return detail::safetensors_types[static_cast<int>(type)].bytes;
-}
-
-namespace detail {
-
-/// A name from a file for a message: escaped as in JSON, and cut where it is absurdly long.
-inline std::string quoted_name(std::string_view name) {
-  // Cuts between characters, not inside one.
-  std::size_t end = std::min<std::size_t>(name.size(), 200);
-  while (end > 0 && end < name.size() && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;
-  const nlohmann::json start = std::string(name.substr(0, end));
-  return start.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
-         (end < name.size() ? "..." : "");
-}
-
-/// `"name" (F32 (2, 3))`, for messages.
-inline std::string describe(const SafetensorsEntry& entry) {
-  return str_cat(quoted_name(entry.name), " (", type_name(entry.type), " ", entry.shape, ")");
-}
-
-/// Bytes of a tensor; nothing where a product of its sizes overflows, even one that a zero hides: strides are
-/// such products.
-template <class Sizes>
-std::optional<std::uint64_t> safetensors_bytes(SafetensorsType type, const Sizes& sizes) {
-  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  std::uint64_t product = element_bytes(type);
-  bool empty = false;
-  for (const auto size : sizes) {
-    empty = empty || size == 0;
-    const auto factor = static_cast<std::uint64_t>(std::max<std::int64_t>(size, 1));
-    if (product > most / factor) return {};
-    product *= factor;
-  }
-  return empty ? 0 : product;
-}
-
-/// What a header says of one tensor, before it is checked.
+/// The fields of one tensor in the header, before they are checked.
 struct SafetensorsFields {
   std::optional<std::string> type;
   std::optional<std::vector<std::int64_t>> sizes;
@@ -149,9 +49,9 @@ struct SafetensorsFields {
                    got);
 }
 
-/// Makes an entry of what the header says of a tensor, if that makes sense on its own.
-inline SafetensorsEntry make_safetensors_entry(std::string name, const SafetensorsFields& fields,
-                                               const std::string& path) {
+/// Makes an entry from the fields of a tensor. Throws FileError when they are inconsistent.
+inline TensorEntry make_safetensors_entry(std::string name, const SafetensorsFields& fields,
+                                          const std::string& path) {
   const auto wrong = [&](std::string_view expected, std::string_view got) {
     refuse_tensor(name, path, expected, got);
   };
@@ -159,15 +59,15 @@ inline SafetensorsEntry make_safetensors_entry(std::string name, const Safetenso
   if (!fields.sizes) wrong("a \"shape\"", "none");
   if (!fields.offsets) wrong("\"data_offsets\"", "none");
   if (fields.offsets->size() != 2) wrong("two \"data_offsets\"", std::to_string(fields.offsets->size()));
-  const auto facts = std::find_if(std::begin(safetensors_types), std::end(safetensors_types),
+  const auto facts = std::find_if(std::begin(tensor_types), std::end(tensor_types),
                                   [&](const auto& f) { return f.name == *fields.type; });
-  if (facts == std::end(safetensors_types)) {
+  if (facts == std::end(tensor_types)) {
     wrong("a dtype of F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL", quoted_name(*fields.type));
   }
-  const auto bytes = safetensors_bytes(facts->type, *fields.sizes);
+  const auto bytes = tensor_bytes(facts->type, *fields.sizes);
   if (!bytes) wrong("fewer than 2^63 bytes", "sizes whose product is larger");
 
-  SafetensorsEntry entry;
+  TensorEntry entry;
   for (const auto size : *fields.sizes) entry.shape.push_back(size);
   const std::int64_t begin = (*fields.offsets)[0], end = (*fields.offsets)[1];
   if (end - begin != static_cast<std::int64_t>(*bytes)) {
@@ -182,7 +82,7 @@ inline SafetensorsEntry make_safetensors_entry(std::string name, const Safetenso
 }
 
 /// Sorts the entries by place and checks that they fill `data_bytes` bytes exactly.
-inline void check_safetensors_layout(SafetensorsHeader& header, std::uint64_t data_bytes,
+inline void check_safetensors_layout(TensorDirectory& header, std::uint64_t data_bytes,
                                      const std::string& path) {
   auto& entries = header.entries;
   std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
@@ -213,5 +113,4 @@ inline void check_safetensors_layout(SafetensorsHeader& header, std::uint64_t da
   }
 }
 
-}  // namespace detail
-}  // namespace pixnerd
+}  // namespace pixnerd::detail

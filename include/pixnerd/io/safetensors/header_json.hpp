@@ -1,8 +1,8 @@
 /// \file
 /// The JSON of a safetensors header, read and written with JSON for Modern C++.
 ///
-/// The header is read event by event: what is not part of the format is refused as soon as it comes, so that
-/// no text, however long or deeply nested, is ever kept as a tree.
+/// The header is parsed by SAX events: whatever is not part of the format is refused on sight, so JSON is never held as a
+/// tree, however long or deeply nested.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +20,14 @@
 
 namespace pixnerd::detail {
 
-/// Makes a header of the events of its JSON. Throws a FileError for the first that does not fit.
+/// Builds a directory from the events of the header's JSON. Throws FileError at the first event that does not fit.
 class SafetensorsEvents final : public nlohmann::json::json_sax_t {
  public:
   /// `path` is for messages and must outlive this.
   explicit SafetensorsEvents(const std::string& path) : path_(path) {}
 
-  /// What the events said, entries in the order in which they came.
-  SafetensorsHeader header;
+  /// The result, entries in the order of the JSON.
+  TensorDirectory header;
 
   bool start_object(std::size_t) override {
     if (next_ != Next::object) unexpected("an object");
@@ -220,8 +220,8 @@ inline std::string_view check_safetensors_text(std::string_view json, const std:
 
 /// Reads a header's JSON. `data_bytes` is what follows it in the file. Throws FileError, naming `path` and
 /// the tensor, for anything that is not exactly the format.
-inline SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t data_bytes,
-                                                  const std::string& path) {
+inline TensorDirectory parse_safetensors_header(std::string_view json, std::uint64_t data_bytes,
+                                                const std::string& path) {
   json = check_safetensors_text(json, path);
   check_safetensors_tokens(json, path);
   SafetensorsEvents events(path);
@@ -232,8 +232,8 @@ inline SafetensorsHeader parse_safetensors_header(std::string_view json, std::ui
 
 /// The bytes before the tensors: length and JSON, padded with blanks to a multiple of 64 bytes. Throws
 /// ValueError, naming `path`, for text that is not UTF-8.
-inline std::string format_safetensors_header(const std::vector<SafetensorsEntry>& entries,
-                                             const SafetensorsMetadata& metadata, const std::string& path) {
+inline std::string format_safetensors_header(const std::vector<TensorEntry>& entries,
+                                             const TensorMetadata& metadata, const std::string& path) {
   const auto quoted = [&](const std::string& value, std::string_view what) {
     try {
       return nlohmann::json(value).dump();

@@ -1,9 +1,9 @@
 /// \file
-/// safetensors files mapped into memory, for files that nobody changes meanwhile.
+/// safetensors files mapped into memory, for trusted files that nobody modifies while they are open.
 ///
-/// Mapping reads nothing before it is used, and pages that several processes map exist once. In return the system kills the
-/// process (SIGBUS) when it touches a page that a truncated file no longer has or the disk cannot read: no exception can
-/// be made of that. So everything else in this library reads files by SafetensorsFile; this is for those who ask for it.
+/// Mapping reads pages on first use, and processes that map the same file share them. The price: touching a page that a
+/// truncated file no longer has, or that the disk cannot read, kills the process (SIGBUS), which cannot be turned into an
+/// exception. So everything else in this library uses SafetensorsFile; mapping is opt-in.
 #pragma once
 
 #include <sys/mman.h>
@@ -19,8 +19,8 @@
 
 namespace pixnerd {
 
-/// An open safetensors file whose tensors can be looked at where they lie, beside what SafetensorsFile does. Threads may share
-/// one. What it gives out lives as long as it does.
+/// A SafetensorsFile whose tensors can also be accessed in place, without a copy. Safe to use from several threads. Spans
+/// are valid as long as this object lives.
 ///
 ///     const MappedSafetensors file("model.safetensors");
 ///     for (const float weight : file.elements<float>("s_embedder.proj.weight")) …
@@ -49,14 +49,14 @@ class MappedSafetensors : public SafetensorsFile {
     return {begin_ + data_begin_ + found.begin, found.bytes};
   }
 
-  /// The elements of a tensor, row-major. Throws FileError when there is none of that name, when its type is another than T,
-  /// or when it lies at no multiple of T's size, as the format allows; read() takes those.
-  template <SafetensorsElement T>
+  /// The elements of a tensor, row-major. Throws FileError when there is none of that name, when its type is not T, or
+  /// when it is not aligned to T's size, which the format allows; read() handles both.
+  template <TensorElement T>
   std::span<const T> elements(std::string_view name) const {
     const auto& found = entry(name);
-    if (found.type != safetensors_type_of<T> || (data_begin_ + found.begin) % alignof(T) != 0) {
+    if (found.type != tensor_type_of<T> || (data_begin_ + found.begin) % alignof(T) != 0) {
       raise<FileError>("safetensors",
-                       str_cat("elements of type ", type_name(safetensors_type_of<T>), " at a multiple of ",
+                       str_cat("elements of type ", type_name(tensor_type_of<T>), " at a multiple of ",
                                alignof(T), " bytes in '", path(), "'"),
                        str_cat("tensor ", detail::describe(found), " at byte ", data_begin_ + found.begin));
     }

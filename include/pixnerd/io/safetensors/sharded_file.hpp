@@ -1,5 +1,5 @@
 /// \file
-/// Tensors that lie in several safetensors files, listed by an index: "model.safetensors.index.json".
+/// Reads tensors split over several safetensors files, listed by an index such as "model.safetensors.index.json".
 #pragma once
 
 #include <algorithm>
@@ -17,8 +17,8 @@
 
 namespace pixnerd {
 
-/// The index is {"weight_map": {"name": "file", …}, …}; files lie beside it. Tensors of a file that the index does not name
-/// are not there.
+/// The index is {"weight_map": {"name": "file", …}, …}; the files are in its folder. Tensors that the index does
+/// not name are ignored.
 class ShardedSafetensors : public TensorFile {
  public:
   /// Throws FileError when the index or one of its files is missing or damaged, or a file lacks a tensor that it should have.
@@ -45,8 +45,7 @@ class ShardedSafetensors : public TensorFile {
   std::size_t shards() const { return shards_.size(); }
 
  protected:
-  void read_part(const SafetensorsEntry& entry, std::uint64_t begin,
-                 std::span<std::uint8_t> out) const override {
+  void read_part(const TensorEntry& entry, std::uint64_t begin, std::span<std::uint8_t> out) const override {
     const auto* found = header_.find(entry.name);
     if (found == nullptr) refuse("an entry of this file", detail::quoted_name(entry.name));
     const auto& file = shards_[shard_of_[static_cast<std::size_t>(found - entries().data())]];

@@ -1,5 +1,5 @@
 /// \file
-/// Writing safetensors files, tensor by tensor, all or nothing.
+/// Writes safetensors files, tensor by tensor, atomically.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,11 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Gives every tensor its place. The widest elements come first, otherwise the order stays: no gap may fill
-/// up to a multiple of an element's size, and readers that map the file need one. Throws ValueError for what
-/// no file can hold.
-inline std::vector<SafetensorsEntry> lay_out_safetensors(std::vector<SafetensorsEntry> entries,
-                                                         const std::string& path) {
+/// Computes the offset of every tensor. Tensors with the widest elements come first, otherwise the order stays: readers that
+/// map the file need aligned tensors, and the format allows no padding between them. Throws ValueError for tensors that no
+/// file can hold.
+inline std::vector<TensorEntry> lay_out_safetensors(std::vector<TensorEntry> entries,
+                                                    const std::string& path) {
   std::set<std::string_view> names;
   std::uint64_t total = 0;
   for (auto& entry : entries) {
@@ -37,7 +37,7 @@ inline std::vector<SafetensorsEntry> lay_out_safetensors(std::vector<Safetensors
     if (!names.insert(entry.name).second) {
       wrong("one tensor of each name", str_cat("two ", quoted_name(entry.name)));
     }
-    const auto bytes = safetensors_bytes(entry.type, entry.shape);
+    const auto bytes = tensor_bytes(entry.type, entry.shape);
     // The total, too, stays below 2^63, the largest offset a header may hold.
     if (!bytes || *bytes > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) - total) {
       wrong("fewer than 2^63 bytes", str_cat("more with ", describe(entry)));
@@ -45,7 +45,7 @@ inline std::vector<SafetensorsEntry> lay_out_safetensors(std::vector<Safetensors
     entry.bytes = *bytes;
     total += *bytes;
   }
-  std::vector<SafetensorsEntry> out;
+  std::vector<TensorEntry> out;
   std::uint64_t end = 0;
   for (const std::uint64_t width : {8, 4, 2, 1}) {
     for (auto& entry : entries) {
@@ -63,16 +63,15 @@ inline std::vector<SafetensorsEntry> lay_out_safetensors(std::vector<Safetensors
 /// Writes a safetensors file in one pass. The file appears under its name, complete and on the disk, with
 /// `commit`, and not at all otherwise; see AtomicFile.
 ///
-///     SafetensorsWriter writer(path, {{"a", SafetensorsType::f32, {2, 3}}, …}, {{"config", "…"}});
+///     SafetensorsWriter writer(path, {{"a", TensorType::f32, {2, 3}}, …}, {{"config", "…"}});
 ///     for (const auto& entry : writer.entries()) writer.write(entry.name, bytes_of(entry.name));
 ///     writer.commit();
 class SafetensorsWriter {
  public:
-  /// Name, type and shape of every tensor; their places are computed. To the metadata comes `format: pt`,
+  /// Name, type and shape of every tensor; their places are computed. Adds `format: pt` to the metadata,
   /// without which some readers refuse a file. Throws ValueError for a doubled name, text that is not UTF-8
   /// or a header beyond the reader's limits; FileError when `path` cannot be written.
-  SafetensorsWriter(const std::string& path, std::vector<SafetensorsEntry> entries,
-                    SafetensorsMetadata metadata = {})
+  SafetensorsWriter(const std::string& path, std::vector<TensorEntry> entries, TensorMetadata metadata = {})
       : entries_(detail::lay_out_safetensors(std::move(entries), path)),
         header_(make_header(path, std::move(metadata))),
         file_(path, header_.size() + data_bytes()) {
@@ -82,7 +81,7 @@ class SafetensorsWriter {
 
   /// All tensors, in the order in which `write` wants them: widest elements first, otherwise as they were
   /// given.
-  const std::vector<SafetensorsEntry>& entries() const { return entries_; }
+  const std::vector<TensorEntry>& entries() const { return entries_; }
 
   /// Appends a tensor's bytes, little-endian and row-major. Throws ValueError unless it is the next tensor
   /// and has that many bytes; FileError, naming the bytes needed, when the disk is full.
@@ -91,8 +90,8 @@ class SafetensorsWriter {
     write_part(name, bytes);
   }
 
-  /// The same in parts: the next tensor is the next one once it has all of its bytes. Throws as well when these are more
-  /// than it lacks.
+  /// The same in parts: a tensor is complete once all of its bytes have been written. Also throws ValueError when `bytes`
+  /// exceed what the tensor still lacks.
   void write_part(std::string_view name, std::span<const std::uint8_t> bytes) {
     check_next(name, bytes.size(), /*is_whole=*/false);
     file_.write(bytes);
@@ -134,7 +133,7 @@ class SafetensorsWriter {
     return entries_.empty() ? 0 : entries_.back().begin + entries_.back().bytes;
   }
 
-  std::string make_header(const std::string& path, SafetensorsMetadata metadata) const {
+  std::string make_header(const std::string& path, TensorMetadata metadata) const {
     metadata.emplace("format", "pt");
     std::string header = detail::format_safetensors_header(entries_, metadata, path);
     if (header.size() - 8 > detail::safetensors_header_limit) {
@@ -152,39 +151,39 @@ class SafetensorsWriter {
     return header;
   }
 
-  std::vector<SafetensorsEntry> entries_;
+  std::vector<TensorEntry> entries_;
   std::string header_;
   AtomicFile file_;
   std::size_t next_ = 0;
   std::uint64_t part_ = 0;  ///< bytes of the next tensor that are written
 };
 
-/// A named view of elements that somebody else owns, for `write_safetensors`.
+/// A non-owning, named view of elements, for `write_safetensors`.
 struct SafetensorsView {
   std::string name;
-  SafetensorsType type = SafetensorsType::f32;
+  TensorType type = TensorType::f32;
   Shape shape;
   std::span<const std::uint8_t> bytes;
 };
 
 /// A view of `values` as a tensor of that shape.
-template <SafetensorsElement T>
+template <TensorElement T>
 SafetensorsView safetensors_view(std::string name, const Shape& shape, std::span<const T> values) {
-  return {std::move(name), safetensors_type_of<T>, shape,
+  return {std::move(name), tensor_type_of<T>, shape,
           std::span(reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes())};
 }
 
-/// The same of a tensor, whose memory the view does not keep alive.
-template <SafetensorsElement T>
+/// The same for a tensor. The view does not keep its memory alive.
+template <TensorElement T>
 SafetensorsView safetensors_view(std::string name, const Tensor<T, Cpu>& tensor) {
   return safetensors_view(std::move(name), tensor.shape(),
                           std::span<const T>(tensor.data(), static_cast<std::size_t>(tensor.count())));
 }
 
-/// Writes all of them; see SafetensorsWriter.
+/// Writes all tensors to one file; see SafetensorsWriter.
 inline void write_safetensors(const std::string& path, const std::vector<SafetensorsView>& tensors,
-                              SafetensorsMetadata metadata = {}) {
-  std::vector<SafetensorsEntry> entries;
+                              TensorMetadata metadata = {}) {
+  std::vector<TensorEntry> entries;
   std::map<std::string_view, std::span<const std::uint8_t>> bytes;
   for (const auto& tensor : tensors) {
     entries.push_back({tensor.name, tensor.type, tensor.shape});

@@ -1,6 +1,6 @@
 /// \file
-/// Reading the files that torch.save writes, Lightning's checkpoints among them, without Python and without running
-/// anything: tensors by name, on demand.
+/// Reads files written by torch.save, including Lightning checkpoints, without Python and without executing anything:
+/// tensors by name, on demand.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ class TorchCheckpoint : public TensorFile {
   /// Throws FileError, naming the file, when it is missing, damaged, or holds anything but tensors, numbers, strings, lists
   /// and dictionaries; the message then names what else it holds. Nothing in a file is ever executed.
   explicit TorchCheckpoint(const std::string& path)
-      // What is packed can only be read in order: in parts, that would take the square of the time.
+      // Compressed entries can only be read from the start: reading them in parts would take quadratic time.
       : TensorFile("torch checkpoint", path, whole_tensors), container_(detail::open_torch_container(path)) {
     const auto& entries = container_->tensors().entries;
     header_.entries.assign(entries.begin(), entries.end());
@@ -34,7 +34,7 @@ class TorchCheckpoint : public TensorFile {
   }
 
  protected:
-  void read_part(const SafetensorsEntry& of, std::uint64_t /*begin, of a whole tensor: 0*/,
+  void read_part(const TensorEntry& of, std::uint64_t /*begin, of a whole tensor: 0*/,
                  std::span<std::uint8_t> out) const override {
     const auto index = static_cast<std::size_t>(&this->entry(of.name) - entries().data());
     const TorchEntry& entry = container_->tensors().entries[index];

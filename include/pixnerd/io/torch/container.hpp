@@ -1,5 +1,5 @@
 /// \file
-/// Where the bytes of a torch checkpoint lie: in a zip file, or, before version 1.6, one after the other.
+/// The two containers of torch checkpoints: a zip file, or, before torch 1.6, pickles and storages in sequence.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@ class TorchContainer {
   /// The tensors that the pickle describes.
   const TorchTensors& tensors() const { return tensors_; }
 
-  /// Fills `out` with the bytes of a storage from `begin` on, which the storage has. Throws FileError when the file is
+  /// Fills `out` with the bytes of a storage from `begin` on; the storage must have as many. Throws FileError when the file is
   /// damaged there.
   virtual void read(const TorchStorage& storage, std::uint64_t begin, std::span<std::uint8_t> out) const = 0;
 
@@ -37,8 +37,8 @@ class TorchContainer {
     raise<FileError>("torch checkpoint", str_cat(expected, " in '", path, "'"), got);
   }
 
-  /// Tensors may see the same bytes; a small file of many that do must not keep its reader busy for hours.
-  /// is_packed(storage) tells whether all of a storage is read for each tensor.
+  /// Tensors may share bytes; a small file with many such tensors must not keep its reader busy for hours.
+  /// is_packed(storage): whether the whole storage is read for each tensor.
   template <class IsPacked>
   void limit_reading(std::uint64_t file_bytes, const std::string& path, IsPacked is_packed) const {
     const std::uint64_t most = 64 * file_bytes + (std::uint64_t{64} << 20);
@@ -102,7 +102,7 @@ class TorchZip : public TorchContainer {
   }
 
  private:
-  /// torch.save packs nothing; what other programs packed may be small files.
+  /// torch.save compresses nothing; checkpoints that other programs compressed are accepted if they are small.
   static constexpr std::uint64_t most_unpacked = 4 << 20;
 
   std::string entry_of(const TorchStorage& storage) const { return str_cat(root_, "/data/", storage.key); }
@@ -169,7 +169,7 @@ class TorchLegacy : public TorchContainer {
     if (keys.root().kind != PickleKind::list) refuse(path, "a list of storages", "another value");
     for (const std::uint32_t index : keys.root().items) {
       const auto found = known.find(keys[index].string);
-      // The size of a storage's elements is known from the tensors that see it.
+      // The element size of a storage is known from the tensors that use it.
       if (found == known.end())
         refuse(path, "storages of the tensors alone", quoted_name(keys[index].string));
       const TorchStorage& storage = *found->second;
@@ -196,7 +196,7 @@ class TorchLegacy : public TorchContainer {
   std::map<std::string, std::uint64_t, std::less<>> begins_;
 };
 
-/// Opens either, by the first bytes of the file.
+/// Opens either container, chosen by the first bytes of the file.
 inline std::unique_ptr<TorchContainer> open_torch_container(const std::string& path) {
   const InputFile file(path);
   std::array<std::uint8_t, 2> first{};

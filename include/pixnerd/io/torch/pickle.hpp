@@ -1,6 +1,6 @@
 /// \file
-/// Reading Python pickles as data. A pickle is a program; this machine runs the part of it that builds numbers, strings,
-/// and containers, keeps calls as data, and never calls anything.
+/// Reading Python pickles as data. A pickle is a program for a stack machine. This one executes the instructions that build
+/// numbers, strings and containers, keeps calls as data, and never calls anything.
 #pragma once
 
 #include <charconv>
@@ -13,9 +13,9 @@
 
 namespace pixnerd {
 
-/// A pickle's value, with all values it is made of.
+/// The value of a pickle, with all values it contains.
 ///
-/// Only names in `allowed` may occur, and calls of them stay data: what a call means is for the reader to say. Everything
+/// Only names in `allowed` may occur, and calls of them stay data, to be interpreted by the user of this class. Everything
 /// that is not known to be data throws FileError with its name. The state that a pickle sets on an object (BUILD) is read
 /// and dropped.
 class Pickle : private detail::PickleStack {
@@ -29,13 +29,13 @@ class Pickle : private detail::PickleStack {
     run();
   }
 
-  /// Bytes that the pickle takes.
+  /// Length of the pickle in bytes.
   std::size_t size() const { return at_; }
 
   const PickleValue& root() const { return values_[root_]; }
   const PickleValue& operator[](std::uint32_t index) const { return values_[index]; }
 
-  /// The value of a key of a dictionary; null when it has none, or `dictionary` is none. The last of equal keys counts.
+  /// The value of a key of a dictionary; null when the key is missing or `dictionary` is not a dictionary. The last of equal keys counts.
   const PickleValue* find(const PickleValue& dictionary, std::string_view key) const {
     if (dictionary.kind != PickleKind::dictionary) return nullptr;
     for (std::size_t i = dictionary.items.size(); i >= 2; i -= 2) {

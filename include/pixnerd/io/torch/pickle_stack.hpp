@@ -1,5 +1,5 @@
 /// \file
-/// The bytes and the stack of a pickle that is being read.
+/// The input bytes, stack and memo of the machine that reads a pickle.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@
 
 namespace pixnerd::detail {
 
-/// What the instructions of a pickle work on: bytes from a place on, values, a stack of their indices with marks in it, and
-/// values that are remembered by number. Whatever does not fit throws FileError with the place.
+/// The state that a pickle's instructions work on: the input bytes, the values, a stack of value indices with marks, and the
+/// memo. Anything malformed throws FileError with its byte position.
 class PickleStack {
  protected:
   PickleStack(std::span<const std::uint8_t> bytes, const std::string& where) : bytes_(bytes), where_(where) {}
@@ -35,7 +35,7 @@ class PickleStack {
     return out;
   }
 
-  /// For messages: what is no data has a name.
+  /// For messages: values that are not data have names.
   static std::string name_of_instruction(char code) {
     constexpr std::pair<char, std::string_view> names[] = {
         {'i', "INST"},           {'o', "OBJ"},
@@ -151,7 +151,7 @@ class PickleStack {
     push_items(PickleKind::tuple, std::move(items));
   }
 
-  /// Python numbers what it remembers from 0 on.
+  /// Python numbers the memo from 0 on.
   void remember(std::uint64_t key) {
     if (key >= most_values) refuse(str_cat("at most ", most_values, " remembered values"), "more");
     const std::uint32_t index = top();

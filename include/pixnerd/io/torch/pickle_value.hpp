@@ -1,5 +1,5 @@
 /// \file
-/// The values that a Python pickle is made of, as data.
+/// The values of a Python pickle, as data.
 #pragma once
 
 #include <bit>
@@ -9,7 +9,7 @@
 
 namespace pixnerd {
 
-/// What a value of a pickle is.
+/// Kinds of pickle values.
 enum class PickleKind : std::uint8_t {
   none,
   boolean,      ///< number is 0 or 1
@@ -26,7 +26,7 @@ enum class PickleKind : std::uint8_t {
   persistent,   ///< items: one value that names something outside of the pickle
 };
 
-/// A value. Items are indices of a Pickle's values, so that values that hold each other need no care.
+/// A value. Items are indices of a Pickle's values, so cyclic values need no special care.
 struct PickleValue {
   PickleKind kind = PickleKind::none;
   std::int64_t number = 0;

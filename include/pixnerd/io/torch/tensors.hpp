@@ -1,5 +1,5 @@
 /// \file
-/// Which tensors a pickle that torch.save wrote describes: names, shapes, and where their elements lie.
+/// Finds the tensors that a pickle written by torch.save describes: names, shapes, and where their elements are stored.
 #pragma once
 
 #include <algorithm>
@@ -14,27 +14,27 @@
 #include <variant>
 #include <vector>
 
-#include <pixnerd/io/safetensors/header.hpp>
+#include <pixnerd/io/tensor_entry.hpp>
 #include <pixnerd/io/torch/pickle.hpp>
 
 namespace pixnerd {
 
-/// A storage: a run of elements of one type, which tensors may share.
+/// A storage: contiguous elements of one type, which tensors may share.
 struct TorchStorage {
   std::string key;
-  SafetensorsType type = SafetensorsType::f32;
+  TensorType type = TensorType::f32;
   std::uint64_t count = 0;  ///< elements
 
   std::uint64_t bytes() const { return count * element_bytes(type); }
 };
 
-/// A tensor, seen through strides in a storage. `bytes` are those of its own elements; `begin` has no meaning.
-struct TorchEntry : SafetensorsEntry {
+/// A strided view of a storage. `bytes` counts the view's own elements; `begin` is unused.
+struct TorchEntry : TensorEntry {
   std::size_t storage = 0;             ///< index into TorchTensors::storages
   std::uint64_t offset = 0;            ///< of the first element, in elements
   std::vector<std::uint64_t> strides;  ///< in elements, one for each axis
 
-  /// Whether its elements lie in the storage as they come, row-major.
+  /// Whether its elements are contiguous and row-major in the storage.
   bool is_contiguous() const {
     std::uint64_t expected = 1;
     for (int axis = shape.rank() - 1; axis >= 0; --axis) {
@@ -44,7 +44,7 @@ struct TorchEntry : SafetensorsEntry {
     return true;
   }
 
-  /// Elements of the storage from the first to the last that it sees.
+  /// Elements of the storage from the first to the last that the tensor uses.
   std::uint64_t extent() const {
     if (shape.count() == 0) return 0;
     std::uint64_t last = 0;
@@ -58,7 +58,7 @@ struct TorchEntry : SafetensorsEntry {
 struct TorchTensors {
   std::vector<TorchEntry> entries;
   std::vector<TorchStorage> storages;
-  SafetensorsMetadata texts;  ///< integers and short texts of the outermost dictionary
+  TensorMetadata texts;  ///< integers and short texts of the outermost dictionary
 };
 
 namespace detail {
@@ -103,7 +103,7 @@ class TorchTensorReader {
   static constexpr std::size_t most_visits = 400'000, most_tensors = 32'768;
   static constexpr std::size_t most_name = 1000, most_key = 100, most_name_bytes = 4 << 20;
 
-  /// A key of a dictionary, or the place in a list. Names are made of them for tensors alone: keys may be long.
+  /// A key of a dictionary, or an index of a list. They are joined to names for tensors only, since keys may be long.
   using Step = std::variant<std::string_view, std::int64_t>;
 
   [[noreturn]] void refuse(std::string_view expected, std::string_view got) const {
@@ -112,7 +112,7 @@ class TorchTensorReader {
 
   const PickleValue& item(const PickleValue& of, std::size_t i) const { return pickle_[of.items[i]]; }
 
-  /// The name of what a call calls; empty for other values.
+  /// The name of the function that a call value calls; empty for other values.
   std::string_view callee(const PickleValue& value) const {
     return value.kind == PickleKind::call ? item(value, 0).string : std::string_view();
   }
@@ -143,7 +143,7 @@ class TorchTensorReader {
     }
   }
 
-  /// Lightning's checkpoints tell the epoch and the step like this.
+  /// Lightning stores the epoch and the step like this.
   void remember(const PickleValue& key, const PickleValue& value) {
     constexpr std::size_t most_texts = 100, most_text = 1 << 16;
     const auto is_plain = [](std::string_view of) {
@@ -182,7 +182,7 @@ class TorchTensorReader {
     return out;
   }
 
-  /// The call that rebuilds a tensor, within those that make a parameter of it; null for what is no tensor.
+  /// The call that rebuilds a tensor, within those that make a parameter of it; null for other values.
   const PickleValue* tensor_call(const PickleValue& value) const {
     const PickleValue* call = &value;
     for (int level = 0; callee(*call).starts_with("torch._utils._rebuild_parameter"); ++level) {
@@ -277,13 +277,13 @@ class TorchTensorReader {
     return found->second;
   }
 
-  SafetensorsType storage_type(std::string_view type, const std::string& name) const {
-    static const std::map<std::string_view, SafetensorsType> types = {
-        {"torch.DoubleStorage", SafetensorsType::f64}, {"torch.FloatStorage", SafetensorsType::f32},
-        {"torch.HalfStorage", SafetensorsType::f16},   {"torch.BFloat16Storage", SafetensorsType::bf16},
-        {"torch.LongStorage", SafetensorsType::i64},   {"torch.IntStorage", SafetensorsType::i32},
-        {"torch.ShortStorage", SafetensorsType::i16},  {"torch.CharStorage", SafetensorsType::i8},
-        {"torch.ByteStorage", SafetensorsType::u8},    {"torch.BoolStorage", SafetensorsType::boolean},
+  TensorType storage_type(std::string_view type, const std::string& name) const {
+    static const std::map<std::string_view, TensorType> types = {
+        {"torch.DoubleStorage", TensorType::f64}, {"torch.FloatStorage", TensorType::f32},
+        {"torch.HalfStorage", TensorType::f16},   {"torch.BFloat16Storage", TensorType::bf16},
+        {"torch.LongStorage", TensorType::i64},   {"torch.IntStorage", TensorType::i32},
+        {"torch.ShortStorage", TensorType::i16},  {"torch.CharStorage", TensorType::i8},
+        {"torch.ByteStorage", TensorType::u8},    {"torch.BoolStorage", TensorType::boolean},
     };
     const auto found = types.find(type);
     if (found == types.end()) refuse(str_cat("a type of elements of tensor ", quoted_name(name)), type);
