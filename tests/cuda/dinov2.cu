@@ -1,5 +1,5 @@
-#include "pixnerd/verify/verify_dinov2.hpp"
 #include "compare.cuh"
+#include "pixnerd/verify/verify_dinov2.hpp"
 
 using namespace pixnerd;
 

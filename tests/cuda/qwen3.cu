@@ -1,6 +1,6 @@
 // The text encoder and what it is made of, on the GPU against the CPU and the published implementation.
-#include "pixnerd/verify/verify_qwen3.hpp"
 #include "compare.cuh"
+#include "pixnerd/verify/verify_qwen3.hpp"
 
 using namespace pixnerd;
 

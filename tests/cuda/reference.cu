@@ -1,6 +1,6 @@
 // Everything that the published implementation left in files, computed on the GPU, through the code of `pixnerd verify`.
-#include "pixnerd/verify/verify.hpp"
 #include "compare.cuh"
+#include "pixnerd/verify/verify.hpp"
 
 using namespace pixnerd;
 
