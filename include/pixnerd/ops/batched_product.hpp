@@ -9,11 +9,7 @@
 namespace pixnerd {
 
 template <class Device>
-struct BatchedProductKernel {
-  static_assert(
-      sizeof(Device) == 0,
-      "op batched_product has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct BatchedProductKernel : MissingKernel<Device> {};
 
 template <>
 struct BatchedProductKernel<Cpu> {

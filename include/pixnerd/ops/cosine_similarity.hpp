@@ -11,11 +11,7 @@
 namespace pixnerd {
 
 template <class Device>
-struct CosineSimilarityKernel {
-  static_assert(
-      sizeof(Device) == 0,
-      "op cosine_similarity has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct CosineSimilarityKernel : MissingKernel<Device> {};
 
 template <>
 struct CosineSimilarityKernel<Cpu> {

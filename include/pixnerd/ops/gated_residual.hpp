@@ -13,11 +13,7 @@
 namespace pixnerd {
 
 template <class Device>
-struct GatedResidualKernel {
-  static_assert(
-      sizeof(Device) == 0,
-      "op gated_residual has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct GatedResidualKernel : MissingKernel<Device> {};
 
 template <>
 struct GatedResidualKernel<Cpu> {

@@ -11,11 +11,7 @@
 namespace pixnerd {
 
 template <class Device>
-struct MeanSquaredErrorKernel {
-  static_assert(
-      sizeof(Device) == 0,
-      "op mean_squared_error has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct MeanSquaredErrorKernel : MissingKernel<Device> {};
 
 template <>
 struct MeanSquaredErrorKernel<Cpu> {

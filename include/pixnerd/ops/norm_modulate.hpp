@@ -13,11 +13,7 @@
 namespace pixnerd {
 
 template <class Device>
-struct NormModulateKernel {
-  static_assert(
-      sizeof(Device) == 0,
-      "op norm_modulate has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct NormModulateKernel : MissingKernel<Device> {};
 
 template <>
 struct NormModulateKernel<Cpu> {

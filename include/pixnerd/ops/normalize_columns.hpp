@@ -12,11 +12,7 @@
 namespace pixnerd {
 
 template <class Device>
-struct NormalizeColumnsKernel {
-  static_assert(
-      sizeof(Device) == 0,
-      "op normalize_columns has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct NormalizeColumnsKernel : MissingKernel<Device> {};
 
 template <>
 struct NormalizeColumnsKernel<Cpu> {

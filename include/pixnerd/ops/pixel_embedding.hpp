@@ -22,11 +22,7 @@ struct PixelEmbeddingSizes {
 };
 
 template <class Device>
-struct PixelEmbeddingKernel {
-  static_assert(
-      sizeof(Device) == 0,
-      "op pixel_embedding has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct PixelEmbeddingKernel : MissingKernel<Device> {};
 
 template <>
 struct PixelEmbeddingKernel<Cpu> {

@@ -12,11 +12,7 @@
 namespace pixnerd {
 
 template <class Device>
-struct QkNormRotaryKernel {
-  static_assert(
-      sizeof(Device) == 0,
-      "op qk_norm_rotary has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct QkNormRotaryKernel : MissingKernel<Device> {};
 
 /// Turns the complex number (a, b) by the angle of the unit number (c, s).
 template <class T>

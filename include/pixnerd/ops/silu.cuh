@@ -7,35 +7,16 @@
 
 namespace pixnerd {
 
-namespace detail {
-
-struct SiluForward {
-  template <class W>
-  __device__ void operator()(std::int64_t, const W* x, W* y) const {
-    y[0] = silu_value(x[0]);
-  }
-};
-
-/// x[0]: the input, x[1]: the gradient of the output.
-struct SiluBackward {
-  template <class W>
-  __device__ void operator()(std::int64_t, const W* x, W* grad_x) const {
-    grad_x[0] = x[1] * silu_slope(x[0]);
-  }
-};
-
-}  // namespace detail
-
 template <>
 struct SiluKernel<Cuda> {
   template <class T>
   static void forward(std::int64_t count, const T* x, T* y) {
-    cuda_elementwise<T, 1, 1>("silu", count, {x}, {{y}}, detail::SiluForward{});
+    cuda_unary<SiluFormula>("silu", count, x, y);
   }
 
   template <class T>
   static void backward(std::int64_t count, const T* x, const T* grad_y, GradTarget<T> grad_x) {
-    cuda_elementwise<T, 2, 1>("silu", count, {x, grad_y}, {grad_x}, detail::SiluBackward{});
+    cuda_unary_backward<SiluFormula>("silu", count, x, grad_y, grad_x);
   }
 };
 

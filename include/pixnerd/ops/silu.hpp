@@ -4,32 +4,35 @@
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/math.hpp>
-#include <pixnerd/core/thread_pool.hpp>
+#include <pixnerd/ops/cpu/unary.hpp>
 
 namespace pixnerd {
+
+/// The formula, for both devices.
+struct SiluFormula {
+  template <class W>
+  PIXNERD_HOST_DEVICE static W value(W x) {
+    return silu_value(x);
+  }
+  template <class W>
+  PIXNERD_HOST_DEVICE static W slope(W x) {
+    return silu_slope(x);
+  }
+};
 
 template <class Device>
 struct SiluKernel : MissingKernel<Device> {};
 
 template <>
 struct SiluKernel<Cpu> {
-  static constexpr std::int64_t grain = 8192;
-
   template <class T>
   static void forward(std::int64_t count, const T* x, T* y) {
-    using W = wide_t<T>;
-    parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<T>(silu_value(W(x[i])));
-    });
+    cpu_unary<SiluFormula>(count, x, y);
   }
 
   template <class T>
   static void backward(std::int64_t count, const T* x, const T* grad_y, GradTarget<T> grad_x) {
-    using W = wide_t<T>;
-    parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i)
-        grad_x.put(i, static_cast<T>(W(grad_y[i]) * silu_slope(W(x[i]))));
-    });
+    cpu_unary_backward<SiluFormula>(count, x, grad_y, grad_x);
   }
 };
 

@@ -15,7 +15,9 @@ namespace detail {
 template <class T>
 struct SwigluForward {
   using W = wide_t<T>;
-  __device__ void operator()(std::int64_t, const W* x, W* y) const { y[0] = cuda_silu_value<T>(x[0]) * x[1]; }
+  __device__ void operator()(std::int64_t, const W* x, W* y) const {
+    y[0] = SwigluFormula::value(x[0], x[1], cuda_sigmoid<T>(x[0]));
+  }
 };
 
 /// x: a, b, grad_y.
@@ -23,9 +25,9 @@ template <class T>
 struct SwigluBackward {
   using W = wide_t<T>;
   __device__ void operator()(std::int64_t, const W* x, W* grad) const {
-    const W s = cuda_sigmoid<T>(x[0]), silu = x[0] * s;
-    grad[0] = x[2] * x[1] * (s + silu * (W(1) - s));
-    grad[1] = x[2] * silu;
+    const W s = cuda_sigmoid<T>(x[0]);
+    grad[0] = SwigluFormula::grad_a(x[0], x[1], s, x[2]);
+    grad[1] = SwigluFormula::grad_b(x[0], s, x[2]);
   }
 };
 

@@ -2,11 +2,29 @@
 /// The gate of a SwiGLU network.
 #pragma once
 
+#include <type_traits>
+
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/math.hpp>
 #include <pixnerd/core/thread_pool.hpp>
 
 namespace pixnerd {
+
+/// The formula, for both devices: silu(a) b and its derivatives, given the sigmoid s of a, which a GPU may compute faster.
+struct SwigluFormula {
+  template <class W>
+  PIXNERD_HOST_DEVICE static W value(W a, W b, W s) {
+    return a * s * b;
+  }
+  template <class W>
+  PIXNERD_HOST_DEVICE static W grad_a(W a, W b, W s, W grad_y) {
+    return grad_y * b * (s + a * s * (W(1) - s));
+  }
+  template <class W>
+  PIXNERD_HOST_DEVICE static W grad_b(W a, W s, W grad_y) {
+    return grad_y * (a * s);
+  }
+};
 
 template <class Device>
 struct SwigluKernel : MissingKernel<Device> {};
@@ -19,7 +37,8 @@ struct SwigluKernel<Cpu> {
   static void forward(std::int64_t count, const T* a, const T* b, T* y) {
     using W = wide_t<T>;
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<T>(silu_value(W(a[i])) * W(b[i]));
+      for (std::int64_t i = begin; i < end; ++i)
+        y[i] = static_cast<T>(SwigluFormula::value(W(a[i]), W(b[i]), sigmoid(W(a[i]))));
     });
   }
 
@@ -29,18 +48,21 @@ struct SwigluKernel<Cpu> {
                        GradTarget<T> grad_b) {
     using W = wide_t<T>;
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
-      if (grad_a && grad_b) {
+      const auto walk = [=](auto with_a, auto with_b) {
         for (std::int64_t i = begin; i < end; ++i) {
-          const W ai = W(a[i]), s = sigmoid(ai), g = W(grad_y[i]), by_silu = g * W(b[i]), silu = ai * s;
-          grad_a.put(i, static_cast<T>(by_silu * (s + silu * (W(1) - s))));
-          grad_b.put(i, static_cast<T>(g * silu));
+          const W ai = W(a[i]), s = sigmoid(ai), g = W(grad_y[i]);
+          if constexpr (with_a) grad_a.put(i, static_cast<T>(SwigluFormula::grad_a(ai, W(b[i]), s, g)));
+          if constexpr (with_b) grad_b.put(i, static_cast<T>(SwigluFormula::grad_b(ai, s, g)));
         }
+      };
+      constexpr std::true_type yes;
+      constexpr std::false_type no;
+      if (grad_a && grad_b) {
+        walk(yes, yes);
       } else if (grad_a) {
-        for (std::int64_t i = begin; i < end; ++i)
-          grad_a.put(i, static_cast<T>(W(grad_y[i]) * W(b[i]) * silu_slope(W(a[i]))));
+        walk(yes, no);
       } else if (grad_b) {
-        for (std::int64_t i = begin; i < end; ++i)
-          grad_b.put(i, static_cast<T>(W(grad_y[i]) * silu_value(W(a[i]))));
+        walk(no, yes);
       }
     });
   }

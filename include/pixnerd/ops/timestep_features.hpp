@@ -11,11 +11,7 @@
 namespace pixnerd {
 
 template <class Device>
-struct TimestepFeaturesKernel {
-  static_assert(
-      sizeof(Device) == 0,
-      "op timestep_features has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct TimestepFeaturesKernel : MissingKernel<Device> {};
 
 template <>
 struct TimestepFeaturesKernel<Cpu> {

@@ -15,11 +15,7 @@
 namespace pixnerd {
 
 template <class Device>
-struct WeightedSumKernel {
-  static_assert(
-      sizeof(Device) == 0,
-      "op weighted_sum has no code for this device here: include pixnerd.hpp and compile with nvcc");
-};
+struct WeightedSumKernel : MissingKernel<Device> {};
 
 template <>
 struct WeightedSumKernel<Cpu> {

@@ -1,5 +1,5 @@
 /// \file
-/// SiLU in kernels. bfloat16 results need no more than the GPU's own exponential and reciprocal, each one instruction; wider
+/// The sigmoid in kernels. bfloat16 results need no more than the GPU's own exponential and reciprocal, each one instruction; wider
 /// ones get the formulas of the CPU.
 #pragma once
 
@@ -19,19 +19,6 @@ __device__ inline wide_t<T> cuda_sigmoid(wide_t<T> x) {
   } else {
     return sigmoid(x);
   }
-}
-
-/// x / (1 + e^-x).
-template <class T>
-__device__ inline wide_t<T> cuda_silu_value(wide_t<T> x) {
-  return x * cuda_sigmoid<T>(x);
-}
-
-/// Its derivative.
-template <class T>
-__device__ inline wide_t<T> cuda_silu_slope(wide_t<T> x) {
-  const wide_t<T> s = cuda_sigmoid<T>(x);
-  return s * (wide_t<T>(1) + x * (wide_t<T>(1) - s));
 }
 
 }  // namespace pixnerd

@@ -118,4 +118,38 @@ void cuda_elementwise(const char* op, std::int64_t count, const T* const (&in)[i
   }
 }
 
+namespace detail {
+
+template <class Formula>
+struct UnaryForward {
+  template <class W>
+  __device__ void operator()(std::int64_t, const W* x, W* y) const {
+    y[0] = Formula::value(x[0]);
+  }
+};
+
+/// x[0]: the input, x[1]: the gradient of the output.
+template <class Formula>
+struct UnaryBackward {
+  template <class W>
+  __device__ void operator()(std::int64_t, const W* x, W* grad_x) const {
+    grad_x[0] = x[1] * Formula::slope(x[0]);
+  }
+};
+
+}  // namespace detail
+
+/// y = Formula::value(x): the GPU's cpu_unary().
+template <class Formula, class T>
+void cuda_unary(const char* op, std::int64_t count, const T* x, T* y) {
+  cuda_elementwise<T, 1, 1>(op, count, {x}, {{y}}, detail::UnaryForward<Formula>{});
+}
+
+/// grad_x (+)= grad_y Formula::slope(x).
+template <class Formula, class T>
+void cuda_unary_backward(const char* op, std::int64_t count, const T* x, const T* grad_y,
+                         GradTarget<T> grad_x) {
+  cuda_elementwise<T, 2, 1>(op, count, {x, grad_y}, {grad_x}, detail::UnaryBackward<Formula>{});
+}
+
 }  // namespace pixnerd
