@@ -55,17 +55,18 @@ struct FoldersInMemory {
 
 /// Runs `action`, which must throw a `Kind` whose message holds every one of `words`.
 template <class Kind, class Action>
-void check_throws(Action action, const std::vector<std::string>& words) {
+void check_throws(Action action, const std::vector<std::string>& words, const char* file = __builtin_FILE(),
+                  int line = __builtin_LINE()) {
   try {
     action();
   } catch (const Kind& error) {
     const std::string message = error.what();
     for (const auto& word : words) {
-      BOOST_TEST(message.find(word) != std::string::npos, "'" << message << "' lacks '" << word << "'");
+      BOOST_TEST(message.find(word) != std::string::npos, file << ":" << line << ": '" << message << "' lacks '" << word << "'");
     }
     return;
   }
-  BOOST_ERROR("nothing was thrown");
+  BOOST_ERROR(file << ":" << line << ": nothing was thrown");
 }
 
 }  // namespace pixnerd::test

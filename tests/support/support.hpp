@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,20 +20,24 @@ Tensor<T> random_tensor(const Shape& shape, std::uint32_t stream) {
   return Tensor<T>::from_host(shape, std::vector<T>(values.begin(), values.end()));
 }
 
-/// gradcheck() with the project's tolerance.
+/// gradcheck() with the project's tolerance. A failure names the line that called and the inputs' shapes.
 template <class Function>
-void check_gradient(Function function, const std::vector<Tensor<double>>& inputs, double tolerance = 1e-7) {
+void check_gradient(Function function, const std::vector<Tensor<double>>& inputs, double tolerance = 1e-7,
+                    const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   // Of one type for all tests: it is compiled once.
   const std::function<Tensor<double>(const std::vector<Tensor<double>>&)> erased = std::move(function);
   const auto result = gradcheck(erased, inputs);
-  BOOST_TEST(result.ok(tolerance), "gradient of input " << result.input << " is off by " << result.error);
+  std::string shapes;
+  for (const auto& input : inputs) shapes += str_cat(" ", input.shape());
+  BOOST_TEST(result.ok(tolerance), file << ":" << line << ": gradient of input " << result.input << " of"
+                                        << shapes << " is off by " << result.error);
 }
 
 /// gradcheck() of a module's call with respect to its parameters, set to random values of this deviation, and its
 /// inputs. call(module, inputs) returns a tensor.
 template <class Module, class Call>
-void check_module_gradient(Module module, Call call, std::vector<Tensor<double>> inputs,
-                           double deviation = 1) {
+void check_module_gradient(Module module, Call call, std::vector<Tensor<double>> inputs, double deviation = 1,
+                           const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   const std::size_t first_parameter = inputs.size();
   for_each_parameter(module, [&](const std::string&, const Tensor<double>& parameter) {
     inputs.push_back(random_tensor(parameter.shape(), static_cast<std::uint32_t>(100 + inputs.size())));
@@ -46,13 +51,15 @@ void check_module_gradient(Module module, Call call, std::vector<Tensor<double>>
                            [&](const std::string&, Tensor<double>& parameter) { parameter = t[next++]; });
         return call(module, t);
       },
-      inputs);
+      inputs, 1e-7, file, line);
 }
 
-/// ||a - b|| / ||b||.
+/// ||a - b|| / ||b||, of as many elements.
 template <class A, class B>
-double relative_error(const std::vector<A>& a, const std::vector<B>& b) {
-  BOOST_TEST_REQUIRE(a.size() == b.size());
+double relative_error(const std::vector<A>& a, const std::vector<B>& b, const char* file = __builtin_FILE(),
+                      int line = __builtin_LINE()) {
+  BOOST_TEST_REQUIRE(a.size() == b.size(),
+                     file << ":" << line << ": " << a.size() << " against " << b.size() << " elements");
   double difference = 0, norm = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const double d = static_cast<double>(a[i]) - static_cast<double>(b[i]);
