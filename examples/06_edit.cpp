@@ -1,28 +1,16 @@
 // Lesson 6: editing with a model that never learned to. A network learns points on a circle, as in lesson 4;
 // the same velocity field then varies a given point, and completes one of which only a coordinate is known.
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <numbers>
 #include <vector>
 
 #include <pixnerd/pixnerd.hpp>
 
+#include "circle.hpp"
+
 using namespace pixnerd;
 
 namespace {
-
-using Net = Sequential<Linear<On<Cpu>>, Silu, Linear<On<Cpu>>, Silu, Linear<On<Cpu>>>;
-
-Tensor<float> circle(std::int64_t batch, std::uint32_t step) {
-  std::vector<float> points;
-  for (std::uint32_t i = 0; i < batch; ++i) {
-    const double angle = 2 * std::numbers::pi * random_uniform({1, RandomPurpose::test, i, step});
-    points.push_back(static_cast<float>(2 * std::cos(angle)));
-    points.push_back(static_cast<float>(2 * std::sin(angle)));
-  }
-  return Tensor<float>::from_host({batch, 2}, points);
-}
 
 void print(const char* name, const Tensor<float>& points) {
   std::printf("%-22s", name);
@@ -34,28 +22,11 @@ void print(const char* name, const Tensor<float>& points) {
 }  // namespace
 
 int main(int count, char** words) {
-  const std::int64_t batch = 256, steps = count > 1 ? std::atoi(words[1]) : 2000;
   Initializer init(1);
-  Net net(Linear<On<Cpu>>(3, 64, init), Silu{}, Linear<On<Cpu>>(64, 64, init), Silu{},
-          Linear<On<Cpu>>(64, 2, init));
-  const auto velocity = [&](const Tensor<float>& x, const Tensor<float>& t) {
-    return net(concat<float, Cpu>({x, t.reshape({x.size(0), 1})}, 1));  // (B, 3) -> (B, 2)
-  };
-  ParameterStore store(net);
-  const AdamW optimizer;
-  for (std::uint32_t step = 1; step <= steps; ++step) {
-    Tensor<float> noise({batch, 2});
-    fill_normal(noise, {1, RandomPurpose::noise, 0, step});
-    std::vector<double> times;
-    for (std::uint32_t i = 0; i < batch; ++i)
-      times.push_back(random_uniform({1, RandomPurpose::time, i, step}));
-    store.zero_grad();
-    Tape tape;
-    tape.backward(flow_matching_loss(LinearPath{}, circle(batch, step), noise, times, velocity));
-    optimizer.update(store, {.step = step, .rate = 3e-3 * cosine_rate(step, 0, steps)});
-  }
+  circle::Net net = circle::make_net(init);
+  circle::train(net, count > 1 ? std::atoi(words[1]) : 2000, [](unsigned, float) {});
   const auto field = [&](const Tensor<float>& x, double t) {
-    return velocity(x, Tensor<float>::full({x.size(0)}, static_cast<float>(t)));
+    return circle::velocity(net, x, Tensor<float>::full({x.size(0)}, static_cast<float>(t)));
   };
 
   const auto points = Tensor<float>::from_host({5, 2}, std::vector<float>{2, 0, 2, 0, 2, 0, 2, 0, 2, 0});

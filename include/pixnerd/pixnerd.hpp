@@ -41,6 +41,7 @@
 #include <pixnerd/ops/scale.hpp>
 #include <pixnerd/optim/adamw.hpp>
 #include <pixnerd/optim/clip.hpp>
+#include <pixnerd/optim/early_average.hpp>
 #include <pixnerd/optim/grad_norm.hpp>
 #include <pixnerd/optim/schedule.hpp>
 #include <pixnerd/sampling/sample.hpp>

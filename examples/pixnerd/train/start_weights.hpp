@@ -6,8 +6,7 @@
 #include <string>
 #include <utility>
 
-#include <pixnerd/io/parameters.hpp>
-#include <pixnerd/optim/parameter_store.hpp>
+#include <pixnerd/train/start_weights.hpp>
 
 #include "commands.hpp"
 #include "files/trained_model.hpp"
@@ -73,22 +72,12 @@ inline TrainSettings settings_of_start(const TrainCommand& command, const TrainS
   return sizes.settings;
 }
 
-/// Puts the weights of `--start-from` into the store of a model with their sizes, whose averages begin there, too. Vectors of
-/// classes stay as they are where the file has those of another number of classes. Throws FileError when the file is
-/// damaged, NonFiniteError for NaN and infinity.
+/// Puts the weights of `--start-from` into the store of a model with their sizes. Vectors of classes stay as they are
+/// where the file has those of another number of classes. Throws what start_from_file() throws.
 template <class Policy>
 void take_start_weights(const std::string& path, const ParameterStore<Policy>& store) {
   const TrainedModel model = model_of_file(path, /*average=*/true);
-  auto parameters = store.named(store.average());
-  for (auto& [name, tensor] : parameters.tensors) {
-    if (name != "y_embedder.embedding_table.weight") continue;
-    const Shape& there = model.file->entry(model.prefix.empty() ? name : model.prefix + "." + name).shape;
-    if (!(there == tensor.shape())) tensor = std::decay_t<decltype(tensor)>(there);
-  }
-  fill_parameters(*model.file, parameters, model.prefix);
-  pixnerd::detail::check_finite_model(parameters, path);
-  copy_into(store.weights().rows(0, store.averaged_count()), store.average());
-  store.refresh_copies();
+  start_from_file(*model.file, model.prefix, store, "y_embedder.embedding_table.weight");
 }
 
 }  // namespace pixnerd::program

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include <pixnerd/core/thread_pool.hpp>
+#include <pixnerd/data/evaluation_batches.hpp>
 #include <pixnerd/data/loader.hpp>
 #include <pixnerd/objectives/repa_objective.hpp>
 #include <pixnerd/optim/adamw.hpp>
+#include <pixnerd/optim/early_average.hpp>
 #include <pixnerd/train/evaluation_loss.hpp>
 #include <pixnerd/train/loop.hpp>
 
@@ -89,48 +91,6 @@ inline TrainOptions train_options(const TrainSettings& settings, const LabelForm
   return out;
 }
 
-/// AdamW whose average forgets the random initial weights quickly: its decay is at most (1 + s) / (10 + s) in
-/// step s.
-struct AdamWithEarlyAverage {
-  static constexpr auto state_names = AdamW::state_names;
-  AdamW adamw;
-
-  /// `scale` is what an OptimizerOnDevice is given besides.
-  template <class Store, class... Scale>
-  void update(Store& store, UpdateSettings settings, const Scale&... scale) const {
-    const auto step = static_cast<double>(settings.step);
-    settings.average_decay = std::min(settings.average_decay, (1 + step) / (10 + step));
-    adamw.update(store, settings, scale...);
-  }
-};
-
-/// The images by which checkpoints are compared: up to 64 of the data set, the same ones in each run with its seed, never
-/// mirrored. Their texts are the first ones.
-inline std::vector<Batch> evaluation_batches(const AnyDataset& images, const LabelFormat& labels,
-                                             const TrainSettings& settings) {
-  constexpr std::int64_t most = 64;
-  const std::int64_t count = std::min(most, images.size());
-  const SampleOrder order(images.size(), static_cast<std::uint64_t>(settings.seed), /*flip=*/false);
-  const int size = static_cast<int>(settings.size);
-  std::vector<Batch> out;
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (i % settings.batch == 0) {
-      const std::int64_t samples = std::min(settings.batch, count - i);
-      out.push_back({Tensor<float>({samples, 3, settings.size, settings.size}), {}, {}, {}});
-    }
-    Batch& batch = out.back();
-    const std::int64_t index = order[i].index;
-    const Image image = images.read(index, size).image;
-    write_planes(image.rgb.data(), size, size, /*flip=*/false,
-                 batch.images.data() + i % settings.batch * (3 * settings.size * settings.size));
-    batch.labels.push_back(images.label(index));
-    batch.sample_ids.push_back(i);
-    if (labels.words) batch.captions.push_back(images.captions(index).front());
-  }
-  for (Batch& batch : out) label_batch(labels, batch);
-  return out;
-}
-
 /// A model that is being trained, with REPA where there is an encoder, which must outlive this.
 template <class Family, class Policy>
 class Training {
@@ -171,7 +131,7 @@ class Training {
   const LabelFormat& labels() const { return labels_; }
   const Model& model() const { return model_; }
   Store& store() { return store_; }
-  AdamWithEarlyAverage optimizer() const { return {{.weight_decay = settings_.weight_decay}}; }
+  WithEarlyAverage<AdamW> optimizer() const { return {{.weight_decay = settings_.weight_decay}}; }
 
   /// The model with averaged weights, which follow the training.
   Model averaged() const { return store_.averaged(model_); }
@@ -223,7 +183,8 @@ class Training {
   bool run(const OpenedData& data, OnStep on_step) {
     // Read now: an image that cannot be read must not be found after hours.
     std::vector<Batch> fixed;
-    if (!options_.run.empty()) fixed = evaluation_batches(data.compared, labels_, settings_);
+    if (!options_.run.empty())
+      fixed = evaluation_batches(data.compared, labels_, settings_.size, settings_.batch, state.seed);
     options_.evaluate = [&] {
       const Model model = averaged();
       return evaluation_loss<float, Device>(fixed, options_.noising, state.seed,
