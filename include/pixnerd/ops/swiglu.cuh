@@ -25,9 +25,9 @@ template <class T>
 struct SwigluBackward {
   using W = wide_t<T>;
   __device__ void operator()(std::int64_t, const W* x, W* grad) const {
-    const W s = cuda_sigmoid<T>(x[0]);
-    grad[0] = SwigluFormula::grad_a(x[0], x[1], s, x[2]);
-    grad[1] = SwigluFormula::grad_b(x[0], s, x[2]);
+    const auto grads = SwigluFormula::gradients(x[0], x[1], cuda_sigmoid<T>(x[0]), x[2]);
+    grad[0] = grads.a;
+    grad[1] = grads.b;
   }
 };
 

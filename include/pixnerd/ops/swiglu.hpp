@@ -17,12 +17,13 @@ struct SwigluFormula {
     return a * s * b;
   }
   template <class W>
-  PIXNERD_HOST_DEVICE static W grad_a(W a, W b, W s, W grad_y) {
-    return grad_y * b * (s + a * s * (W(1) - s));
-  }
+  struct Gradients {
+    W a, b;
+  };
   template <class W>
-  PIXNERD_HOST_DEVICE static W grad_b(W a, W s, W grad_y) {
-    return grad_y * (a * s);
+  PIXNERD_HOST_DEVICE static Gradients<W> gradients(W a, W b, W s, W grad_y) {
+    const W by_silu = grad_y * b, silu = a * s;
+    return {by_silu * (s + silu * (W(1) - s)), grad_y * silu};
   }
 };
 
@@ -50,9 +51,10 @@ struct SwigluKernel<Cpu> {
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
       const auto walk = [=](auto with_a, auto with_b) {
         for (std::int64_t i = begin; i < end; ++i) {
-          const W ai = W(a[i]), s = sigmoid(ai), g = W(grad_y[i]);
-          if constexpr (with_a) grad_a.put(i, static_cast<T>(SwigluFormula::grad_a(ai, W(b[i]), s, g)));
-          if constexpr (with_b) grad_b.put(i, static_cast<T>(SwigluFormula::grad_b(ai, s, g)));
+          const W ai = W(a[i]);
+          const auto grad = SwigluFormula::gradients(ai, W(b[i]), sigmoid(ai), W(grad_y[i]));
+          if constexpr (with_a) grad_a.put(i, static_cast<T>(grad.a));
+          if constexpr (with_b) grad_b.put(i, static_cast<T>(grad.b));
         }
       };
       constexpr std::true_type yes;
