@@ -11,11 +11,11 @@ namespace pixnerd {
 /// The formula, for both devices.
 struct GeluFormula {
   template <class W>
-  PIXNERD_HOST_DEVICE static W value(W x) {
+  PIXNERD_FORMULA static W value(W x) {
     return gelu_value(x);
   }
   template <class W>
-  PIXNERD_HOST_DEVICE static W slope(W x) {
+  PIXNERD_FORMULA static W slope(W x) {
     return gelu_slope(x);
   }
 };
