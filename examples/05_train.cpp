@@ -1,5 +1,7 @@
-// Lesson 5: train PixNerd on real images, and sample from it. All of the training is in the calls below; the program
-// `pixnerd train` adds options, progress and plots. Takes about half a minute; for good pictures train longer.
+// SPDX-License-Identifier: MIT
+// Lesson 5: train PixNerd on real images, and sample from it. All of the training is in the calls below; the
+// program `pixnerd train` adds options, progress and plots. Takes about half a minute; for good pictures
+// train longer.
 //
 //   build/cpu/bin/05_train [STEPS]
 #include <cstdio>

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Installs those Debian or Ubuntu packages of the given groups that are missing.
 #
 #   examples/install_packages.sh build programs data tests

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Compares an operation on the GPU with the same on the CPU: values and all gradients, written and added.
 #pragma once
@@ -146,8 +147,8 @@ inline void check_close(const std::string& what, const std::vector<double>& gpu,
   }
   difference = std::sqrt(difference);
   norm = std::sqrt(norm);
-  // What is left where numbers of order one cancel is rounding, and another one where one compiler fuses products and sums
-  // and the other does not.
+  // What is left where numbers of order one cancel is rounding, and another one where one compiler fuses
+  // products and sums and the other does not.
   const double rounding = 0.25 * std::min(tolerance, device_tolerance<float>);
   // Written so that NaN fails.
   BOOST_TEST((difference <= tolerance * norm + rounding), what << " on the GPU is off by " << difference

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Tables of malformed files, and the check that reading one ends in a sentence, soon, with little memory.
 #pragma once
@@ -90,8 +91,8 @@ inline Reading read_apart(const std::function<void()>& read) {
   return out;
 }
 
-/// Each file must be refused with a message that names the file and holds the word, within a second and with 64 MB of
-/// memory beyond the file's size.
+/// Each file must be refused with a message that names the file and holds the word, within a second and with
+/// 64 MB of memory beyond the file's size.
 inline void check_refused(const std::vector<Defect>& defects, const std::string& file_name,
                           const std::function<void(const std::string& path)>& read) {
   const Folder folder;
@@ -119,8 +120,8 @@ inline void check_refused(const std::vector<Defect>& defects, const std::string&
                                     << " KB beyond the file's size");
 }
 
-/// Every beginning of a file, and the file with any one byte changed, is refused by a message that names it, or read.
-/// Returns how many were read.
+/// Every beginning of a file, and the file with any one byte changed, is refused by a message that names it,
+/// or read. Returns how many were read.
 inline int check_prefixes_and_flips(const std::string& whole, const std::string& path,
                                     const std::function<void(const std::string& path)>& read) {
   int loaded = 0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Annotations of functions: which devices they run on, and what compilers may do with them.
 #pragma once
@@ -9,8 +10,8 @@
 #define PIXNERD_HOST_DEVICE
 #endif
 
-/// A scalar formula that every loop must compute alike: whether a compiler fuses a product into a sum depends on what it
-/// inlines, so inlining is not left to it.
+/// A scalar formula that every loop must compute alike: whether a compiler fuses a product into a sum depends
+/// on what it inlines, so inlining is not left to it.
 #define PIXNERD_FORMULA [[gnu::always_inline]] PIXNERD_HOST_DEVICE
 
 /// Rarely called, such as the making of messages: not worth inlining, which shortens compilation of every

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Scalar formulas shared by every device. They are plain arithmetic without branches, so loops over them
 /// vectorize.
@@ -60,8 +61,8 @@ PIXNERD_FORMULA inline double normal_tail(double t, double) {
   return 0.5 * std::erfc(t * 0.70710678118654752);
 }
 
-/// The same in float32 within 4e-8; bell is e^(-t^2 / 2). The bell times a polynomial in 1 / (1 + 0.3 t), fitted to the
-/// tail.
+/// The same in float32 within 4e-8; bell is e^(-t^2 / 2). The bell times a polynomial in 1 / (1 + 0.3 t),
+/// fitted to the tail.
 PIXNERD_FORMULA inline float normal_tail(float t, float bell) {
   const float u = 1.0f / (1.0f + 0.3f * t);
   float p = u * 0.03309649297f - 0.1458456287f;

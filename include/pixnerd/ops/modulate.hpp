@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Shift and scale of tokens by vectors that belong to their image.
 #pragma once

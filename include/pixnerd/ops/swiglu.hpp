@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The gate of a SwiGLU network.
 #pragma once
@@ -8,7 +9,8 @@
 
 namespace pixnerd {
 
-/// The formula, for both devices: silu(a) b and its derivatives, given the sigmoid s of a, which a GPU may compute faster.
+/// The formula, for both devices: silu(a) b and its derivatives, given the sigmoid s of a, which a GPU may
+/// compute faster.
 struct SwigluFormula {
   template <class W>
   PIXNERD_FORMULA static W value(W a, W b, W s) {
