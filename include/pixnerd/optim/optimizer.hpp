@@ -23,8 +23,8 @@ struct UpdateSettings {
 /// to update lies in each store. It has
 ///
 /// - `static constexpr std::array<std::string_view, N> state_names`, the names of the slabs that it needs
-///   beside each weight: two for AdamW, one for momentum, none for plain gradient descent. They are the names in
-///   checkpoints, too.
+///   beside each weight: two for AdamW, one for momentum, none for plain gradient descent. They are the names
+///   in checkpoints, too.
 /// - `update(store, settings)`, which changes weights, state and average from store.gradients(). It gets its
 ///   state from store.start_state(*this), zeros in the first update. Where the store keeps rounded copies of
 ///   the weights (ParameterStore::copies()), it writes those too, or calls refresh_copies() at its end.
