@@ -17,9 +17,9 @@
 #include <pixnerd/io/open_tensor_file.hpp>
 #include <pixnerd/train/run_folder.hpp>
 #include <pixnerd/train/train_state.hpp>
-
 #include <pixnerd/zoo/model_prefixes.hpp>
 #include <pixnerd/zoo/registry.hpp>
+
 #include "train/settings_json.hpp"
 
 namespace pixnerd::program {

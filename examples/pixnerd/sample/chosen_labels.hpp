@@ -11,6 +11,7 @@
 
 #include <pixnerd/data/labels.hpp>
 #include <pixnerd/zoo/registry.hpp>
+
 #include "commands.hpp"
 #include "files/trained_model.hpp"
 #include "sample/class_choice.hpp"

@@ -12,7 +12,6 @@
 #include <pixnerd/image/grid.hpp>
 #include <pixnerd/image/pixels.hpp>
 #include <pixnerd/sampling/sample.hpp>
-
 #include <pixnerd/zoo/registry.hpp>
 
 namespace pixnerd::program {

@@ -11,6 +11,7 @@
 #include <pixnerd/nn/precision_by_name.hpp>
 #include <pixnerd/zoo/model_prefixes.hpp>
 #include <pixnerd/zoo/registry.hpp>
+
 #include "commands.hpp"
 #include "files/trained_model.hpp"
 #include "sample/drawing.hpp"

@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include <pixnerd/data/labels.hpp>
 #include <pixnerd/io/file.hpp>
 #include <pixnerd/text/utf8.hpp>
 #include <pixnerd/text/words.hpp>
 
-#include <pixnerd/data/labels.hpp>
 #include "commands.hpp"
 
 namespace pixnerd::program {

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include <pixnerd/image/png.hpp>
-
 #include <pixnerd/nn/precision_by_name.hpp>
+
 #include "commands.hpp"
 #include "files/trained_model.hpp"
 #include "progress.hpp"

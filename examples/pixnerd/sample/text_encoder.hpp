@@ -11,8 +11,8 @@
 #include <vector>
 
 #include <pixnerd/data/qwen3_text.hpp>
-
 #include <pixnerd/nn/precision_by_name.hpp>
+
 #include "commands.hpp"
 #include "files/trained_model.hpp"
 #include "progress.hpp"

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <pixnerd/nn/precision_by_name.hpp>
+
 #include "commands.hpp"
 #include "files/trained_model.hpp"
 #include "train/datasets.hpp"

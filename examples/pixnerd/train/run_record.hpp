@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include <pixnerd/train/metrics.hpp>
 #include <pixnerd/train/train_step.hpp>
 
-#include <pixnerd/train/metrics.hpp>
 #include "progress.hpp"
 #include "train/settings.hpp"
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
+#include <pixnerd/data/labels.hpp>
 #include <pixnerd/image/png.hpp>
 
-#include <pixnerd/data/labels.hpp>
 #include "interrupt.hpp"
 #include "sample/drawing.hpp"
 #include "train/settings.hpp"

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <pixnerd/train/loss_curve.hpp>
+
 #include "commands.hpp"
 #include "files/info.hpp"
 #include "interrupt.hpp"

@@ -14,15 +14,15 @@
 
 #include <pixnerd/core/thread_pool.hpp>
 #include <pixnerd/data/evaluation_batches.hpp>
+#include <pixnerd/data/labels.hpp>
 #include <pixnerd/data/loader.hpp>
 #include <pixnerd/objectives/repa_objective.hpp>
 #include <pixnerd/optim/adamw.hpp>
 #include <pixnerd/optim/early_average.hpp>
 #include <pixnerd/train/evaluation_loss.hpp>
 #include <pixnerd/train/loop.hpp>
-
-#include <pixnerd/data/labels.hpp>
 #include <pixnerd/zoo/registry.hpp>
+
 #include "commands.hpp"
 #include "host_memory.hpp"
 #include "train/datasets.hpp"

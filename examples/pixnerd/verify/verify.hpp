@@ -8,6 +8,7 @@
 #include <string>
 
 #include <pixnerd/nn/precision_by_name.hpp>
+
 #include "commands.hpp"
 #include "verify/verify_dinov2.hpp"
 #include "verify/verify_model.hpp"

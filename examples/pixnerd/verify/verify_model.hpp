@@ -5,9 +5,9 @@
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/ops/mean_squared_error.hpp>
-
 #include <pixnerd/zoo/model_prefixes.hpp>
 #include <pixnerd/zoo/registry.hpp>
+
 #include "verify/reference_file.hpp"
 #include "verify/tolerances.hpp"
 

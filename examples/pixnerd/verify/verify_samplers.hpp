@@ -15,9 +15,9 @@
 #include <pixnerd/solvers/heun.hpp>
 #include <pixnerd/solvers/integrate.hpp>
 #include <pixnerd/solvers/sde_euler.hpp>
-
 #include <pixnerd/zoo/model_prefixes.hpp>
 #include <pixnerd/zoo/registry.hpp>
+
 #include "verify/reference_file.hpp"
 #include "verify/tolerances.hpp"
 

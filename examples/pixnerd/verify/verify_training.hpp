@@ -12,9 +12,9 @@
 #include <pixnerd/optim/adamw.hpp>
 #include <pixnerd/optim/clip.hpp>
 #include <pixnerd/optim/grad_norm.hpp>
-
 #include <pixnerd/zoo/model_prefixes.hpp>
 #include <pixnerd/zoo/registry.hpp>
+
 #include "verify/reference_file.hpp"
 #include "verify/tolerances.hpp"
 

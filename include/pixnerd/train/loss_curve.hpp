@@ -10,9 +10,8 @@
 #include <string>
 #include <vector>
 
-#include <pixnerd/image/resize.hpp>
-
 #include <pixnerd/image/canvas.hpp>
+#include <pixnerd/image/resize.hpp>
 #include <pixnerd/train/metrics.hpp>
 
 namespace pixnerd {
