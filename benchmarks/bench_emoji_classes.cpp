@@ -10,8 +10,8 @@
 #include <pixnerd/data/emoji/emoji.hpp>
 #include <pixnerd/pixnerd.hpp>
 
-#include "pixnerd/files/trained_model.hpp"
-#include "pixnerd/sample/drawing.hpp"
+#include "files/trained_model.hpp"
+#include "sample/drawing.hpp"
 
 using namespace pixnerd;
 

@@ -21,9 +21,9 @@
 #include <pixnerd/image/png.hpp>
 #include <pixnerd/pixnerd.hpp>
 
-#include "pixnerd/files/trained_model.hpp"
-#include "pixnerd/sample/drawing.hpp"
-#include "pixnerd/train/datasets.hpp"
+#include "files/trained_model.hpp"
+#include "sample/drawing.hpp"
+#include "train/datasets.hpp"
 
 using namespace pixnerd;
 

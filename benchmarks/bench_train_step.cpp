@@ -55,7 +55,8 @@ int main(int argc, char** argv) {
   ParameterStore store(model);
   store.start_average();
   const AdamW optimizer;
-  TrainOptions options{.rate = 1e-3};
+  TrainOptions options;
+  options.rate = 1e-3;
   options.noising.null_label = {config.classes};
   auto objective = flow_matching_objective(model);
   TrainStepper train_step(store, optimizer, objective, options);

@@ -20,8 +20,7 @@ target_link_libraries(pixnerd_fuzz_flags INTERFACE pixnerd_everything)
 target_compile_definitions(pixnerd_fuzz_flags INTERFACE _GLIBCXX_ASSERTIONS)
 target_compile_options(pixnerd_fuzz_flags INTERFACE -O1 -g1 ${sanitizers} -fno-sanitize-recover=all)
 target_link_options(pixnerd_fuzz_flags INTERFACE ${sanitizers})
-target_include_directories(pixnerd_fuzz_flags INTERFACE "${CMAKE_CURRENT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/examples"
-                                                        "${PROJECT_SOURCE_DIR}/examples/pixnerd")
+target_include_directories(pixnerd_fuzz_flags INTERFACE "${CMAKE_CURRENT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/examples/pixnerd")
 add_library(pixnerd_fuzz_main OBJECT fuzz/standalone.cpp)
 target_link_libraries(pixnerd_fuzz_main PRIVATE pixnerd_fuzz_flags)
 

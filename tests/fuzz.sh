@@ -37,7 +37,7 @@ out=build/fuzz
 mkdir -p $out
 flags=(-std=c++20 -O1 -g -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS
   -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-  -I include -I tests -I examples -isystem /usr/include/eigen3 -isystem /usr/include/freetype2)
+  -I include -I tests -I examples/pixnerd -isystem /usr/include/eigen3 -isystem /usr/include/freetype2)
 libraries=(-Wl,--as-needed -lz -lzip -lpng -ljpeg -lpcre2-8 -lutf8proc -lpthread)
 # The targets watch time and memory themselves (tests/fuzz/limits.hpp); these are for what escapes them.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=0}

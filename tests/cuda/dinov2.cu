@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "compare.cuh"
-#include "pixnerd/verify/verify_dinov2.hpp"
+#include "verify/verify_dinov2.hpp"
 
 using namespace pixnerd;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The text encoder and what it is made of, on the GPU against the CPU and the published implementation.
 #include "compare.cuh"
-#include "pixnerd/verify/verify_qwen3.hpp"
+#include "verify/verify_qwen3.hpp"
 
 using namespace pixnerd;
 

@@ -2,7 +2,7 @@
 // Everything that the published implementation left in files, computed on the GPU, through the code of
 // `pixnerd verify`.
 #include "compare.cuh"
-#include "pixnerd/verify/verify.hpp"
+#include "verify/verify.hpp"
 
 using namespace pixnerd;
 

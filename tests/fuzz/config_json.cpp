@@ -9,7 +9,7 @@
 #include <pixnerd/train/manifest.hpp>
 #include <pixnerd/train/train_state.hpp>
 
-#include "pixnerd/files/trained_model.hpp"
+#include "files/trained_model.hpp"
 #include "target.hpp"
 
 namespace {

@@ -8,7 +8,7 @@
 #include <pixnerd/text/utf8.hpp>
 
 #include <pixnerd/train/metrics.hpp>
-#include "pixnerd/sample/prompts.hpp"
+#include "sample/prompts.hpp"
 #include "target.hpp"
 
 namespace {

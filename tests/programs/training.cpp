@@ -5,8 +5,8 @@
 #include <pixnerd/image/read_image.hpp>
 #include <pixnerd/train/checkpoint_retention.hpp>
 
-#include "pixnerd/train/run_record.hpp"
 #include "program.hpp"
+#include "train/run_record.hpp"
 
 using namespace pixnerd;
 using namespace pixnerd::test;
