@@ -47,11 +47,16 @@ PIXNERD_HOST_DEVICE inline T silu_value(T x) {
   return x * sigmoid(x);
 }
 
+/// Derivative of silu_value, given s = sigmoid(x), which the caller has or a GPU approximates.
+template <class T>
+PIXNERD_HOST_DEVICE inline T silu_slope(T x, T s) {
+  return s * (T(1) + x * (T(1) - s));
+}
+
 /// Derivative of silu_value.
 template <class T>
 PIXNERD_HOST_DEVICE inline T silu_slope(T x) {
-  const T s = sigmoid(x);
-  return s * (T(1) + x * (T(1) - s));
+  return silu_slope(x, sigmoid(x));
 }
 
 /// The share of a standard normal distribution that lies above t, for t >= 0, in float64.

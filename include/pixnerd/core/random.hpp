@@ -145,6 +145,13 @@ PIXNERD_HOST_DEVICE inline FourOf<float> random_normals(const RandomKey& key, st
   return out;
 }
 
+/// Uniforms on [0, 1): elements [4 * block, 4 * block + 4) of a stream.
+PIXNERD_HOST_DEVICE inline FourOf<float> random_uniforms(const RandomKey& key, std::uint32_t block) {
+  const RandomWords words = random_words(key, block);
+  return {uniform_from_word(words[0]), uniform_from_word(words[1]), uniform_from_word(words[2]),
+          uniform_from_word(words[3])};
+}
+
 /// Uniform on [0, 1): one element of a stream.
 PIXNERD_HOST_DEVICE inline float random_uniform(const RandomKey& key, std::uint64_t element = 0) {
   return uniform_from_word(random_words(key, static_cast<std::uint32_t>(element / 4))[element % 4]);
