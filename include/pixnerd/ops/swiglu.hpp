@@ -2,8 +2,6 @@
 /// The gate of a SwiGLU network.
 #pragma once
 
-#include <type_traits>
-
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/core/math.hpp>
 #include <pixnerd/core/thread_pool.hpp>
@@ -48,23 +46,21 @@ struct SwigluKernel<Cpu> {
   static void backward(std::int64_t count, const T* a, const T* b, const T* grad_y, GradTarget<T> grad_a,
                        GradTarget<T> grad_b) {
     using W = wide_t<T>;
+    const auto at = [=](std::int64_t i) {
+      const W ai = W(a[i]);
+      return SwigluFormula::gradients(ai, W(b[i]), sigmoid(ai), W(grad_y[i]));
+    };
     parallel_ranges(count, grain, [=](std::int64_t begin, std::int64_t end) {
-      const auto walk = [=](auto with_a, auto with_b) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          const W ai = W(a[i]);
-          const auto grad = SwigluFormula::gradients(ai, W(b[i]), sigmoid(ai), W(grad_y[i]));
-          if constexpr (with_a) grad_a.put(i, static_cast<T>(grad.a));
-          if constexpr (with_b) grad_b.put(i, static_cast<T>(grad.b));
-        }
-      };
-      constexpr std::true_type yes;
-      constexpr std::false_type no;
       if (grad_a && grad_b) {
-        walk(yes, yes);
+        for (std::int64_t i = begin; i < end; ++i) {
+          const auto grad = at(i);
+          grad_a.put(i, static_cast<T>(grad.a));
+          grad_b.put(i, static_cast<T>(grad.b));
+        }
       } else if (grad_a) {
-        walk(yes, no);
+        for (std::int64_t i = begin; i < end; ++i) grad_a.put(i, static_cast<T>(at(i).a));
       } else if (grad_b) {
-        walk(no, yes);
+        for (std::int64_t i = begin; i < end; ++i) grad_b.put(i, static_cast<T>(at(i).b));
       }
     });
   }
