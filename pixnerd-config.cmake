@@ -1,4 +1,5 @@
-# The package file of pixnerd: find_package(pixnerd 0.1 COMPONENTS image data ...) reads it once installed, and the
+# SPDX-License-Identifier: MIT
+# The package file of pixnerd: find_package(pixnerd 0.2 COMPONENTS image data ...) reads it once installed, and the
 # project's own CMakeLists.txt includes it, so that both ways of using the library give the same targets.
 #
 #   pixnerd::pixnerd   all that <pixnerd/pixnerd.hpp> includes            Eigen, threads

@@ -1,8 +1,11 @@
-// One forward of a DINOv2-B/14 with random weights on the CPU: seconds for each image and the most memory that it took.
+// SPDX-License-Identifier: MIT
+// One forward of a DINOv2-B/14 with random weights on the CPU: seconds for each image and the most memory
+// that it took.
 //
 //   bench_dinov2 [SIDE=256] [BATCH=1] [RUNS=3] [THREADS=all]
 //
-// SIDE is that of the images that a model with patches of 16 is trained on; DINOv2 sees 14 of every 16 pixels.
+// SIDE is that of the images that a model with patches of 16 is trained on; DINOv2 sees 14 of every 16
+// pixels.
 #include <sys/resource.h>
 
 #include <algorithm>

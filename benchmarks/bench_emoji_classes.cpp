@@ -1,5 +1,6 @@
-// How well samples of an emoji run follow their class: the share whose nearest training image (L2 over all pixels) has
-// the class that they were asked for. Chance is about 1/32.
+// SPDX-License-Identifier: MIT
+// How well samples of an emoji run follow their class: the share whose nearest training image (L2 over all
+// pixels) has the class that they were asked for. Chance is about 1/32.
 //
 //   bench_emoji_classes RUN [SAMPLES_PER_CLASS]
 #include <cstdio>

@@ -1,13 +1,15 @@
-// How well a text-to-image model of emoji follows captions that it never saw: the share of cases in which what it draws is
-// nearer (L2 over all pixels) to the emoji of that caption than to another emoji of the same subgroup. Each emoji that
-// was held out is drawn once or more, and compared with all others of its subgroup, learned ones included: the share
-// is that of a random one of them. A model that is told nothing can be expected to be right in half of the cases. Emoji of which
-// training saw a variant with another skin tone are counted apart: drawing those takes less.
+// SPDX-License-Identifier: MIT
+// How well a text-to-image model of emoji follows captions that it never saw: the share of cases in which
+// what it draws is nearer (L2 over all pixels) to the emoji of that caption than to another emoji of the same
+// subgroup. Each emoji that was held out is drawn once or more, and compared with all others of its subgroup,
+// learned ones included: the share is that of a random one of them. A model that is told nothing can be
+// expected to be right in half of the cases. Emoji of which training saw a variant with another skin tone are
+// counted apart: drawing those takes less.
 //
 //   bench_emoji_text MODEL.safetensors [DRAWINGS [PICTURE.png]]     default: 1 drawing of each
 //
-// MODEL is what `pixnerd convert` makes of a run with --data emoji --text --hold-out. PICTURE shows the first of those held
-// out of which no variant was learned: the emoji above what was drawn.
+// MODEL is what `pixnerd convert` makes of a run with --data emoji --text --hold-out. PICTURE shows the first
+// of those held out of which no variant was learned: the emoji above what was drawn.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -82,8 +84,8 @@ struct Emojis {
   }
 };
 
-/// The share of the others of its subgroup that a drawing is farther from than from its own emoji; below 0 where there
-/// are none.
+/// The share of the others of its subgroup that a drawing is farther from than from its own emoji; below 0
+/// where there are none.
 double share_won(const Image& drawn, const Emojis& emojis, std::int64_t number) {
   const auto own = static_cast<std::size_t>(emojis.learned + number);
   const auto to_own = distance(drawn, emojis.known[own].image);

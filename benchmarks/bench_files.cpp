@@ -1,9 +1,12 @@
-// Times reading a large safetensors file against cp and cat of the same file, and converting a large PyTorch checkpoint.
+// SPDX-License-Identifier: MIT
+// Times reading a large safetensors file against cp and cat of the same file, and converting a large PyTorch
+// checkpoint.
 //
 //   bench_files [FOLDER [MEGABYTES [ROUNDS]]]     default: /tmp 1024 3
 //
-// All files are in the page cache. Every measurement is in a process of its own: "read" finds fresh memory only, as cp does for its
-// copy; "read again" reads into what the pool kept. Seconds of processors, of the system too, are in brackets.
+// All files are in the page cache. Every measurement is in a process of its own: "read" finds fresh memory
+// only, as cp does for its copy; "read again" reads into what the pool kept. Seconds of processors, of the
+// system too, are in brackets.
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>

@@ -1,10 +1,12 @@
-// Times this library on a GPU; gpu_table.py runs it beside PyTorch. Without arguments it names what it can measure.
+// SPDX-License-Identifier: MIT
+// Times this library on a GPU; gpu_table.py runs it beside PyTorch. Without arguments it names what it can
+// measure.
 //
 //   bench_gpu NAME...    measures these; a line for each: NAME VARIANT milliseconds MEMORY_MIB
 //   bench_gpu --serve    the same for names that come on standard input, one a line, and "done" after each
 //
-// Everything is in Mixed precision. Memory is what the pool holds for a whole training or model, and what an operation
-// takes beside its operands.
+// Everything is in Mixed precision. Memory is what the pool holds for a whole training or model, and what an
+// operation takes beside its operands.
 #include <cstring>
 #include <functional>
 #include <iostream>

@@ -1,4 +1,6 @@
-// Training in bfloat16 against float32 on the CPU, which computes in float32 and rounds: bench_precision [STEPS].
+// SPDX-License-Identifier: MIT
+// Training in bfloat16 against float32 on the CPU, which computes in float32 and rounds: bench_precision
+// [STEPS].
 #include <pixnerd/pixnerd.hpp>
 
 #include "precision_curves.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Training in bfloat16 against float32 on the GPU, with the 5.7 M model: bench_precision_gpu [STEPS].
 #include <pixnerd/pixnerd.cuh>
 

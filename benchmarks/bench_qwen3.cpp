@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// One forward pass of Qwen3-1.7B, the published size, with random weights in bfloat16: seconds and memory.
 ///

@@ -1,5 +1,7 @@
-// One forward pass of the published text-to-image model, PixNerd-XXL/16 with 128 text tokens, with random weights on the
-// CPU. Prints one line: parameters, seconds to build, seconds of the forward pass, peak memory.
+// SPDX-License-Identifier: MIT
+// One forward pass of the published text-to-image model, PixNerd-XXL/16 with 128 text tokens, with random
+// weights on the CPU. Prints one line: parameters, seconds to build, seconds of the forward pass, peak
+// memory.
 #include <sys/resource.h>
 
 #include <chrono>

@@ -1,5 +1,6 @@
-// Times the library's training step (TrainStepper) of a class-conditional PixNerd on one batch of random images; the
-// peer is benchmarks/pytorch_peer.py. Prints one line: step_seconds, images_per_second, peak_mb.
+// SPDX-License-Identifier: MIT
+// Times the library's training step (TrainStepper) of a class-conditional PixNerd on one batch of random
+// images; the peer is benchmarks/pytorch_peer.py. Prints one line: step_seconds, images_per_second, peak_mb.
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>

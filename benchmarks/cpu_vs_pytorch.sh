@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Times the training step of this library beside PyTorch's: the two in turn, A B A B ..., on random images.
 #
 #   benchmarks/cpu_vs_pytorch.sh [options] [-- options for pytorch_peer.py, such as --compile or --bf16]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Times the PyTorch PixNerd on a GPU: what gpu_table.py measures beside bench_gpu.
 
   gpu_peer.py --serve [--compile]     names of measurements on standard input, one a line; for each, lines

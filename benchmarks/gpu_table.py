@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Runs bench_gpu and gpu_peer.py in turn and prints what they measured as one table; see gpu_vs_pytorch.sh."""
 
 import argparse

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Timing work on the GPU, and what memory it takes.
 #pragma once
 

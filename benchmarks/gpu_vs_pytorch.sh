@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Times this library on a GPU beside PyTorch in one run: the two in turn, and again, on the same work.
 #
 #   benchmarks/gpu_vs_pytorch.sh [options] [NAME...]     every measurement unless some are named

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The class-conditional PixNerd in PyTorch (1.13 or newer): what the C++ library is measured against.
 
 Plain PyTorch, with its fused attention where the version has one. Parameters carry the names of the published

@@ -1,4 +1,6 @@
-// Trains a small model in float32 and in bfloat16 on the same images, noise and times, and compares the losses.
+// SPDX-License-Identifier: MIT
+// Trains a small model in float32 and in bfloat16 on the same images, noise and times, and compares the
+// losses.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +16,8 @@ namespace pixnerd::benchmark {
 
 inline constexpr std::int64_t curve_classes = 4, curve_size = 32, curve_batch = 16;
 
-/// Endless images without repeats: waves whose direction and length a class decides, phase and color each image's own.
+/// Endless images without repeats: waves whose direction and length a class decides, phase and color each
+/// image's own.
 struct Waves {
   std::uint64_t seed;
   std::int64_t next = 0;
@@ -72,7 +75,8 @@ std::vector<double> train_losses(const PixnerdC2iConfig& config, std::uint64_t s
   return losses;
 }
 
-/// Compares over three seeds and prints a table. Returns whether the mean of the last fifth of the losses is within 1 %.
+/// Compares over three seeds and prints a table. Returns whether the mean of the last fifth of the losses is
+/// within 1 %.
 template <class Device>
 bool compare_curves(const PixnerdC2iConfig& config, std::int64_t steps) {
   const auto mean = [&](const std::vector<double>& losses, double from, double to) {

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Times the PyTorch PixNerd, and checks that it computes what the reference files say.
 
   pytorch_peer.py --check FILE...     forward and gradients against safetensors files; exit status 1 if off

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Whether this project's own programs get CUDA code: sets PIXNERD_USES_CUDA and says in one line what was chosen and why.
 # Whoever has no CUDA Toolkit needs nothing of this.
 set(PIXNERD_USES_CUDA FALSE)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Lesson 1: tensors. A tensor is a contiguous, row-major array on a device. Copying one copies the handle,
 // not the elements; operations are plain functions that return new tensors.
 #include <iostream>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Lesson 2: gradients. A Tape records the operations that run while it lives; backward() walks them in
 // reverse. Here it finds the line through noisy points by gradient descent.
 #include <iostream>

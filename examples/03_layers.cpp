@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Lesson 3: layers and models from parts. A layer is any type with a call operator and a static `visit` that
 // names its parameters. This one writes its own token mixer, puts it into PixNerd's block in attention's
 // place, and exchanges the neural field for DiT's plain linear head. Nothing in the library has to know.

@@ -1,5 +1,7 @@
-// Lesson 4: flow matching and ODE samplers, in two dimensions where everything can be seen. circle.hpp has the data, the
-// network and the training loop, which is one page; solvers then follow the velocity that was learned.
+// SPDX-License-Identifier: MIT
+// Lesson 4: flow matching and ODE samplers, in two dimensions where everything can be seen. circle.hpp has
+// the data, the network and the training loop, which is one page; solvers then follow the velocity that was
+// learned.
 #include <cmath>
 #include <cstdio>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Lesson 6: editing with a model that never learned to. A network learns points on a circle, as in lesson 4;
 // the same velocity field then varies a given point, and completes one of which only a coordinate is known.
 #include <cstdio>

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// A flow in two dimensions for lessons 4 and 6: a small network learns the velocity that carries Gaussian noise (t = 0)
-/// to points on a circle (t = 1).
+/// A flow in two dimensions for lessons 4 and 6: a small network learns the velocity that carries Gaussian
+/// noise (t = 0) to points on a circle (t = 1).
 #pragma once
 
 #include <cmath>
@@ -35,7 +36,8 @@ inline Tensor<float> points(std::int64_t batch, std::uint32_t step) {
   return Tensor<float>::from_host({batch, 2}, out);
 }
 
-/// The training loop, all of it: noise and times, the loss on a tape, gradients, an update. Calls on_step(step, loss).
+/// The training loop, all of it: noise and times, the loss on a tape, gradients, an update. Calls
+/// on_step(step, loss).
 template <class OnStep>
 void train(Net& net, std::int64_t steps, OnStep on_step) {
   const std::int64_t batch = 256;

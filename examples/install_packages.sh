@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Installs those Debian or Ubuntu packages of the given groups that are missing.
 #
 #   examples/install_packages.sh build programs data tests
@@ -28,6 +29,7 @@ data     unicode-data            share:unicode/emoji/emoji-test.txt             
 tests    libboost-test-dev       library:libboost_unit_test_framework.so            Boost.Test
 tests    libboost-context-dev    library:libboost_context.so                        Boost.Context
 tests    dataset-fashion-mnist   share:datasets/fashion-mnist/train-images-idx3-ubyte.gz   Fashion-MNIST, images
+tests    python3                 command:python3                                    Python, for a check of comments
 tests    clang                   command:clang++                                    second C++ compiler
 tests    clang-format            command:clang-format                               clang-format
 '

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Trains a small PixNerd on emoji for a few minutes and draws samples from it.
 #
 #   examples/quickstart.sh [--minutes M]     five minutes unless given

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Pillow resizes in two passes and rounds to 8 bits between them, so their order shows in the pixels.
 #
 # Expected: Image.resize() gives the same pixels in 12.3.0 and 13.0.0, as bicubic resizing of 8-bit images did for years; data sets

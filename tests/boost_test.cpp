@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Boost.Test's framework as its library has it, for machines that have only its headers: compiled once, not in each test
-/// program.
+/// Boost.Test's framework as its library has it, for machines that have only its headers: compiled once, not
+/// in each test program.
 #define BOOST_TEST_SOURCE
 #include <boost/test/impl/compiler_log_formatter.ipp>
 #include <boost/test/impl/debug.ipp>

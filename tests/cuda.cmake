@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Tests of the GPU's code. Every tests/cuda/NAME.cu is one test cuda_emulated/NAME, compiled by the C++ compiler and run on
 # the CPU by tests/emulation, and, where nvcc is, one test cuda/NAME, which needs a GPU and is skipped without one.
 file(GLOB cuda_sources CONFIGURE_DEPENDS cuda/*.cu)

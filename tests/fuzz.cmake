@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The short deterministic pass of the fuzz targets: every fuzz/NAME.cpp is a program without libFuzzer, always with
 # sanitizers, and one test fuzz/NAME. tests/fuzz.sh runs them longer.
 set(needed_by_fuzz io image data train torch tokenizer)

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Runs the fuzz targets under libFuzzer with the address and undefined-behavior sanitizers; docs/fuzzing.md says more.
 #
 #   tests/fuzz.sh MINUTES [TARGET...]      each target that many minutes; all of them where none is named

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Writes docs/gpu_status.md from the state that run_gpu.sh left; read by it.
 # shellcheck shell=bash disable=SC2154
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The main function of every test program: Boost.Test writes it here, once.
 #define BOOST_TEST_MODULE pixnerd

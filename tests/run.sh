@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Installs what is missing (Debian, Ubuntu), builds everything, runs every test and check.
 set -uo pipefail
 
@@ -26,6 +27,7 @@ step "tests" ctest --preset ci --parallel "$jobs" --no-tests=error
 step "every header alone" tests/checks/headers_alone.sh build/ci
 step "layout" tests/checks/layout.sh
 step "format" tests/checks/format.sh
+step "comments" tests/checks/reflow_comments.py --check
 
 printf '\n'
 if [[ ${#failed[@]} -gt 0 ]]; then

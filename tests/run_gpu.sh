@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Tests and measures the GPU's code on a machine with an NVIDIA GPU, without a network, in stages that can be resumed.
 #
 #   tests/run_gpu.sh [--stage NAME] [--minutes M] [--out DIR]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The options of every command, and the help that explains them.
 #include "command_line.hpp"

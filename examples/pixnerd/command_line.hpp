@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// From the command line to a command.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What the user asked for: one struct for each command, filled from the command line.
 #pragma once

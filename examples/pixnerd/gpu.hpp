@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What the program knows about GPUs without seeing CUDA: run_cuda.cu defines these functions, or
 /// run_without_cuda.cpp in a program without CUDA code.

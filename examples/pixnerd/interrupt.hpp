@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Ctrl-C as a request: finish the step, save, exit.
 #pragma once
@@ -11,8 +12,9 @@
 namespace pixnerd::program {
 
 /// While it lives, the first SIGINT, SIGTERM or SIGHUP only sets a flag, and the second ends the process at
-/// once. A SIGHUP that is ignored, as under nohup, stays ignored. SIGPIPE is ignored from then on to the end of
-/// the process, whose last words go there as well: that nobody reads the log any more must not end a run of days.
+/// once. A SIGHUP that is ignored, as under nohup, stays ignored. SIGPIPE is ignored from then on to the end
+/// of the process, whose last words go there as well: that nobody reads the log any more must not end a run
+/// of days.
 class InterruptGuard {
  public:
   InterruptGuard() {

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The program pixnerd: trains image generators told by classes or texts, draws with them, checks the library.
+/// The program pixnerd: trains image generators told by classes or texts, draws with them, checks the
+/// library.
 #include <cstdio>
 #include <exception>
 #include <new>

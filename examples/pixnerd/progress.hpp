@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// One line that says how far a command is and how long it will still take.
 #pragma once

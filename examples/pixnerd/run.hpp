@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Running a command on a device. Each device has a translation unit of its own that defines this for it:
 /// run_cpu.cpp and run_cuda.cu, or run_without_cuda.cpp, which refuses.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The commands on the CPU.
 #include <pixnerd/core/device.hpp>

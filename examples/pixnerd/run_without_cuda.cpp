@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Stands in for run_cuda.cu in a program without CUDA code.
 #include <pixnerd/core/device.hpp>

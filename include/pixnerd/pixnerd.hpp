@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The whole library but for its opt-in parts: io/, data/, train/ and eval/ are included one by one, because
 /// they need further libraries.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Checks code that must not compile: tests/compile_fail/NAME.cpp compiles as it is, and with PIXNERD_FAIL defined it
 # fails with the sentences that the file gives in lines `// expect: SENTENCE`.
 #

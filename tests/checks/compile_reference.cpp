@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the time for compiling is measured by: regular expressions of the standard library.
 #include <map>
 #include <regex>

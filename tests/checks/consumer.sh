@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Builds tests/consumer against this library in each way that a user may: installed and moved elsewhere, with and without
 # components, as a subdirectory; and checks what is said when a component's library is missing.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Checks that every C++ and CUDA file is formatted as .clang-format says. Releases of clang-format differ in details; this
 # project's is 14.
 set -euo pipefail

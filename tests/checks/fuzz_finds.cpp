@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// A fuzz target in which everything is wrong that a target can find; fuzz_finds.sh runs it. The first byte of an input
-/// chooses.
+/// A fuzz target in which everything is wrong that a target can find; fuzz_finds.sh runs it. The first byte
+/// of an input chooses.
 #include <cstddef>
 #include <cstdint>
 #include <limits>

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Checks that a fuzz target finds what it is there to find: fuzz_finds.sh PROGRAM, which is fuzz_finds.cpp.
 set -uo pipefail
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Checks that every header compiles alone, without a warning, with g++ and clang++; those for the GPU with g++ in
 # emulation, where Boost.Context is there.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Checks the rules that the compiler does not: folders include only from folders above them, pixnerd.hpp reaches all but
 # the opt-in headers, headers stay free of CUDA, every operation has its test and its code for the GPU, which can be
 # emulated, every folder says what lives in it.

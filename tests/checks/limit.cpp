@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Runs a compiler and fails if it takes more time or memory than allowed: `limit TIMES MEGABYTES REFERENCE COMPILER
-/// OPTIONS... FILE`. The time is the processor's, in multiples of that for the file REFERENCE, so that the limit is the same
-/// on slow machines and busy ones. The best of up to three runs counts.
+/// Runs a compiler and fails if it takes more time or memory than allowed: `limit TIMES MEGABYTES REFERENCE
+/// COMPILER OPTIONS... FILE`. The time is the processor's, in multiples of that for the file REFERENCE, so
+/// that the limit is the same on slow machines and busy ones. The best of up to three runs counts.
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Checks the program pixnerd on a GPU, which may be an emulated one: it trains, goes on where a run stopped with the bits of
 # one that did not stop, draws, verifies, and moves a run to the CPU.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Wraps comments of C++ and CUDA files at column 110.
 
     tests/checks/reflow_comments.py --check [FILE...]    names lines that are longer; fails if there are any
@@ -72,7 +73,7 @@ def main():
                 file.write_text(changed, encoding="utf-8")
             continue
         for number, line in enumerate(text.split("\n"), 1):
-            if len(line) > LIMIT and COMMENT.match(line) and len(line.split()) > 2:
+            if len(line) > LIMIT and COMMENT.match(line) and len(line.split()) > 2 and 'expect:' not in line:
                 print(f"{file}:{number}: a comment of {len(line)} columns, expected at most {LIMIT}", file=sys.stderr)
                 long += 1
     if long:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a file costs that trains the class-conditional model: forward, backward and update.
 #include <pixnerd/pixnerd.hpp>
 

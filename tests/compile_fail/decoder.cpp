@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A decoder without a configuration of its own is no decoder.
 // expect: a decoder has a Config, is constructed from (sizes, config, init) and callable with (tokens, noisy image, condition)
 #include <pixnerd/models/pixnerd_c2i.hpp>

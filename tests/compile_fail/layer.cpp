@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A part of a Sequential that names no parameters is no layer.
 // expect: every part of a Sequential must be callable with a tensor, return one of the same type, and have a static visit
 #include <pixnerd/nn/sequential.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // An operation without code for a device names itself when it is used there.
 // expect: this operation has no code for this device here: include pixnerd.hpp and compile with nvcc
 // expect: SiluKernel<pixnerd::Cuda>

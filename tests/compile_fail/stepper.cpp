@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // expect: integrate needs a stepper
 #include <pixnerd/solvers/euler.hpp>
 #include <pixnerd/solvers/integrate.hpp>

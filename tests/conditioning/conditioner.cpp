@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/conditioning/class_features.hpp>
 #include <pixnerd/conditioning/encoded_text.hpp>
 #include <pixnerd/conditioning/word_features.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Against numbers that PyTorch drew.
 #include <boost/test/unit_test.hpp>

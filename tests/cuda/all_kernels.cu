@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Names the GPU's code of every operation, so that one without any does not compile; tests/checks/layout.sh sees that no
-/// operation is missing here.
+/// Names the GPU's code of every operation, so that one without any does not compile; tests/checks/layout.sh
+/// sees that no operation is missing here.
 #include <pixnerd/pixnerd.cuh>
 
 namespace pixnerd {

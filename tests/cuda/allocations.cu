@@ -1,5 +1,6 @@
-// The GPU's memory runs out while it trains and samples: weights stay as they were, and what comes next is as if nothing had
-// happened.
+// SPDX-License-Identifier: MIT
+// The GPU's memory runs out while it trains and samples: weights stay as they were, and what comes next is as
+// if nothing had happened.
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <cstring>
@@ -90,7 +91,8 @@ bool equal_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-/// Images in each batch of a step: two steps as they are, one recorded, one repeated, and then it begins anew.
+/// Images in each batch of a step: two steps as they are, one recorded, one repeated, and then it begins
+/// anew.
 constexpr std::int64_t batches[] = {1, 1, 1, 1, 2, 2};
 constexpr int steps = 6;
 
@@ -110,8 +112,8 @@ std::vector<std::vector<float>> undisturbed(bool capture) {
   return out;
 }
 
-/// Takes all steps, of which number `disturbed` is begun with `disturb(run)`, which may keep it from being taken, and taken
-/// again behind `calm(run)`, which returns whether it did anything.
+/// Takes all steps, of which number `disturbed` is begun with `disturb(run)`, which may keep it from being
+/// taken, and taken again behind `calm(run)`, which returns whether it did anything.
 template <class Precision, class Disturb, class Calm>
 bool train_disturbed(const std::vector<std::vector<float>>& expected, bool capture, int disturbed,
                      Disturb disturb, Calm calm) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "compare.cuh"
 
 using namespace pixnerd;
@@ -91,8 +92,8 @@ BOOST_AUTO_TEST_CASE(addresses_off_16_bytes) {
 
 BOOST_AUTO_TEST_CASE(large_scores) {
   for (const std::int64_t width : {24, 72}) {
-    // Scores are normal, times the factor: up to about +-80. In float32, half of it: there the rounding of scores alone
-    // would make most of the tolerance.
+    // Scores are normal, times the factor: up to about +-80. In float32, half of it: there the rounding of
+    // scores alone would make most of the tolerance.
     const auto of_large = [](float factor) {
       return [factor](const auto& in) { return attention(scaled(in[0], factor), in[1], in[2]); };
     };

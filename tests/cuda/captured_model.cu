@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "compare.cuh"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Compares an operation on the GPU with the same on the CPU: values and all gradients, written and added.
 #pragma once

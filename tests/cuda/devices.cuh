@@ -1,4 +1,6 @@
-// What tests of rows share: views that are not aligned to 16 bytes, gradients without the harness, equal bits.
+// SPDX-License-Identifier: MIT
+// What tests of rows share: views that are not aligned to 16 bytes, gradients without the harness, equal
+// bits.
 #pragma once
 
 #include <cstring>

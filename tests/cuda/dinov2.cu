@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "compare.cuh"
 #include "pixnerd/verify/verify_dinov2.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What goes wrong on a GPU is an exception that says where, and the library goes on afterwards.
 #include <boost/test/unit_test.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/ops/cast.cuh>
 #include <pixnerd/ops/gated_residual.cuh>
 #include <pixnerd/ops/silu.cuh>

@@ -1,5 +1,6 @@
-// Products at the sizes of a large model, for which cuBLASLt may split the inner dimension and choose other kernels than for
-// small ones.
+// SPDX-License-Identifier: MIT
+// Products at the sizes of a large model, for which cuBLASLt may split the inner dimension and choose other
+// kernels than for small ones.
 #include "compare.cuh"
 
 using namespace pixnerd;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/ops/layer_norm.cuh>
 
 #include "devices.cuh"
@@ -19,8 +20,9 @@ std::vector<Input> inputs(const Shape& shape) {
 
 }  // namespace
 
-// Weights are read 32 bytes at a time, from addresses that are checked to be multiples of 16. Newer GPUs have an access of
-// 32 bytes, which an emulation does not, and a type that promises more alignment makes nvcc use it.
+// Weights are read 32 bytes at a time, from addresses that are checked to be multiples of 16. Newer GPUs have
+// an access of 32 bytes, which an emulation does not, and a type that promises more alignment makes nvcc use
+// it.
 static_assert(alignof(detail::Vector<float, packet_width<bfloat16>>) == 16);
 static_assert(alignof(detail::Vector<bfloat16, packet_width<bfloat16>>) == 16);
 static_assert(alignof(detail::Vector<bfloat16, 1>) == 2);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "compare.cuh"
 
 using namespace pixnerd;
@@ -112,7 +113,8 @@ BOOST_AUTO_TEST_CASE(indices_out_of_range) {
   }
 }
 
-/// Nothing can be read back while a graph is captured: a row of NaN tells of a bad index, and it gets no gradient.
+/// Nothing can be read back while a graph is captured: a row of NaN tells of a bad index, and it gets no
+/// gradient.
 BOOST_AUTO_TEST_CASE(indices_out_of_range_in_a_graph) {
   auto table = Tensor<float, Cuda>::full({4, 8}, 1.0f);
   require_grad(table);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The main function of the CUDA tests, on a GPU and in emulation.
 #define BOOST_TEST_NO_MAIN

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // GPU memory: the pool, arenas, pinned memory, copies and what tensors do with them.
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>

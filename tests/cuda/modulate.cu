@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/ops/modulate.cuh>
 
 #include "devices.cuh"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/ops/cast.cuh>
 #include <pixnerd/ops/norm_modulate.cuh>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The field's first layer on the GPU.
 #include "compare.cuh"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which operand the column-major library gets first, which it transposes, and where its columns start.
 #include <pixnerd/ops/cuda/product_layout.cuh>
 

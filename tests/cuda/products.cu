@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Products on the GPU, and the operations that are products.
 #include "compare.cuh"
 
@@ -11,8 +12,8 @@ struct LinearSizes {
   std::int64_t rows, in, out;
 };
 
-/// One product on the GPU from views that start `offset` elements behind an aligned address, with `padding` between rows,
-/// against the same on the CPU.
+/// One product on the GPU from views that start `offset` elements behind an aligned address, with `padding`
+/// between rows, against the same on the CPU.
 template <class T, class R>
 void check_product(const ProductSizes& s, bool transpose_a, bool transpose_b, std::int64_t offset,
                    std::int64_t padding, bool with_bias, bool add) {

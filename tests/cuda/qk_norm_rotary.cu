@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "compare.cuh"
 #include "support/norm_weight.hpp"
 
@@ -7,7 +8,8 @@ BOOST_AUTO_TEST_SUITE(cuda_qk_norm_rotary)
 
 namespace {
 
-/// One of the three outputs, or all of them behind each other where `part` is 3, so that all gradients are there.
+/// One of the three outputs, or all of them behind each other where `part` is 3, so that all gradients are
+/// there.
 template <class T, class Device>
 Tensor<T, Device> output_of(const std::vector<Tensor<T, Device>>& in, int part, bool turned) {
   using W = wide_t<T>;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The text encoder and what it is made of, on the GPU against the CPU and the published implementation.
 #include "compare.cuh"
 #include "pixnerd/verify/verify_qwen3.hpp"

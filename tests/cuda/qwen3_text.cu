@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Texts to features and the model that takes them, on the GPU against the CPU.
 #include <pixnerd/conditioning/class_features.hpp>
 #include <pixnerd/conditioning/encoded_text.hpp>

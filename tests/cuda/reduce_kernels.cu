@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The sums that operations on the GPU share.
 #include <pixnerd/ops/cuda/reduce.cuh>
 

@@ -1,4 +1,6 @@
-// Everything that the published implementation left in files, computed on the GPU, through the code of `pixnerd verify`.
+// SPDX-License-Identifier: MIT
+// Everything that the published implementation left in files, computed on the GPU, through the code of
+// `pixnerd verify`.
 #include "compare.cuh"
 #include "pixnerd/verify/verify.hpp"
 

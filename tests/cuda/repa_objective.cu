@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Training with an encoder's features, recorded, on both devices.
 #include <pixnerd/objectives/repa_objective.hpp>
 #include <pixnerd/train/train_step.hpp>

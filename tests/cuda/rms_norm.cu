@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/ops/rms_norm.cuh>
 
 #include "devices.cuh"

@@ -1,4 +1,6 @@
-// The text-to-image model on both devices: velocity, every gradient, at two resolutions, and sampling with guidance.
+// SPDX-License-Identifier: MIT
+// The text-to-image model on both devices: velocity, every gradient, at two resolutions, and sampling with
+// guidance.
 #include "compare.cuh"
 
 #include <pixnerd/diffusion/guidance.hpp>

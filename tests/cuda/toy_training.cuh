@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A model small enough to be trained on an emulated GPU in many runs: one factor a pixel.
 #pragma once
 

@@ -1,4 +1,6 @@
-// The class-conditional model is trained and sampled on both devices, and on the GPU with and without recording.
+// SPDX-License-Identifier: MIT
+// The class-conditional model is trained and sampled on both devices, and on the GPU with and without
+// recording.
 #include "compare.cuh"
 
 #include <cstring>

@@ -1,4 +1,6 @@
-// A run on the GPU that stops, or is killed within a step, and goes on ends with the bits of one that did not.
+// SPDX-License-Identifier: MIT
+// A run on the GPU that stops, or is killed within a step, and goes on ends with the bits of one that did
+// not.
 #include "compare.cuh"
 
 #include <cstring>
@@ -95,7 +97,8 @@ BOOST_AUTO_TEST_CASE(resuming_equals_no_interruption) {
   options.run = folder / "whole";
   const auto whole = work_on_toy(options, {});
   BOOST_TEST(read_train_state(options.run + "/step-30/state.json").skipped == 1);
-  // Before anything is recorded, in the middle of accumulation, behind the recording, right before the outlier.
+  // Before anything is recorded, in the middle of accumulation, behind the recording, right before the
+  // outlier.
   options.run = folder / "run";
   work_on_toy(options, {.stop_after = 2, .threads = 1});
   work_on_toy(options, {.kill_at = 3 * 3 + 1, .threads = 5});

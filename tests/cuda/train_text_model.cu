@@ -1,5 +1,6 @@
-// A text-to-image model and the features of its words are trained together, on both devices, and on the GPU with and
-// without recording.
+// SPDX-License-Identifier: MIT
+// A text-to-image model and the features of its words are trained together, on both devices, and on the GPU
+// with and without recording.
 #include "compare.cuh"
 
 #include <pixnerd/conditioning/class_features.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Images with texts, from folders and from lists, and all that can be wrong with them.
 #include <boost/test/unit_test.hpp>

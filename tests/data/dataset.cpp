@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The concept of a data set, and any of them behind one type.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Fashion-MNIST as Debian installs it, and files that are not it.
 #include <zlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Folders of images: classes, order, and everything that can be wrong with one.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Batches: what is in them, that nothing changes it, and what goes wrong in a worker.
 #include <algorithm>

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Texts to features: against the published implementation, what is cut and padded, and folders that are none.
+/// Texts to features: against the published implementation, what is cut and padded, and folders that are
+/// none.
 #include <pixnerd/data/qwen3_text.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -53,7 +55,8 @@ std::vector<float> part(const Tensor<float>& features, std::int64_t text, std::i
 
 }  // namespace
 
-// From texts to the reference's hidden states, those of padding among them; the batch was padded to 12 tokens.
+// From texts to the reference's hidden states, those of padding among them; the batch was padded to 12
+// tokens.
 BOOST_AUTO_TEST_CASE(published_implementation) {
   const SafetensorsFile file(str_cat(PIXNERD_TEST_DATA, "/qwen3.safetensors"));
   const auto ids = file.read<std::int64_t>("in.ids"), mask = file.read<std::int64_t>("in.mask");
@@ -67,7 +70,8 @@ BOOST_AUTO_TEST_CASE(published_implementation) {
   BOOST_TEST((features.shape() == Shape{3, 12, 48}));
   const auto found = features.to_host();
   BOOST_TEST(found == rounded(found));
-  // Where float32 differs by 1e-6, a few of 1728 numbers are rounded the other way; not to round at all would be 1e-3.
+  // Where float32 differs by 1e-6, a few of 1728 numbers are rounded the other way; not to round at all would
+  // be 1e-3.
   BOOST_TEST(relative_error(found, rounded(file.read<float>("out.hidden"))) < 3e-4);
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Flow matching and REPA on a tiny model, against the first training step of the published implementation.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>

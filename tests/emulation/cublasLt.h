@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// As much of cuBLASLt as the library calls, on the CPU, from its documentation: column-major matrices, epilogues,
-/// preferences. What the real one would do wrong in silence, or refuse on some machines, is an error here: a call with
-/// pointers less aligned than the algorithm was asked for, or with other sizes; a workspace that is not on the GPU.
+/// As much of cuBLASLt as the library calls, on the CPU, from its documentation: column-major matrices,
+/// epilogues, preferences. What the real one would do wrong in silence, or refuse on some machines, is an
+/// error here: a call with pointers less aligned than the algorithm was asked for, or with other sizes; a
+/// workspace that is not on the GPU.
 #pragma once
 
 #include <cstdint>
@@ -133,7 +135,8 @@ struct Matmul {
     std::vector<W> left(static_cast<std::size_t>(m * k)), right(static_cast<std::size_t>(k * n)),
         sums(static_cast<std::size_t>(m * n));
     for (std::int64_t batch = 0; batch < d.batch; ++batch) {
-      // op(A) and op(B) by rows, from the definition: element (i, j) of a stored matrix is at i + j * leading.
+      // op(A) and op(B) by rows, from the definition: element (i, j) of a stored matrix is at i + j *
+      // leading.
       pixnerd::parallel_for(m, [&](std::int64_t i) {
         for (std::int64_t p = 0; p < k; ++p) {
           const std::int64_t at =

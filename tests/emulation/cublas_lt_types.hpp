@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Types and descriptors of the emulated cuBLASLt. Attributes have the sizes that the real one asks for.
 #pragma once

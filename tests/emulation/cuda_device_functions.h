@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// What kernels are written with, on the CPU: qualifiers, indices, barriers, warp functions, atomics. See emulator.hpp.
+/// What kernels are written with, on the CPU: qualifiers, indices, barriers, warp functions, atomics. See
+/// emulator.hpp.
 #pragma once
 
 #include <type_traits>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// As much of the CUDA runtime as the library calls, on the CPU; see emulator.hpp. The "GPU" has 4 GiB.
 #pragma once

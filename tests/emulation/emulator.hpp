@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Runs CUDA kernels on the CPU, so that every one of them is tested where there is no GPU.
 ///
-/// The threads of a block are fibers on one thread of the processor; barriers and warp functions are rendezvous of fibers.
-/// Blocks run on all processors in any order. What a GPU would do wrong in silence is an error here: threads of which some
-/// wait at a barrier that others never reach; shared and global memory that is read before it is written holds NaN; memory
-/// written beyond its end is found when it is freed. Threads run from the first to the last, and asynchronous copies arrive
-/// as late as they may; or, with PIXNERD_EMULATION_ORDER=reverse, from the last to the first, and copies arrive at once: what
-/// one order hides, a missing barrier or a copy into memory that others still read, the other shows. Nothing here is fast.
+/// The threads of a block are fibers on one thread of the processor; barriers and warp functions are
+/// rendezvous of fibers. Blocks run on all processors in any order. What a GPU would do wrong in silence is
+/// an error here: threads of which some wait at a barrier that others never reach; shared and global memory
+/// that is read before it is written holds NaN; memory written beyond its end is found when it is freed.
+/// Threads run from the first to the last, and asynchronous copies arrive as late as they may; or, with
+/// PIXNERD_EMULATION_ORDER=reverse, from the last to the first, and copies arrive at once: what one order
+/// hides, a missing barrier or a copy into memory that others still read, the other shows. Nothing here is
+/// fast.
 #pragma once
 
 #include <array>
@@ -36,7 +39,8 @@ namespace emulation {
 
 inline constexpr unsigned lanes = 32;
 
-/// How deep this thread is inside of the emulator: tests that let the library's allocations fail leave those in here alone.
+/// How deep this thread is inside of the emulator: tests that let the library's allocations fail leave those
+/// in here alone.
 inline thread_local int depth = 0;
 struct Inside {
   Inside() { ++depth; }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -63,7 +64,8 @@ BOOST_AUTO_TEST_CASE(gradient_of_the_whole_model) {
                         {});
 }
 
-// What pads does not change the text before it, and the empty text has states: those of padding that sees itself.
+// What pads does not change the text before it, and the empty text has states: those of padding that sees
+// itself.
 BOOST_AUTO_TEST_CASE(padding) {
   Initializer init(1);
   const Qwen3<On<Cpu>> model(tiny(), init);

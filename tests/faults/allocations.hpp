@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Allocations that fail when a test wants them to. Defines malloc and its relatives for the program, so that those of the
-/// C++ library, of Eigen, libpng, libjpeg and zlib are counted as well.
+/// Allocations that fail when a test wants them to. Defines malloc and its relatives for the program, so that
+/// those of the C++ library, of Eigen, libpng, libjpeg and zlib are counted as well.
 #pragma once
 
 #include <boost/test/unit_test.hpp>
@@ -56,9 +57,9 @@ class Allocations {
 
 enum class Shortage { one, lasting };  ///< of one allocation, or of all from some moment on
 
-/// Does `act()` again and again, while its first allocation fails, its second, and so on, until none of them does; every
-/// `stride`th only where it has many. `check(threw)` looks after each at what is left. All of it for each shortage. Returns
-/// the number of times. Only exceptions may come of it.
+/// Does `act()` again and again, while its first allocation fails, its second, and so on, until none of them
+/// does; every `stride`th only where it has many. `check(threw)` looks after each at what is left. All of it
+/// for each shortage. Returns the number of times. Only exceptions may come of it.
 template <class Act, class Check>
 int fail_every_allocation(Act act, Check check, int stride = 1,
                           std::initializer_list<Shortage> shortages = {Shortage::one, Shortage::lasting}) {

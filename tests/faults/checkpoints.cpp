@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// A disk that fails while checkpoints are saved or read: training goes on, and what cannot be read is not taken for damaged.
+/// A disk that fails while checkpoints are saved or read: training goes on, and what cannot be read is not
+/// taken for damaged.
 #include <boost/test/unit_test.hpp>
 #include <cerrno>
 #include <exception>

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// What happens at a system call, and the one that happens next. system_calls.cpp defines the calls for its program.
+/// What happens at a system call, and the one that happens next. system_calls.cpp defines the calls for its
+/// program.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Memory runs out at every allocation of reading and writing files: an exception, nothing half changed, no temporary that
-/// stays, and the next try works.
+/// Memory runs out at every allocation of reading and writing files: an exception, nothing half changed, no
+/// temporary that stays, and the next try works.
 #include <filesystem>
 #include <optional>
 #include <vector>
@@ -31,7 +32,8 @@ std::size_t memory_in_use() {
   return MemoryPool<Cpu>::instance().statistics().in_use;
 }
 
-/// The destructors of the JSON library need memory themselves: where there is none at all they end the program.
+/// The destructors of the JSON library need memory themselves: where there is none at all they end the
+/// program.
 constexpr std::initializer_list<test::Shortage> only_one = {test::Shortage::one};
 
 /// A picture whose pixels all differ.

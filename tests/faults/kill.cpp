@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// 200 processes that save checkpoints are killed at random moments: what is found afterwards is whole and new.
+/// 200 processes that save checkpoints are killed at random moments: what is found afterwards is whole and
+/// new.
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -83,7 +85,8 @@ BOOST_AUTO_TEST_CASE(two_hundred_kills_while_saving) {
       const pid_t child = ::fork();
       if (child == 0) train_for_ever(run, shared);
       BOOST_REQUIRE(child > 0);
-      // Most of a process's life is saving: wait until it has begun, and then for up to about two checkpoints.
+      // Most of a process's life is saving: wait until it has begun, and then for up to about two
+      // checkpoints.
       while (shared.begun == last && ::waitpid(child, nullptr, WNOHANG) == 0) std::this_thread::yield();
       std::this_thread::sleep_for(std::chrono::microseconds(std::uniform_int_distribution(0, 4000)(random)));
       ::kill(child, SIGKILL);
@@ -108,7 +111,8 @@ BOOST_AUTO_TEST_CASE(two_hundred_kills_while_saving) {
       last = state.step;
       between += begun > saved ? 1 : 0;
 
-      // What was begun goes with the next run; here with every other one, so that leftovers meet a child, too.
+      // What was begun goes with the next run; here with every other one, so that leftovers meet a child,
+      // too.
       if (kill % 2 == 0) {
         open_run_folder(run);
         for (const auto& entry : fs::directory_iterator(run)) {

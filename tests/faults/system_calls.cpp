@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Every system call that writing makes fails once: the old file stays whole, the message says what was needed and what there
-/// is, nothing else stays, and the next try works.
+/// Every system call that writing makes fails once: the old file stays whole, the message says what was
+/// needed and what there is, nothing else stays, and the next try works.
 #undef _FORTIFY_SOURCE  // its open() is an inline function of its own
 #include "faults/system_calls.hpp"
 
@@ -74,7 +75,8 @@ struct Writing {
   bool keeps_old_version = false;  ///< beside the new one
 };
 
-/// Writes version 2 over version 1 while a fault waits at call number `number`. False when there are fewer calls.
+/// Writes version 2 over version 1 while a fault waits at call number `number`. False when there are fewer
+/// calls.
 bool write_with_fault(const Writing& writing, const std::string& folder, const Fault& fault, int number) {
   const auto before = listing(folder);
   std::string said;

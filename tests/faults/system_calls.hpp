@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// System calls that fail when a test wants them to. Defines open, write, fsync, close, rename, mkdir, ftruncate, pread and
-/// stat for its program, the C++ library's own calls included: include it in one file of a program.
+/// System calls that fail when a test wants them to. Defines open, write, fsync, close, rename, mkdir,
+/// ftruncate, pread and stat for its program, the C++ library's own calls included: include it in one file of
+/// a program.
 #pragma once
 
 #include <dlfcn.h>

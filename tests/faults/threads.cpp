@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Threads that cannot be started: what there is does the work, or an exception says so.
 #include <dlfcn.h>

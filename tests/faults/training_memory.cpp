@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Memory runs out at every allocation of training and sampling: what was whole stays so, nothing leaks, and the next try does
-/// what one that was not disturbed does.
+/// Memory runs out at every allocation of training and sampling: what was whole stays so, nothing leaks, and
+/// the next try does what one that was not disturbed does.
 #include <cstring>
 #include <vector>
 

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Texts of images. The first byte of an input says what the rest is: L, a list in JSON lines; T, the text beside the one
-/// image of a folder. A list may name any file of the machine, so images are not opened.
+/// Texts of images. The first byte of an input says what the rest is: L, a list in JSON lines; T, the text
+/// beside the one image of a folder. A list may name any file of the machine, so images are not opened.
 #include <cstdint>
 #include <string>
 

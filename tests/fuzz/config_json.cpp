@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The JSON of a training run: state.json with the program's configuration in it, manifest.json, and the same settings
-/// alone. The first byte of an input says which: S, M, C.
+/// The JSON of a training run: state.json with the program's configuration in it, manifest.json, and the same
+/// settings alone. The first byte of an input says which: S, M, C.
 #include <cstdint>
 #include <string>
 

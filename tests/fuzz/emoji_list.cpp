@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Unicode's emoji-test.txt, and what the emoji that it lists are called.
 #include <cstdint>

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// JSON in the folder of a text encoder. The first byte of an input says which: C, config.json beside the weights of a small
-/// model; P, tokenizer_config.json; I, model.safetensors.index.json beside two files of tensors.
+/// JSON in the folder of a text encoder. The first byte of an input says which: C, config.json beside the
+/// weights of a small model; P, tokenizer_config.json; I, model.safetensors.index.json beside two files of
+/// tensors.
 #include <cstdint>
 #include <string>
 #include <vector>

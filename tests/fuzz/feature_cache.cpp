@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Caches of features: whole files, opened for two images, whose features are read.
 #include <cstdint>

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The packed IDX files of Fashion-MNIST. The first byte of an input says how it is read: G, the rest is a gzip file of
-/// images; I or L, the rest is what a gzip file of images or labels holds, which is packed here, so that its checksum is
-/// right; F, the two files of the data set, the labels behind 16 + 2 * 784 bytes.
+/// The packed IDX files of Fashion-MNIST. The first byte of an input says how it is read: G, the rest is a
+/// gzip file of images; I or L, the rest is what a gzip file of images or labels holds, which is packed here,
+/// so that its checksum is right; F, the two files of the data set, the labels behind 16 + 2 * 784 bytes.
 #include <zlib.h>
 
 #include <array>

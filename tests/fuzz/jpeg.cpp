@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// JPEG files.
 #include <cstdint>

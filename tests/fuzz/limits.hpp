@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// What one input of a fuzz target may cost: 64 MB of memory beyond its size, a second of the processor. Beyond that, the
-/// program stops with SIGABRT, as it does for a sanitizer's finding.
+/// What one input of a fuzz target may cost: 64 MB of memory beyond its size, a second of the processor.
+/// Beyond that, the program stops with SIGABRT, as it does for a sanitizer's finding.
 #pragma once
 
 #include <sys/time.h>

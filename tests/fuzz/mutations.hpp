@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Deterministic mutations of inputs: the same number gives the same bytes with every compiler.
 #pragma once

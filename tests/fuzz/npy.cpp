@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// One .npy array in a zip file whose checksums are right: what the npz target hardly reaches.
 #include <cstdint>

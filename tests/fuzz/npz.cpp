@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Whole .npz files: opened, and every array read as it lies and as other types.
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Pickles, and the tensors that they describe.
 #include <cstdint>

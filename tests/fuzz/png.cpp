@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// PNG files, as they are and with the checksums of their chunks made right, which a fuzzer does not guess.
 #include <zlib.h>

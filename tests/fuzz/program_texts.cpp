@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Texts that the program reads. The first byte of an input says what the rest is: P or W, a file of prompts, for any model
-/// or one that knows words; M, a run's metrics.csv.
+/// Texts that the program reads. The first byte of an input says what the rest is: P or W, a file of prompts,
+/// for any model or one that knows words; M, a run's metrics.csv.
 #include <cstdint>
 #include <string>
 

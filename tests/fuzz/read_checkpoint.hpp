@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reading a checkpoint to its last byte: what the targets of both formats do.
 #pragma once
@@ -12,7 +13,8 @@
 
 namespace pixnerd::fuzz {
 
-/// Opens the bytes as a checkpoint and reads every tensor; a message of a tensor that cannot be read must name it.
+/// Opens the bytes as a checkpoint and reads every tensor; a message of a tensor that cannot be read must
+/// name it.
 inline int read_checkpoint(const std::uint8_t* data, std::size_t size) {
   static MemoryFile memory;
   memory.fill({data, size});

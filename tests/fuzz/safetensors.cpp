@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Whole safetensors files: opened, and every tensor read as it lies and as other types.
 #include <cmath>

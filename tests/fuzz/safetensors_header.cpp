@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The JSON of a safetensors header alone. The first two bytes of an input are the size of the data behind it; what is
-/// accepted is written again and must be read as the same.
+/// The JSON of a safetensors header alone. The first two bytes of an input are the size of the data behind
+/// it; what is accepted is written again and must be read as the same.
 #include <cstdint>
 #include <string>
 #include <string_view>

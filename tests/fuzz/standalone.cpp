@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The main() of a fuzz target without libFuzzer: the short deterministic pass of the tests.
 ///
-///     fuzz_NAME FOLDER [MUTATIONS]   every file of the folder; of those up to 5000 bytes every prefix and every flip of one
-///                                    bit; then that many mutations of all of them
+///     fuzz_NAME FOLDER [MUTATIONS]   every file of the folder; of those up to 5000 bytes every prefix and
+///                                    every flip of one bit; then that many mutations of all of them
 ///     fuzz_NAME FILE...              these files alone
 ///
 /// An input with a finding is left in the file finding-NAME of the current folder.

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What fuzz targets share: an input as a file that lies in memory, and what reading it may end in.
 ///
-/// A target is a file tests/fuzz/NAME.cpp with libFuzzer's entry point; its seeds are tests/fuzz/corpus/NAME/*:
+/// A target is a file tests/fuzz/NAME.cpp with libFuzzer's entry point; its seeds are
+/// tests/fuzz/corpus/NAME/*:
 ///
 ///     extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
 ///       static pixnerd::fuzz::MemoryFile file;
@@ -77,8 +79,9 @@ inline void overwrite(const std::string& path, std::span<const std::uint8_t> byt
   ::close(descriptor);
 }
 
-/// Runs a target's action within the limits. It may return, or throw one of the library's own exceptions whose message
-/// holds `name`; whatever else it throws leaves the target and so stops the program. Returns 0, what libFuzzer wants.
+/// Runs a target's action within the limits. It may return, or throw one of the library's own exceptions
+/// whose message holds `name`; whatever else it throws leaves the target and so stops the program. Returns 0,
+/// what libFuzzer wants.
 template <class Action>
 int run(std::size_t input_bytes, std::string_view name, Action action) {
   const Limits limits(input_bytes);

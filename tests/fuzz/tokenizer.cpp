@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Tokenizers: an input that begins with 'T' is text for a fixed one; any other is a tokenizer.json, behind which a byte 0xff
-/// and a text may stand. What is read must encode any UTF-8 and decode it to the same.
+/// Tokenizers: an input that begins with 'T' is text for a fixed one; any other is a tokenizer.json, behind
+/// which a byte 0xff and a text may stand. What is read must encode any UTF-8 and decode it to the same.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -14,7 +15,8 @@ namespace {
 
 using pixnerd::fuzz::finding;
 
-/// `same`: whether the tokenizer spells its vocabulary in bytes and normalizes, so that decoding gives the text back.
+/// `same`: whether the tokenizer spells its vocabulary in bytes and normalizes, so that decoding gives the
+/// text back.
 void encode(const pixnerd::Tokenizer& tokenizer, std::string_view characters, bool same) {
   const auto ids = tokenizer.encode(characters);
   if (ids.size() > 4 * characters.size()) finding("more tokens than a tokenizer may make of a text");

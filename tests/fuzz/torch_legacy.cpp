@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Checkpoints in the format that torch.save wrote before version 1.6.
 #include "read_checkpoint.hpp"

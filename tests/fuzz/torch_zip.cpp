@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Checkpoints in a zip file, as torch.save writes them since version 1.6.
 #include "read_checkpoint.hpp"

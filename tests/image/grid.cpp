@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Grids of images.
 #include <boost/test/unit_test.hpp>

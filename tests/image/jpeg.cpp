@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// JPEG of every kind, and what is no whole JPEG.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// JPEG files that are wrong segment by segment, and odd ones that are right.
 #include <algorithm>
@@ -198,7 +199,8 @@ BOOST_AUTO_TEST_CASE(scans) {
       "image.jpg", load);
 }
 
-/// What cameras and other programs write beside the pixels changes none: the orientation, too, as with Pillow's open().
+/// What cameras and other programs write beside the pixels changes none: the orientation, too, as with
+/// Pillow's open().
 BOOST_AUTO_TEST_CASE(odd_images_that_load) {
   const Image expected = decode(color);
   const std::string exif =

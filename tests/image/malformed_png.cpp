@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// PNG files that are wrong chunk by chunk, and odd ones that are right.
 #include <zlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Images to tensors and back.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// PNG of every kind, and what is no whole PNG.
 #include <zlib.h>

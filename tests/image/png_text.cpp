@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Texts of PNG files, and files in which they are damaged.
 #include <zlib.h>

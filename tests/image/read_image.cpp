@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Recognizing image files, and the reference files against Pillow's decoding.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The center crops against Pillow's, and the resizing it is made of.
 #include <algorithm>
@@ -62,7 +63,8 @@ BOOST_AUTO_TEST_CASE(reference_crops) {
   }
 }
 
-/// Pillow's bilinear resize with torchvision's sizes and offsets, halves among those that round up and that round down.
+/// Pillow's bilinear resize with torchvision's sizes and offsets, halves among those that round up and that
+/// round down.
 BOOST_AUTO_TEST_CASE(reference_bilinear_crops) {
   const std::string folder = PIXNERD_TEST_DATA "/crops/";
   const SafetensorsFile expected(folder + "bilinear.safetensors");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// From checkpoints to safetensors files: names, types, pieces, and what cannot be converted.
 #include <bit>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Elements of one type read as another.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reading whole files and writing them all or nothing.
 #include <sys/resource.h>

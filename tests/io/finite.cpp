@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Finding NaN and infinity in files.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reading gzip files, whole and damaged.
 #include <boost/test/unit_test.hpp>

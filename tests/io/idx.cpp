@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// IDX files, whole and malformed.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// JSON that others wrote: right, wrong, and beyond the limits.
 #include <boost/test/unit_test.hpp>

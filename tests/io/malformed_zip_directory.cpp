@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Zip files whose directory lies.
 #include <boost/test/unit_test.hpp>

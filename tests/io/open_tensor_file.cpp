@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Formats by their first bytes, and models that load from any of them.
 #include <boost/test/unit_test.hpp>
@@ -39,7 +40,8 @@ BOOST_AUTO_TEST_CASE(formats) {
 }
 
 BOOST_AUTO_TEST_CASE(lengths_that_look_like_other_formats) {
-  // A header of 0x4b50 bytes makes a safetensors file begin with "PK"; one of 0x80 with the first byte of a pickle.
+  // A header of 0x4b50 bytes makes a safetensors file begin with "PK"; one of 0x80 with the first byte of a
+  // pickle.
   const Folder folder;
   for (const std::size_t length : {std::size_t{0x4b50}, std::size_t{0x4b80}}) {
     std::string json = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A model's parameters to a file and back: all of them or none.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Names, sizes and lookup of tensors as files list them.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -68,7 +69,8 @@ struct Reference {
   }
 };
 
-/// Compares the velocity, and every gradient of the mean squared error, with the file's: compare(name, ours, theirs).
+/// Compares the velocity, and every gradient of the mean squared error, with the file's: compare(name, ours,
+/// theirs).
 template <class Precision, class Compare>
 void check_reference(const Reference& reference, Compare compare) {
   const auto& file = reference.file;
@@ -138,7 +140,8 @@ BOOST_AUTO_TEST_CASE(gradient_of_the_whole_model) {
   const auto times = Tensor<double>::from_host({2}, std::vector<double>{0.2, 0.7});
   const auto call = [&](const auto& model, const auto& t) { return model.forward(t[0], times, t[1]); };
   const PixnerdT2i<On<Cpu, Full<double>>> model(tiny(), init);
-  // Larger weights make the matrices of the field, which are not all normalized, and with them rounding errors large.
+  // Larger weights make the matrices of the field, which are not all normalized, and with them rounding
+  // errors large.
   constexpr double deviation = 0.4;
   check_module_gradient(model, call, {random_tensor({2, 2, 2, 4}, 1), random_tensor({2, 3, 5}, 2)},
                         deviation);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The policy that a module's parameters follow, found from its type.
 #include <boost/test/unit_test.hpp>
 #include <concepts>

@@ -1,4 +1,6 @@
-// Training with features of an encoder: what the objective is, that it lowers the loss, that the encoder stays as it is.
+// SPDX-License-Identifier: MIT
+// Training with features of an encoder: what the objective is, that it lowers the loss, that the encoder
+// stays as it is.
 #include <boost/test/unit_test.hpp>
 #include <vector>
 

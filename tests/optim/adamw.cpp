@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/optim/adamw.hpp>
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/optim/optimizer_state.hpp>
 
 #include <array>

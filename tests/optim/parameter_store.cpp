@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/optim/parameter_store.hpp>
 
 #include <cstring>

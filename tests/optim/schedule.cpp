@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/optim/schedule.hpp>
 
 #include <boost/test/unit_test.hpp>

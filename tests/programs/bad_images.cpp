@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Images that are missing, damaged, or no data set: one sentence, nothing half-written, no step lost.
 #include <pixnerd/data/order.hpp>
@@ -65,7 +66,8 @@ BOOST_AUTO_TEST_CASE(image_of_one_pixel) {
 }
 
 BOOST_AUTO_TEST_CASE(image_that_is_found_when_its_turn_comes) {
-  // Of 80 images, 64 are read before the first step, for the evaluation; the order of training begins with these.
+  // Of 80 images, 64 are read before the first step, for the evaluation; the order of training begins with
+  // these.
   const ImageData data;
   for (int i = 0; i < 68; ++i) {
     const auto grey = static_cast<std::uint8_t>(3 * i);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Whatever is wrong with the input: one sentence, a status that is not zero, nothing half-written.
 #include <bit>

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The text-to-image model that comes with the program: found without being named, small, and it draws what it is told.
+/// The text-to-image model that comes with the program: found without being named, small, and it draws what
+/// it is told.
 #include <array>
 
 #include <pixnerd/image/read_image.hpp>

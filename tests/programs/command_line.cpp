@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Options, help and exit statuses.
 #include "program.hpp"

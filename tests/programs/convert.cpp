@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// PyTorch checkpoints through the program: converting them, drawing from them, PyTorch's noise, and what must be refused.
+/// PyTorch checkpoints through the program: converting them, drawing from them, PyTorch's noise, and what
+/// must be refused.
 #include <limits>
 
 #include <pixnerd/image/pixels.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A disk that has no room: what was whole stays whole, nothing else stays.
 #include <sys/mount.h>
@@ -132,7 +133,8 @@ BOOST_AUTO_TEST_CASE(small_disks) {
   }
 }
 
-/// A disk that becomes read-only below a run, as one does when it fails: what it holds is read, and nothing else happens.
+/// A disk that becomes read-only below a run, as one does when it fails: what it holds is read, and nothing
+/// else happens.
 BOOST_AUTO_TEST_CASE(a_disk_that_is_read_only) {
   const ImageData data;
   const SmallDisk disk(10'000'000);

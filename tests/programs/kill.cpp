@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A training that is killed again and again, at any moment, ends as one that was left alone.
 #include <random>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Training and sampling in bfloat16.
 #include "program.hpp"

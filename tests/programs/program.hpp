@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Running the program pixnerd and looking at what it did.
 #pragma once
@@ -43,8 +44,8 @@ struct Outcome {
 /// A running pixnerd whose output goes to files of a folder of its own.
 class Program {
  public:
-  /// `most_bytes`, where it is not 0, is the size that no file may pass, as on a disk that is full. `output`, where it is
-  /// not negative, takes what would go to the files.
+  /// `most_bytes`, where it is not 0, is the size that no file may pass, as on a disk that is full. `output`,
+  /// where it is not negative, takes what would go to the files.
   explicit Program(const Words& arguments, std::uint64_t most_bytes = 0, int output = -1) {
     // Another program may stand in for the one that was built, as one with an emulated GPU.
     const char* const other = std::getenv("PIXNERD_TEST_PROGRAM");
@@ -130,8 +131,8 @@ inline Outcome run_well(const Words& arguments) {
   return outcome;
 }
 
-/// The program must have ended with `status` and said why in one last line "pixnerd: ..." that holds every one
-/// of `words`.
+/// The program must have ended with `status` and said why in one last line "pixnerd: ..." that holds every
+/// one of `words`.
 inline void check_refusal(const Outcome& outcome, const Words& words, int status = 1) {
   BOOST_TEST(outcome.status == status, "exit status " << outcome.status << ": " << outcome.err);
   std::string last = outcome.err;

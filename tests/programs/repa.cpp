@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Training with REPA, end to end with very small models: what it learns, leaves behind, goes on with and refuses.
+/// Training with REPA, end to end with very small models: what it learns, leaves behind, goes on with and
+/// refuses.
 #include <nlohmann/json.hpp>
 
 #include <pixnerd/encoders/dinov2.hpp>

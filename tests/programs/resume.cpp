@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A run that was interrupted and goes on ends with the same bits as one that was not.
 #include <csignal>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Training that begins with the weights of a file.
 #include <pixnerd/io/safetensors/file.hpp>
@@ -87,7 +88,8 @@ BOOST_AUTO_TEST_CASE(words_are_those_of_the_file) {
   run_well({"train", "--text", "--data", trained.data / "images", "--run", run, "--start-from", file, "--lr",
             "0", "--steps", "1", "--batch", "4", "--sample-every", "0"});
   BOOST_TEST(differing(run + "/step-1/model.safetensors", file).empty());
-  // A converted file knows how many parts a word has, and the size of the images; so does one in a checkpoint.
+  // A converted file knows how many parts a word has, and the size of the images; so does one in a
+  // checkpoint.
   run_well({"convert", file, trained.data / "model.safetensors"});
   const auto about =
       run_well({"train", "--text", "--data", trained.data / "images", "--run", run + "-2", "--start-from",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Text to image: training from captions, resuming, looking at a run.
 #include "text_run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Drawing with models that take the features of a text encoder, here very small ones of the reference files.
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A very small text-to-image model that the tests of the program train and use.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Text to image: pictures from prompts, editing, what pictures say.
 #include <pixnerd/image/png_text.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// From images to samples, end to end, with a very small model.
 #include <pixnerd/data/subset.hpp>
@@ -230,7 +231,8 @@ BOOST_AUTO_TEST_CASE(minutes_become_steps) {
 }
 
 BOOST_AUTO_TEST_CASE(images_held_out) {
-  // Three of the twelve images, other pixels in them in the second run: only what compares checkpoints sees that.
+  // Three of the twelve images, other pixels in them in the second run: only what compares checkpoints sees
+  // that.
   ImageData data;
   const Words options{"--hold-out", "0.25", "--steps", "8", "--sample-every", "0"};
   const auto outcome = run_well(data.train(data / "first", options));
@@ -247,7 +249,8 @@ BOOST_AUTO_TEST_CASE(images_held_out) {
   BOOST_TEST(!same("state.json"));
   run_well({"train", "--resume", "--run", data / "first", "--steps", "12"});
 
-  // Another image beside them, and others would be held out: of twelve and of thirteen images six are trained on.
+  // Another image beside them, and others would be held out: of twelve and of thirteen images six are trained
+  // on.
   ImageData more;
   const std::string grown = more / "run";
   run_well(more.train(grown, {"--hold-out", "0.5", "--steps", "2", "--sample-every", "0"}));

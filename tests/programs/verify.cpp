@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The library against the reference files, through the program, and files that must fail.
 #include <limits>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/sampling/captured_model.hpp>
 
 #include <pixnerd/diffusion/guidance.hpp>

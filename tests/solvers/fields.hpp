@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Velocity fields with closed-form solutions, and the order with which a solver approaches them.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The solvers with guidance on a tiny model, against the trajectories of the published implementation.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Checks an operation in bfloat16 against the same operation in float32.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A model's file with one parameter changed or left out, for the tests of loading models.
 #pragma once
 

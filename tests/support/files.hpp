@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What tests that touch files share: a scratch folder, and checking an error's type and words.
 #pragma once
@@ -34,7 +35,8 @@ struct Folder {
   }
 };
 
-/// While it lives, new folders lie in memory where that is possible: for tests that write thousands of files to the disk.
+/// While it lives, new folders lie in memory where that is possible: for tests that write thousands of files
+/// to the disk.
 struct FoldersInMemory {
   FoldersInMemory() {
     if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 1);
@@ -62,7 +64,8 @@ void check_throws(Action action, const std::vector<std::string>& words, const ch
   } catch (const Kind& error) {
     const std::string message = error.what();
     for (const auto& word : words) {
-      BOOST_TEST(message.find(word) != std::string::npos, file << ":" << line << ": '" << message << "' lacks '" << word << "'");
+      BOOST_TEST(message.find(word) != std::string::npos,
+                 file << ":" << line << ": '" << message << "' lacks '" << word << "'");
     }
     return;
   }

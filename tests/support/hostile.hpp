@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Tables of malformed files, and the check that reading one fails with a clear message, quickly and in little memory.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Making gzip and IDX files for tests.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Writing PNG and JPEG files of kinds that the library only reads.
 #pragma once
@@ -52,7 +53,8 @@ inline Bytes make_png(int height, int width, const PngKind& kind, std::vector<By
   return bytes;
 }
 
-/// A JPEG of interleaved samples given in `in` and stored in `stored` space; of these scans, if there are any.
+/// A JPEG of interleaved samples given in `in` and stored in `stored` space; of these scans, if there are
+/// any.
 inline Bytes make_jpeg(int height, int width, J_COLOR_SPACE in, J_COLOR_SPACE stored, const Bytes& samples,
                        int quality = 100, bool progressive = false,
                        const std::vector<jpeg_scan_info>& scans = {}) {

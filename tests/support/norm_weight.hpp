@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A test's input as the weight of a norm, which is float32 where everything else is bfloat16.
 #pragma once
 

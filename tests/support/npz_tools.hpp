@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Making .npy bytes and zip files for tests, right ones and others.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What tests of text encoders share: a very small Qwen3 in a folder as Hugging Face publishes it.
 #pragma once

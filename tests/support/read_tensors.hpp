@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reading all that a checkpoint holds.
 #pragma once

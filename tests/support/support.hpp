@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What tests share: random tensors, gradient checks, relative errors.
 #pragma once
 
@@ -33,8 +34,8 @@ void check_gradient(Function function, const std::vector<Tensor<double>>& inputs
                                         << shapes << " is off by " << result.error);
 }
 
-/// gradcheck() of a module's call with respect to its parameters, set to random values of this deviation, and its
-/// inputs. call(module, inputs) returns a tensor.
+/// gradcheck() of a module's call with respect to its parameters, set to random values of this deviation, and
+/// its inputs. call(module, inputs) returns a tensor.
 template <class Module, class Call>
 void check_module_gradient(Module module, Call call, std::vector<Tensor<double>> inputs, double deviation = 1,
                            const char* file = __builtin_FILE(), int line = __builtin_LINE()) {

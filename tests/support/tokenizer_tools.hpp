@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What tests of tokenizers share: a small tokenizer made in code.
 #pragma once
@@ -12,7 +13,8 @@
 
 namespace pixnerd::test {
 
-/// A complete tokenizer.json: all 256 bytes at the ids of their values, "th" and "the", and one special token.
+/// A complete tokenizer.json: all 256 bytes at the ids of their values, "th" and "the", and one special
+/// token.
 inline nlohmann::json small_tokenizer() {
   nlohmann::json vocabulary = nlohmann::json::object();
   for (std::size_t byte = 0; byte < 256; ++byte) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Writing checkpoints as torch.save does, for tests that need their own.
 #pragma once

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Building what torch.save writes, and what it never would: pickles instruction by instruction, zip files whose every
-/// number can lie.
+/// Building what torch.save writes, and what it never would: pickles instruction by instruction, zip files
+/// whose every number can lie.
 #pragma once
 
 #include <zlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the tests of training share: a tiny model, and the bits of a store.
 #pragma once
 
@@ -45,7 +46,8 @@ inline bool equal_bits(const std::vector<float>& a, const std::vector<float>& b)
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-/// Fills the parameters' parts of every slab, those of AdamW's state included, with numbers that depend on the seed.
+/// Fills the parameters' parts of every slab, those of AdamW's state included, with numbers that depend on
+/// the seed.
 inline void fill_store(Store& store, std::uint64_t seed) {
   store.start_state(AdamW{});
   std::uint32_t stream = 0;

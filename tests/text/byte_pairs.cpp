@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Joining tokens by rules, against the definition read literally.
 #include <boost/test/unit_test.hpp>

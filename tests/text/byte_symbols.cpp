@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// How byte-level vocabularies spell bytes.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Cutting text by a regular expression.
 #include <boost/test/unit_test.hpp>

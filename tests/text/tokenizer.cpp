@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The tokenizer against Hugging Face's, on reference texts and random ones, and on texts made to be slow.
 #include <time.h>
@@ -164,8 +165,9 @@ BOOST_AUTO_TEST_CASE(pad_token) {
   }
 }
 
-// A megabyte each may take a second. The slowest took 0.18 s with -O1 on a busy machine, and 1.7 s with sanitizers. What
-// others do on the machine counts little in the processor's time of this thread, and less in the best of three.
+// A megabyte each may take a second. The slowest took 0.18 s with -O1 on a busy machine, and 1.7 s with
+// sanitizers. What others do on the machine counts little in the processor's time of this thread, and less in
+// the best of three.
 BOOST_AUTO_TEST_CASE(hostile_texts_take_no_time) {
   const auto tokenizer = reference();
   for (const std::string piece : {"x", " ", "\n", ".", "'", "<|endoftext|", "<|endoftext|>", "\u0301\u0316",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// tokenizer.json files that are damaged, inconsistent or of another family: each is refused by a sentence.
 #include <boost/test/unit_test.hpp>

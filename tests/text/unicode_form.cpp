@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Normalization form C.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// UTF-8, right and wrong.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Texts as numbers of words and their parts.
 #include <algorithm>

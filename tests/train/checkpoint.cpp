@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/checkpoint.hpp>
 
 #include <sched.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/checkpoint_retention.hpp>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/checkpoint_saver.hpp>
 
 #include "support/files.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/evaluation_loss.hpp>
 
 #include <pixnerd/train/train_step.hpp>

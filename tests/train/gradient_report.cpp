@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/gradient_report.hpp>
 
 #include <limits>

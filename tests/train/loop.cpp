@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/loop.hpp>
 
 #include "loop_tools.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/loop.hpp>
 
 #include "loop_tools.hpp"
@@ -59,8 +60,8 @@ BOOST_AUTO_TEST_CASE(killed_in_the_middle_of_accumulation) {
   options.run = folder / "whole";
   set_thread_count(2);
   const auto uninterrupted = run_training(options, go_on);
-  // Before the first checkpoint, between two, right behind one: each time within a step, and each time with another
-  // number of threads.
+  // Before the first checkpoint, between two, right behind one: each time within a step, and each time with
+  // another number of threads.
   options.run = folder / "run";
   set_thread_count(1);
   run_training(options, go_on, false, {Noise(batch), 3 * 2 + 1});

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/loop.hpp>
 
 #include <chrono>
@@ -154,7 +155,8 @@ BOOST_AUTO_TEST_CASE(steps_before_bad_data_are_saved_though_the_save_before_fail
     };
     const auto next_batch = [&] {
       if (state.step < 4) return data();
-      // The place of the checkpoint was taken, and is free again. A save in the background has met that by now, or will not.
+      // The place of the checkpoint was taken, and is free again. A save in the background has met that by
+      // now, or will not.
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
       std::filesystem::rename(place, other + "/step-4");
       throw FileError("[read image] a bad one");

@@ -1,4 +1,6 @@
-// What the tests of the training loop share: a run on a small model, new or resumed, with the bits that it ends with.
+// SPDX-License-Identifier: MIT
+// What the tests of the training loop share: a run on a small model, new or resumed, with the bits that it
+// ends with.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +36,8 @@ inline const auto go_on = [](const StepReport&) { return true; };
 /// Stands for the end of the process.
 struct Killed {};
 
-/// Data that end the process when batch `last` was served; a larger pixel makes outliers of the steps in `outliers`.
+/// Data that end the process when batch `last` was served; a larger pixel makes outliers of the steps in
+/// `outliers`.
 struct Data {
   Noise noise;
   std::int64_t last = -1;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The JSON of checkpoints, malformed: state.json and manifest.json are refused soon and with little memory.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/manifest.hpp>
 
 #include "support/files.hpp"

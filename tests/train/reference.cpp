@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The published implementation's training, step by step: flow matching with REPA, clipping, AdamW, averages.
 #include <nlohmann/json.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/run_folder.hpp>
 
 #include <sys/wait.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/train_state.hpp>
 
 #include <cmath>

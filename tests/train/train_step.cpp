@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/train_step.hpp>
 
 #include <limits>
@@ -276,7 +277,8 @@ BOOST_AUTO_TEST_CASE(a_stepper_that_stays_takes_the_same_steps) {
     BOOST_TEST(a.grad_norm == b.grad_norm);
     BOOST_TEST(equal_bits(bits_of(once.store), bits_of(kept.store)));
   }
-  // A batch that is not finite, the second of its step, changes nothing, and the next step is as if it had not been.
+  // A batch that is not finite, the second of its step, changes nothing, and the next step is as if it had
+  // not been.
   const auto before = bits_of(kept.store);
   int batch = 0;
   Noise data(3, kept.state.samples);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/train/training_batch.hpp>
 
 #include "support/files.hpp"

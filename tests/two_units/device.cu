@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The file of this program that nvcc compiles, or the C++ compiler for emulation.
 #include "two_units.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A program of two files that both include the library, one of them a CUDA file: they link, and agree.
 #include <cmath>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Qwen3 folders: whole, in shards, and damaged.
 #include <boost/test/unit_test.hpp>
@@ -43,7 +44,8 @@ Qwen3<On<Cpu>> some_model() {
   return {qwen3_config_of(configuration(), "F"), init};
 }
 
-/// Writes those of the model's parameters that `which` takes, as "model.NAME", and one of a head that nobody wants.
+/// Writes those of the model's parameters that `which` takes, as "model.NAME", and one of a head that nobody
+/// wants.
 json save(const test::Folder& folder, const std::string& file,
           const std::function<bool(const std::string&)>& which, bool with_head = false) {
   const auto model = some_model();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <pixnerd/zoo/t2i_file.hpp>
 
 #include <boost/test/unit_test.hpp>

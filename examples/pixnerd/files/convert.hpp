@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// `pixnerd convert`: a safetensors file from a PyTorch checkpoint, or of other precision.
 #pragma once
@@ -58,8 +59,9 @@ inline void check_converted_path(const ConvertCommand& command) {
   }
 }
 
-/// Metadata for what comes from a run's checkpoint: how the run was configured, so that `sample --weights` knows sizes, names
-/// of classes and how texts are read. Nothing for other files. Throws FileError or ValueError when state.json is damaged.
+/// Metadata for what comes from a run's checkpoint: how the run was configured, so that `sample --weights`
+/// knows sizes, names of classes and how texts are read. Nothing for other files. Throws FileError or
+/// ValueError when state.json is damaged.
 inline TensorMetadata metadata_of_run(const std::string& file) {
   const auto configuration = configuration_beside(file);
   if (configuration.is_null()) return {};

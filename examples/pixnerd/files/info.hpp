@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// `pixnerd info`: what this program, a run or a file is.
 #pragma once

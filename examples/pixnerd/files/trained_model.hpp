@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A model from a training run's checkpoint or from a file of weights, ready to be used.
 #pragma once
@@ -115,8 +116,8 @@ struct TrainedModel {
 
 namespace detail {
 
-/// How the run of this program was configured in whose checkpoint a file lies; null for files elsewhere, and in checkpoints
-/// of other programs. Throws FileError or ValueError when state.json is damaged.
+/// How the run of this program was configured in whose checkpoint a file lies; null for files elsewhere, and
+/// in checkpoints of other programs. Throws FileError or ValueError when state.json is damaged.
 inline nlohmann::json configuration_beside(const std::string& file) {
   const std::filesystem::path folder = std::filesystem::path(file).parent_path();
   std::error_code unknown;

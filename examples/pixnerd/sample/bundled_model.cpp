@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sample/bundled_model.hpp"
 
 #include <filesystem>

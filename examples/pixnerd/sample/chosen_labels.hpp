@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What `sample` draws: classes or prompts, as labels of its images.
 #pragma once
@@ -85,8 +86,8 @@ inline ChosenLabels choose_class_labels(const SampleCommand& command, const Trai
 
 }  // namespace detail
 
-/// The labels of all images. Throws ValueError for what the model does not know: prompts and classes are each for one kind
-/// of models.
+/// The labels of all images. Throws ValueError for what the model does not know: prompts and classes are each
+/// for one kind of models.
 inline ChosenLabels choose_labels(const SampleCommand& command, const TrainedModel& trained) {
   detail::check_label_options(command, trained);
   return trained.text() ? detail::choose_prompts(command, trained.config)

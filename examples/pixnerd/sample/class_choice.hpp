@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Which classes to draw, from names or numbers.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Drawing images with a model: the work that `sample` and the pictures of a training run share.
 #pragma once
@@ -41,9 +42,10 @@ std::int64_t patches_of(const Config& config, const DrawOptions& options) {
 
 }  // namespace detail
 
-/// Elements of memory that drawing `count` images surely takes beside the model: of each patch its token with queries,
-/// keys, values and the MLP's rows, the field's weights, 2 F F*r, and the features of its pixels before and
-/// after a field block; all of it twice where guidance shows the model each image with its class and without.
+/// Elements of memory that drawing `count` images surely takes beside the model: of each patch its token with
+/// queries, keys, values and the MLP's rows, the field's weights, 2 F F*r, and the features of its pixels
+/// before and after a field block; all of it twice where guidance shows the model each image with its class
+/// and without.
 template <class Config>
 double elements_to_draw(const Config& config, const DrawOptions& options, std::int64_t count) {
   const std::int64_t patches = detail::patches_of(config, options);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Whether a model and the images that it draws fit into the memory of the device.
 #pragma once

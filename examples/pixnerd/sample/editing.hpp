@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Drawing from an image instead of from noise alone: what `--init`, `--strength` and `--mask` mean.
 #pragma once
@@ -49,8 +50,9 @@ inline Tensor<float> mask_of(const Image& image) {
 
 }  // namespace detail
 
-/// Reads the images that are edited into the options, whose size is known. Throws FileError when one cannot be read,
-/// ValueError for a strength out of range, a mask of another size, or a solver that adds noise to what a mask keeps.
+/// Reads the images that are edited into the options, whose size is known. Throws FileError when one cannot
+/// be read, ValueError for a strength out of range, a mask of another size, or a solver that adds noise to
+/// what a mask keeps.
 inline void add_editing(const SampleCommand& command, DrawOptions& options) {
   if (command.init.empty()) return;
   options.strength = command.strength.value_or(command.mask.empty() ? 0.6 : 1.0);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Texts to draw: from the command line and from a file, checked before any work.
 #pragma once
@@ -27,7 +28,8 @@ inline bool is_blank(std::string_view all) {
   return all.find_first_not_of(" \t\r\n\v\f") == all.npos;
 }
 
-/// Throws ValueError for a prompt that is not UTF-8, or says nothing: nothing that is a word, where words are `learned`.
+/// Throws ValueError for a prompt that is not UTF-8, or says nothing: nothing that is a word, where words are
+/// `learned`.
 inline void check_prompt(const std::string& prompt, const std::string& where, bool learned) {
   check_utf8(prompt, where);
   if (prompt.find('\0') != prompt.npos) raise<ValueError>(where, "text", "a byte of value 0");
@@ -49,8 +51,8 @@ inline std::string start_of(const std::string& all, std::size_t most = 60) {
 
 }  // namespace detail
 
-/// The prompts of a command, those of its file last. Throws FileError when that cannot be read, ValueError for prompts that
-/// are empty or not UTF-8; see check_prompt() for `learned`.
+/// The prompts of a command, those of its file last. Throws FileError when that cannot be read, ValueError
+/// for prompts that are empty or not UTF-8; see check_prompt() for `learned`.
 inline std::vector<std::string> read_prompts(const SampleCommand& command, bool learned) {
   std::vector<std::string> prompts = command.prompts;
   for (const auto& prompt : prompts) detail::check_prompt(prompt, "--prompt", learned);

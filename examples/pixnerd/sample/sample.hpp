@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// `pixnerd sample`: images from a trained model.
 #pragma once
@@ -262,8 +263,8 @@ Drawing draw_with(const typename Family::Config& config, const TrainedModel& tra
 
 }  // namespace detail
 
-/// Draws what the command asks for and says where it is. Everything that can be wrong is found before the work
-/// begins.
+/// Draws what the command asks for and says where it is. Everything that can be wrong is found before the
+/// work begins.
 template <class Device>
 int sample_command(const SampleCommand& command) {
   TrainedModel trained = detail::find_model(command);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The features of prompts, from a text encoder that is there only as long as it takes.
 #pragma once
@@ -22,8 +23,8 @@ namespace pixnerd::program {
 
 namespace detail {
 
-/// Throws ValueError when the encoder in a folder and the features of `texts` texts surely take more than the memory of
-/// the device.
+/// Throws ValueError when the encoder in a folder and the features of `texts` texts surely take more than the
+/// memory of the device.
 template <class Policy>
 void check_encoder_fits(const std::string& folder, const PixnerdT2iConfig& config, std::size_t texts,
                         const DeviceChoice& where) {
@@ -44,9 +45,9 @@ void check_encoder_fits(const std::string& folder, const PixnerdT2iConfig& confi
 
 }  // namespace detail
 
-/// Gives a model that takes features of a text encoder those of `texts`, by the one of the command. Returns sentences
-/// about what it does not read. Throws what load_qwen3_text() throws, and FileError before it reads anything when the file
-/// lacks a parameter of the model.
+/// Gives a model that takes features of a text encoder those of `texts`, by the one of the command. Returns
+/// sentences about what it does not read. Throws what load_qwen3_text() throws, and FileError before it reads
+/// anything when the file lacks a parameter of the model.
 template <class Device>
 std::vector<std::string> encode_texts(const SampleCommand& command, const std::string& precision,
                                       const std::vector<std::string>& texts, Progress& progress,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The images that a run trains on.
 #pragma once
@@ -108,8 +109,8 @@ inline OpenedData open_all(const TrainSettings& settings) {
 
 }  // namespace detail
 
-/// Opens what `--data` names, and holds out what `--hold-out` says. Throws FileError when the data is missing or damaged,
-/// ValueError for an unknown group or one image to hold out of.
+/// Opens what `--data` names, and holds out what `--hold-out` says. Throws FileError when the data is missing
+/// or damaged, ValueError for an unknown group or one image to hold out of.
 inline OpenedData open_data(const TrainSettings& settings) {
   OpenedData data = detail::open_all(settings);
   if (settings.hold_out == 0) return data;

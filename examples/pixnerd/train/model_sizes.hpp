@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The sizes of the model that a training run asks for.
 #pragma once

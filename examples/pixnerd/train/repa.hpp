@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What a run with `--repa` aligns its model with: a DINOv2 in a file.
 #pragma once
@@ -15,7 +16,8 @@
 
 namespace pixnerd::program {
 
-/// The encoder of a run; none without `--repa`. It computes in the precision of the run, as the published training does.
+/// The encoder of a run; none without `--repa`. It computes in the precision of the run, as the published
+/// training does.
 template <class Policy>
 using RepaEncoder = std::optional<Dinov2Encoder<Policy>>;
 
@@ -25,7 +27,8 @@ struct RepaPlan {
   std::int64_t encoder_parameters = 0;
   std::int64_t projector_parameters = 0;
 
-  /// What it surely takes of the device's memory, bytes: parameters, moments and the images as the encoder sees them.
+  /// What it surely takes of the device's memory, bytes: parameters, moments and the images as the encoder
+  /// sees them.
   double bytes(const TrainSettings& settings) const {
     const double element = settings.precision == "mixed" ? 2 : 4;
     const auto side = static_cast<double>(settings.size / settings.patch * encoder.patch);
@@ -35,8 +38,8 @@ struct RepaPlan {
   }
 };
 
-/// The plan of a run with these settings; none without `--repa`. Throws FileError when the file is missing, damaged, or no
-/// DINOv2 of RGB images.
+/// The plan of a run with these settings; none without `--repa`. Throws FileError when the file is missing,
+/// damaged, or no DINOv2 of RGB images.
 inline std::optional<RepaPlan> plan_repa(const TrainSettings& settings) {
   if (settings.repa.empty()) return std::nullopt;
   RepaPlan plan;
@@ -52,8 +55,8 @@ inline std::optional<RepaPlan> plan_repa(const TrainSettings& settings) {
   return plan;
 }
 
-/// Loads the encoder of a run, and notes in the run's configuration which one it is. Throws what load_dinov2() throws, and
-/// ValueError when a run goes on with another one than it began with.
+/// Loads the encoder of a run, and notes in the run's configuration which one it is. Throws what
+/// load_dinov2() throws, and ValueError when a run goes on with another one than it began with.
 template <class Policy>
 RepaEncoder<Policy> load_repa_encoder(RunConfiguration& run) {
   const TrainSettings& settings = run.settings;

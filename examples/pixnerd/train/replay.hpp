@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// `pixnerd train --replay N`: what happened in one step, found by taking it once more.
 #pragma once
@@ -86,8 +87,8 @@ void print_gradients(const Store& store) {
 
 }  // namespace detail
 
-/// Trains up to a step and takes that, too, with a look at all that goes into it. Writes no file. Returns the exit
-/// status of the program. Throws NonFiniteError when a step before goes wrong.
+/// Trains up to a step and takes that, too, with a look at all that goes into it. Writes no file. Returns the
+/// exit status of the program. Throws NonFiniteError when a step before goes wrong.
 template <class Family, class Policy>
 int replay_step(std::int64_t step, const RunPlan& plan, const RepaEncoder<Policy>& encoder) {
   const InterruptGuard interrupt;

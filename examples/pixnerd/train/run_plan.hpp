@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What a training run will do, decided and checked before its first file is written.
 #pragma once

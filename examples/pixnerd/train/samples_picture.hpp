@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The pictures of samples that a training run leaves behind.
 #pragma once
@@ -28,7 +29,8 @@ struct SamplesPicture {
 inline constexpr SamplesPicture picture_between{16, 4, 25};  ///< while the training goes on
 inline constexpr SamplesPicture picture_at_end{32, 8, 50};
 
-/// Draws samples of classes, or captions, spread over all of the data's. Returns false, and writes nothing, when interrupted.
+/// Draws samples of classes, or captions, spread over all of the data's. Returns false, and writes nothing,
+/// when interrupted.
 template <class Device, class Model>
 bool write_samples(const std::string& path, const Model& model, const LabelFormat& format,
                    const AnyDataset& images, const TrainSettings& settings, const SamplesPicture& picture,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What decides the outcome of a training run. Each setting is named once, in `visit`: its option on the
 /// command line, its line in a checkpoint and its check all come from there.
@@ -141,14 +142,15 @@ struct TrainSettings {
   }
 };
 
-/// The block whose tokens REPA aligns where none is named: that of the published models, 8, or 6 for text to image, which
-/// lie about a third into their depth, and in smaller models the last block of the first third.
+/// The block whose tokens REPA aligns where none is named: that of the published models, 8, or 6 for text to
+/// image, which lie about a third into their depth, and in smaller models the last block of the first third.
 inline std::int64_t default_repa_block(const TrainSettings& settings) {
   return std::min<std::int64_t>(settings.text ? 6 : 8, (settings.depth + 2) / 3);
 }
 
-/// What a run leaves behind and how often. Its outcome does not depend on these, so they may change when it goes on; where
-/// they are not given, they are as before: nobody should lose checkpoints by leaving out an option.
+/// What a run leaves behind and how often. Its outcome does not depend on these, so they may change when it
+/// goes on; where they are not given, they are as before: nobody should lose checkpoints by leaving out an
+/// option.
 struct SavingOptions {
   std::int64_t checkpoint_every = 500;  ///< steps; 0: only at the end
   std::int64_t keep = 2;                ///< checkpoints, beside the best one

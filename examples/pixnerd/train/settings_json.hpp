@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Settings in a checkpoint's configuration.
 #pragma once
@@ -45,8 +46,8 @@ struct SettingReader {
           return;
         }
       }
-      // Older runs skipped nothing, held nothing out, aligned nothing, began with random weights, and knew no text and no
-      // skin tones: the defaults.
+      // Older runs skipped nothing, held nothing out, aligned nothing, began with random weights, and knew no
+      // text and no skin tones: the defaults.
       for (const std::string_view newer :
            {"skip-outliers", "hold-out", "skin-tones", "text", "words", "word-rows", "word-parts",
             "text-depth", "start-from", "repa", "repa-weight", "repa-block"}) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Training that begins with the weights of a file: the model has their sizes.
 #pragma once
@@ -15,7 +16,8 @@ namespace pixnerd::program {
 
 namespace detail {
 
-/// The settings of a run that takes the sizes of a model. Throws ValueError when the command line asks for others.
+/// The settings of a run that takes the sizes of a model. Throws ValueError when the command line asks for
+/// others.
 struct SizesOfFile {
   const TrainCommand& command;
   const TrainedModel& model;
@@ -44,8 +46,8 @@ struct SizesOfFile {
 
 }  // namespace detail
 
-/// The settings of a new run that begins with the weights of `--start-from`. Throws FileError when the file holds no model,
-/// ValueError when that is one of another kind, or the command line asks for other sizes.
+/// The settings of a new run that begins with the weights of `--start-from`. Throws FileError when the file
+/// holds no model, ValueError when that is one of another kind, or the command line asks for other sizes.
 inline TrainSettings settings_of_start(const TrainCommand& command, const TrainSettings& settings) {
   const TrainedModel model = model_of_file(settings.start_from, /*average=*/true);
   const auto refuse = [&](const char* expected, const char* got) {
@@ -72,8 +74,8 @@ inline TrainSettings settings_of_start(const TrainCommand& command, const TrainS
   return sizes.settings;
 }
 
-/// Puts the weights of `--start-from` into the store of a model with their sizes. Vectors of classes stay as they are
-/// where the file has those of another number of classes. Throws what start_from_file() throws.
+/// Puts the weights of `--start-from` into the store of a model with their sizes. Vectors of classes stay as
+/// they are where the file has those of another number of classes. Throws what start_from_file() throws.
 template <class Policy>
 void take_start_weights(const std::string& path, const ParameterStore<Policy>& store) {
   const TrainedModel model = model_of_file(path, /*average=*/true);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// `pixnerd train`: a run from its data to its pictures.
 #pragma once
@@ -143,9 +144,9 @@ class TrainingRun {
         training_.config(), settings_, plan.parameters, plan.repa, command.where.on_gpu);
   }
 
-  /// Returns false when it was interrupted. What cannot be written while steps are to come is told and tried again
-  /// later, once there is a checkpoint. Throws what training and the first and last writing throw; a new run that fails
-  /// before its first step is done leaves nothing behind.
+  /// Returns false when it was interrupted. What cannot be written while steps are to come is told and tried
+  /// again later, once there is a checkpoint. Throws what training and the first and last writing throw; a
+  /// new run that fails before its first step is done leaves nothing behind.
   bool run(const InterruptGuard& interrupt) {
     if (!plan_.checkpoint.empty()) return run_in_folder(interrupt);
     const std::filesystem::path there = existing_part(folder_path());
@@ -176,8 +177,8 @@ class TrainingRun {
     return path;
   }
 
-  /// Removes what a new run has written before its first step is done, and its folders down to those that were `there`
-  /// before, but nothing that others have put there.
+  /// Removes what a new run has written before its first step is done, and its folders down to those that
+  /// were `there` before, but nothing that others have put there.
   void remove_files(const std::filesystem::path& there) const {
     std::error_code ignored;
     std::filesystem::remove(in_folder("metrics.csv"), ignored);
@@ -256,7 +257,8 @@ class TrainingRun {
   Training<Family, Policy> training_;
 };
 
-/// Trains as planned. Returns the exit status: not 0 when it was interrupted before there was anything to go on with.
+/// Trains as planned. Returns the exit status: not 0 when it was interrupted before there was anything to go
+/// on with.
 template <class Family, class Policy>
 int train_as_planned(TrainCommand command, RunPlan plan, const RepaEncoder<Policy>& encoder,
                      const Stopwatch& elapsed) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A training run in memory: model, parameters, data, and the library's options for them.
 #pragma once
@@ -31,8 +32,8 @@
 
 namespace pixnerd::program {
 
-/// What training surely takes of the device's memory, bytes: parameters, gradients, moments and averages, of each image
-/// some pixels and the tokens that backward needs, and what REPA takes.
+/// What training surely takes of the device's memory, bytes: parameters, gradients, moments and averages, of
+/// each image some pixels and the tokens that backward needs, and what REPA takes.
 template <class Config>
 double bytes_for_training(const Config& config, const TrainSettings& settings, std::int64_t parameters,
                           const std::optional<RepaPlan>& repa) {
@@ -44,8 +45,8 @@ double bytes_for_training(const Config& config, const TrainSettings& settings, s
          element * image * static_cast<double>(settings.batch) + (repa ? repa->bytes(settings) : 0);
 }
 
-/// Number of the model's parameters. Throws ValueError when what training surely takes is more than the memory of the
-/// device.
+/// Number of the model's parameters. Throws ValueError when what training surely takes is more than the
+/// memory of the device.
 template <class Family>
 std::int64_t check_fits_into_memory(const TrainSettings& settings, std::int64_t classes,
                                     const std::optional<RepaPlan>& repa, const DeviceChoice& where) {
@@ -177,8 +178,8 @@ class Training {
     return batch;
   }
 
-  /// Trains on until all steps are done or on_step(report) returns false; see pixnerd::train(). Checkpoints are
-  /// compared by the loss of the averaged model on evaluation_batches().
+  /// Trains on until all steps are done or on_step(report) returns false; see pixnerd::train(). Checkpoints
+  /// are compared by the loss of the averaged model on evaluation_batches().
   template <class OnStep>
   bool run(const OpenedData& data, OnStep on_step) {
     // Read now: an image that cannot be read must not be found after hours.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Comparing tensors with expected ones, and remembering the worst.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reference files: inputs, weights and results of another implementation, with its configuration as JSON.
 #pragma once

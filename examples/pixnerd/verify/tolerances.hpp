@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// How far results may be from a reference file's, as relative errors.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// `pixnerd verify`: the library against files that another implementation wrote.
 #pragma once

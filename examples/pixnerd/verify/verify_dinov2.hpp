@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// DINOv2 and resizing against reference files.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The class-conditional model against a reference file: velocity, loss and every gradient.
 #pragma once
@@ -12,7 +13,8 @@
 
 namespace pixnerd::program {
 
-/// Compares what a model's forward and backward gave with out.{v, loss}, grad_in.x and the grad.NAME of every parameter.
+/// Compares what a model's forward and backward gave with out.{v, loss}, grad_in.x and the grad.NAME of every
+/// parameter.
 template <class Model, class Policy, class T, class Device>
 void compare_model(Comparison& comparison, const ReferenceFile& reference,
                    const Tolerances<Policy>& tolerances, const Model& model, const Tensor<T, Device>& v,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Qwen3 against a reference file.
 #pragma once
@@ -12,8 +13,8 @@
 
 namespace pixnerd::program {
 
-/// The file holds in.ids and in.mask (B, L), the mask 1 for tokens and 0 for padding behind them, out.hidden, and
-/// param.NAME; its configuration is that of a Qwen3 folder.
+/// The file holds in.ids and in.mask (B, L), the mask 1 for tokens and 0 for padding behind them, out.hidden,
+/// and param.NAME; its configuration is that of a Qwen3 folder.
 template <class Policy>
 Comparison verify_qwen3(const ReferenceFile& reference) {
   using Device = typename Policy::Device;

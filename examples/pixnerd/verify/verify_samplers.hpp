@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The solvers against a reference file: every point and velocity of several runs.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The text-to-image model against a reference file: velocity, loss and every gradient.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The tokenizer against the tokens that another implementation gave to texts.
 #pragma once
@@ -31,8 +32,8 @@ inline std::string some_ids(const std::vector<std::int64_t>& ids, std::size_t pl
   return out + (end < ids.size() ? " ..." : "");
 }
 
-/// The file is a list of {"text": ..., "ids": [...]}, and the tokenizer.json that made it lies beside it. A text counts as
-/// a tensor whose error is the number of places where its ids differ, and must be zero.
+/// The file is a list of {"text": ..., "ids": [...]}, and the tokenizer.json that made it lies beside it. A
+/// text counts as a tensor whose error is the number of places where its ids differ, and must be zero.
 inline Comparison verify_tokens(const std::string& path) {
   const auto entries = read_json_file(path, "verify");
   const auto is_entry = [](const nlohmann::json& entry) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Training with REPA against a reference file: losses and norms of every step, the weights at the end.
 #pragma once

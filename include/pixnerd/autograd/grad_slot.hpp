@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Where the gradient of one tensor is collected during backward.
 #pragma once

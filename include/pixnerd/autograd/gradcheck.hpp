@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Checks an operation's backward against finite differences, in float64.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Recomputing a segment in backward instead of saving what it needs (activation checkpointing).
 #pragma once

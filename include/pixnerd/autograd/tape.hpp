@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reverse-mode differentiation: a stack of recorded operations, run backward once.
 ///

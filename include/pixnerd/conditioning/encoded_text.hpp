@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Features of texts that a text encoder has computed.
 #pragma once
@@ -39,8 +40,9 @@ class GivenFeatures {
   Tensor<W, Device> null_features_;
 };
 
-/// Features of K texts that a text encoder has computed, and of "" behind them: numbers (B) of texts in [0, K], K for no
-/// text -> (B, n, width). So a text is one number, and the encoder is not needed any more. Nothing of it is trained.
+/// Features of K texts that a text encoder has computed, and of "" behind them: numbers (B) of texts in [0,
+/// K], K for no text -> (B, n, width). So a text is one number, and the encoder is not needed any more.
+/// Nothing of it is trained.
 template <class Policy = On<Cpu>>
 class ListedFeatures {
  public:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Features of words, learned with the model.
 #pragma once
@@ -7,8 +8,9 @@
 
 namespace pixnerd {
 
-/// Learned features of words: numbers (B, n, G) in [0, K) -> (B, n, width), a word's being the sum of those of its parts,
-/// so that words never seen resemble known ones. The numbers are those of word_ids() (text/words.hpp), 0 for nothing.
+/// Learned features of words: numbers (B, n, G) in [0, K) -> (B, n, width), a word's being the sum of those
+/// of its parts, so that words never seen resemble known ones. The numbers are those of word_ids()
+/// (text/words.hpp), 0 for nothing.
 template <class Policy = On<Cpu>>
 struct WordFeatures {
   using Device = typename Policy::Device;

@@ -1,6 +1,6 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The one annotation of functions that run on both devices. Scalar formulas marked with it are shared by CPU
-/// and CUDA code.
+/// Annotations of functions: which devices they run on, and what compilers may do with them.
 #pragma once
 
 /// Runs on both devices: the scalar formulas that CPU and CUDA code share.
@@ -9,6 +9,10 @@
 #else
 #define PIXNERD_HOST_DEVICE
 #endif
+
+/// A scalar formula that every loop must compute alike: whether a compiler fuses a product into a sum depends
+/// on what it inlines, so inlining is not left to it.
+#define PIXNERD_FORMULA [[gnu::always_inline]] PIXNERD_HOST_DEVICE
 
 /// Rarely called, such as the making of messages: not worth inlining, which shortens compilation of every
 /// operation.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// bfloat16: the upper half of a float32. A storage type; arithmetic happens in float.
 #pragma once

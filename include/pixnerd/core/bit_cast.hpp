@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// std::bit_cast for both devices: nvcc does not let device code call the standard one.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Device tags. A tensor, a layer and a kernel name the device they live on as a type.
 #pragma once
@@ -14,8 +15,9 @@ struct Cuda {
   static constexpr const char* name = "cuda";
 };
 
-/// The base of every template that each device specializes (SwigluKernel, MemoryPool, …): its primary template, without
-/// code, is an error of compilation in which the compiler names the template and the device.
+/// The base of every template that each device specializes (SwigluKernel, MemoryPool, …): its primary
+/// template, without code, is an error of compilation in which the compiler names the template and the
+/// device.
 template <class Device>
 struct MissingKernel {
   static_assert(sizeof(Device) == 0,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Element types of tensors and the precisions derived from them.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The exceptions of the library. Every message follows one grammar: `[where] expected WHAT, got WHAT`.
 #pragma once

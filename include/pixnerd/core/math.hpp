@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Scalar formulas shared by every device. They are plain arithmetic without branches, so loops over them
 /// vectorize.
@@ -6,18 +7,19 @@
 #include <cmath>
 #include <cstdint>
 
+#include <pixnerd/core/annotations.hpp>
 #include <pixnerd/core/bit_cast.hpp>
 
 namespace pixnerd {
 
 /// e^x in float64.
-PIXNERD_HOST_DEVICE inline double fast_exp(double x) {
+PIXNERD_FORMULA inline double fast_exp(double x) {
   return std::exp(x);
 }
 
 /// e^x in float32 within 2 units in the last place; x below -87 gives about 1e-38 and above 88 about 1.7e38,
 /// NaN stays.
-PIXNERD_HOST_DEVICE inline float fast_exp(float x) {
+PIXNERD_FORMULA inline float fast_exp(float x) {
   x = x < -87.0f ? -87.0f : x;
   x = x > 88.0f ? 88.0f : x;
   // x = n ln 2 + r with |r| <= ln(2) / 2; adding 1.5 * 2^23 rounds to an integer that sits in the low bits.
@@ -37,36 +39,36 @@ PIXNERD_HOST_DEVICE inline float fast_exp(float x) {
 
 /// 1 / (1 + e^-x).
 template <class T>
-PIXNERD_HOST_DEVICE inline T sigmoid(T x) {
+PIXNERD_FORMULA inline T sigmoid(T x) {
   return T(1) / (T(1) + fast_exp(-x));
 }
 
 /// x / (1 + e^-x), named silu_value because silu() is the operation on tensors.
 template <class T>
-PIXNERD_HOST_DEVICE inline T silu_value(T x) {
+PIXNERD_FORMULA inline T silu_value(T x) {
   return x * sigmoid(x);
 }
 
 /// Derivative of silu_value, given s = sigmoid(x), which the caller has or a GPU approximates.
 template <class T>
-PIXNERD_HOST_DEVICE inline T silu_slope(T x, T s) {
+PIXNERD_FORMULA inline T silu_slope(T x, T s) {
   return s * (T(1) + x * (T(1) - s));
 }
 
 /// Derivative of silu_value.
 template <class T>
-PIXNERD_HOST_DEVICE inline T silu_slope(T x) {
+PIXNERD_FORMULA inline T silu_slope(T x) {
   return silu_slope(x, sigmoid(x));
 }
 
 /// The share of a standard normal distribution that lies above t, for t >= 0, in float64.
-PIXNERD_HOST_DEVICE inline double normal_tail(double t, double) {
+PIXNERD_FORMULA inline double normal_tail(double t, double) {
   return 0.5 * std::erfc(t * 0.70710678118654752);
 }
 
-/// The same in float32 within 4e-8; bell is e^(-t^2 / 2). The bell times a polynomial in 1 / (1 + 0.3 t), fitted to the
-/// tail.
-PIXNERD_HOST_DEVICE inline float normal_tail(float t, float bell) {
+/// The same in float32 within 4e-8; bell is e^(-t^2 / 2). The bell times a polynomial in 1 / (1 + 0.3 t),
+/// fitted to the tail.
+PIXNERD_FORMULA inline float normal_tail(float t, float bell) {
   const float u = 1.0f / (1.0f + 0.3f * t);
   float p = u * 0.03309649297f - 0.1458456287f;
   p = p * u + 0.1857946726f;
@@ -81,7 +83,7 @@ PIXNERD_HOST_DEVICE inline float normal_tail(float t, float bell) {
 /// x P(X < x) for a standard normal X, which is x (1 + erf(x / sqrt 2)) / 2: GELU without approximating its
 /// formula. Named gelu_value because gelu() is the operation on tensors.
 template <class T>
-PIXNERD_HOST_DEVICE inline T gelu_value(T x) {
+PIXNERD_FORMULA inline T gelu_value(T x) {
   T t = x < 0 ? -x : x;
   t = t > T(13) ? T(13) : t;  // beyond, the tail is below 1e-38
   return (x > 0 ? x : T(0)) - t * normal_tail(t, fast_exp(T(-0.5) * t * t));
@@ -89,7 +91,7 @@ PIXNERD_HOST_DEVICE inline T gelu_value(T x) {
 
 /// Derivative of gelu_value: P(X < x) plus x times the density at x.
 template <class T>
-PIXNERD_HOST_DEVICE inline T gelu_slope(T x) {
+PIXNERD_FORMULA inline T gelu_slope(T x) {
   T t = x < 0 ? -x : x;
   t = t > T(13) ? T(13) : t;
   const T bell = fast_exp(T(-0.5) * t * t);

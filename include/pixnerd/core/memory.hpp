@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Host memory from a caching pool: a steady training step allocates nothing new.
 #pragma once

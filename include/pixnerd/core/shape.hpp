@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Shapes of tensors: up to eight sizes, row-major.
 #pragma once

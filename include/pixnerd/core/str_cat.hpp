@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Building messages without streams or <format> (neither is cheap to include, the latter is missing before
 /// g++ 13).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// One pool of threads for all parallel loops. Results never depend on its size, because callers cut work
 /// into tiles by shape alone and each tile runs on one thread.
@@ -91,7 +92,8 @@ class ThreadPool {
  private:
   ThreadPool() : size_(available_processors()) {}
 
-  /// Starts the workers that are missing. Where the system gives no more threads, those that there are do the work.
+  /// Starts the workers that are missing. Where the system gives no more threads, those that there are do the
+  /// work.
   void start() {
     try {
       while (static_cast<int>(workers_.size()) + 1 < size()) start_one();
@@ -117,8 +119,8 @@ class ThreadPool {
     });
   }
 
-  /// Loops follow each other closely, and waking a sleeping thread takes longer than many a loop: so threads look for a
-  /// while before they sleep, letting others have the processor meanwhile.
+  /// Loops follow each other closely, and waking a sleeping thread takes longer than many a loop: so threads
+  /// look for a while before they sleep, letting others have the processor meanwhile.
   template <class Condition>
   static void spin_until(Condition condition) {
     for (int i = 0; i < 200 && !condition(); ++i) std::this_thread::yield();

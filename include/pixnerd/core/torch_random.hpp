@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The random numbers of PyTorch's CPU generator, so that a published seed gives the published noise. The library itself
-/// draws from random.hpp; this is for comparing with, and starting from, what PyTorch programs drew.
+/// The random numbers of PyTorch's CPU generator, so that a published seed gives the published noise. The
+/// library itself draws from random.hpp; this is for comparing with, and starting from, what PyTorch programs
+/// drew.
 #pragma once
 
 #include <cmath>
@@ -18,9 +20,9 @@
 
 namespace pixnerd {
 
-/// What torch.manual_seed(seed) starts on the CPU: a Mersenne twister and PyTorch's ways of making numbers of its words.
-/// Integers are equal to PyTorch's, normals within rounding of logarithm, sine and cosine. Compared with PyTorch 2.15; versions
-/// before 2.7 draw integers of some ranges otherwise, see integers().
+/// What torch.manual_seed(seed) starts on the CPU: a Mersenne twister and PyTorch's ways of making numbers of
+/// its words. Integers are equal to PyTorch's, normals within rounding of logarithm, sine and cosine.
+/// Compared with PyTorch 2.15; versions before 2.7 draw integers of some ranges otherwise, see integers().
 class TorchRandom {
  public:
   /// PyTorch takes a 64-bit seed and uses its lower half.
@@ -31,8 +33,8 @@ class TorchRandom {
     for (float& value : out) value = next_uniform();
   }
 
-  /// torch.randn: standard normals in float32. From 16 values on they are made in groups of 16, and the last group is
-  /// drawn anew where the count is no multiple of 16; fewer are made in float64 one by one.
+  /// torch.randn: standard normals in float32. From 16 values on they are made in groups of 16, and the last
+  /// group is drawn anew where the count is no multiple of 16; fewer are made in float64 one by one.
   void normal(std::span<float> out) {
     constexpr std::size_t group = 16;
     if (out.size() < group) {
@@ -48,9 +50,9 @@ class TorchRandom {
     }
   }
 
-  /// torch.randint in int64: integers of [low, high). Throws ValueError unless low < high. A number takes two words of the
-  /// twister where there are 2^28 or more to choose from. Before PyTorch 2.7 that began at 2^32, so between the two those
-  /// versions draw other numbers.
+  /// torch.randint in int64: integers of [low, high). Throws ValueError unless low < high. A number takes two
+  /// words of the twister where there are 2^28 or more to choose from. Before PyTorch 2.7 that began at 2^32,
+  /// so between the two those versions draw other numbers.
   void integers(std::int64_t low, std::int64_t high, std::span<std::int64_t> out) {
     if (low >= high) raise<ValueError>("torch random", "low < high", str_cat(low, " and ", high));
     const std::uint64_t range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
@@ -61,7 +63,8 @@ class TorchRandom {
     }
   }
 
-  /// torch.randperm: the numbers 0 ... count - 1 in random order. PyTorch orders 214,748,364 and more otherwise.
+  /// torch.randperm: the numbers 0 ... count - 1 in random order. PyTorch orders 214,748,364 and more
+  /// otherwise.
   std::vector<std::int64_t> permutation(std::int64_t count) {
     if (count < 0) raise<ValueError>("torch random", "at least 0 numbers", str_cat(count));
     std::vector<std::int64_t> out(static_cast<std::size_t>(count));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Repeated copies from the host to a device that do not wait for the work between them.
 #pragma once

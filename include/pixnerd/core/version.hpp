@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The version of the library.
 #pragma once
@@ -5,6 +6,6 @@
 namespace pixnerd {
 
 /// The same number as the CMake package has.
-inline constexpr const char* version = "0.1.0";
+inline constexpr const char* version = "0.2.0";
 
 }  // namespace pixnerd

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Errors of the CUDA runtime as exceptions.
 #pragma once
@@ -25,7 +26,8 @@ namespace detail {
 }  // namespace detail
 }  // namespace pixnerd
 
-/// Calls a function of the CUDA runtime in the name of an operation; throws CudaError, naming it, when it fails.
+/// Calls a function of the CUDA runtime in the name of an operation; throws CudaError, naming it, when it
+/// fails.
 #define PIXNERD_CUDA_CHECK(op, call)                                                    \
   do {                                                                                  \
     const cudaError_t pixnerd_error = (call);                                           \

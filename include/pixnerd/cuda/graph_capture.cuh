@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Recording work on the GPU as a graph, and repeating it.
 #pragma once
@@ -10,9 +11,9 @@
 
 namespace pixnerd {
 
-/// The recorded work allocates from memory of this object's own. So does the call before it, which leaves there what the
-/// recording needs, but not the first one: what that makes to be kept, a table of some size, stays with whoever keeps it,
-/// out of the reach of what is recorded.
+/// The recorded work allocates from memory of this object's own. So does the call before it, which leaves
+/// there what the recording needs, but not the first one: what that makes to be kept, a table of some size,
+/// stays with whoever keeps it, out of the reach of what is recorded.
 template <>
 class GraphCapture<Cuda> {
  public:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Launching kernels.
 #pragma once
@@ -12,8 +13,8 @@
 
 namespace pixnerd {
 
-/// Starts kernel(arguments...) on the library's stream, in the name of an operation. An empty grid is no work.
-/// Throws CudaError, naming the operation, when the launch fails.
+/// Starts kernel(arguments...) on the library's stream, in the name of an operation. An empty grid is no
+/// work. Throws CudaError, naming the operation, when the launch fails.
 template <class... Parameters, class... Arguments>
 void launch(const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
             Arguments&&... arguments) {

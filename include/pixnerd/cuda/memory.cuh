@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// GPU memory from a caching pool, copies, and pinned host memory.
 ///
-/// All work is ordered on one stream, so memory that a tensor gives back may be used again at once: whoever gets it
-/// works behind those who had it.
+/// All work is ordered on one stream, so memory that a tensor gives back may be used again at once: whoever
+/// gets it works behind those who had it.
 #pragma once
 
 #include <algorithm>
@@ -65,8 +66,8 @@ struct MemoryPool<Cuda> {
     release_free_blocks(0);
   }
 
-  /// Whether freed blocks are kept; off, every tensor has memory of exactly its size from the system, so that tools
-  /// that watch memory see all of its ends. For debugging: slow.
+  /// Whether freed blocks are kept; off, every tensor has memory of exactly its size from the system, so that
+  /// tools that watch memory see all of its ends. For debugging: slow.
   void set_caching(bool caching) {
     const std::lock_guard lock(mutex_);
     caching_ = caching;
@@ -96,8 +97,8 @@ struct MemoryPool<Cuda> {
   };
   using Blocks = std::unordered_map<void*, Block>;
 
-  /// Rounds up to an eighth of the next lower power of two, from 512 bytes to a page of the GPU, so that close sizes share
-  /// blocks.
+  /// Rounds up to an eighth of the next lower power of two, from 512 bytes to a page of the GPU, so that
+  /// close sizes share blocks.
   static std::size_t block_size(std::size_t bytes) {
     constexpr std::size_t page = std::size_t{2} << 20;
     std::size_t step = 512;
@@ -168,8 +169,8 @@ struct MemoryPool<Cuda> {
   static inline thread_local std::int64_t arena_ = 0;  // 0: the common memory
 };
 
-/// Memory set aside for work that runs again and again at the same addresses: a captured graph's. What is allocated by
-/// a thread that uses the arena comes from it and goes back to it, and nobody else gets it.
+/// Memory set aside for work that runs again and again at the same addresses: a captured graph's. What is
+/// allocated by a thread that uses the arena comes from it and goes back to it, and nobody else gets it.
 class CudaArena {
  public:
   CudaArena() {
@@ -230,7 +231,8 @@ struct MemoryTransfer<Cuda> {
     launch("fill", detail::fill_kernel<T>, blocks_for(count, 256), 256, 0, to, count, value);
   }
 
-  /// The host memory may be changed as soon as this returns. Waits, since some GPUs read any host memory by themselves.
+  /// The host memory may be changed as soon as this returns. Waits, since some GPUs read any host memory by
+  /// themselves.
   static void from_host(void* to, const void* from, std::size_t bytes) {
     if (bytes == 0) return;
     check_not_capturing("copy from the host");
@@ -257,8 +259,8 @@ struct MemoryTransfer<Cuda> {
   }
 };
 
-/// Host memory that the GPU reads and writes by itself, so that copies need not be waited for: whoever uses it must not
-/// change it before the stream has passed the copy.
+/// Host memory that the GPU reads and writes by itself, so that copies need not be waited for: whoever uses
+/// it must not change it before the stream has passed the copy.
 template <class T>
 class PinnedBuffer {
  public:

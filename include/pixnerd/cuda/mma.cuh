@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// What kernels ask of the hardware beyond C++: products of small bfloat16 matrices on tensor cores, loads of their
-/// fragments, asynchronous copies into shared memory, a fast power of two. The only file with PTX.
+/// What kernels ask of the hardware beyond C++: products of small bfloat16 matrices on tensor cores, loads of
+/// their fragments, asynchronous copies into shared memory, a fast power of two. The only file with PTX.
 ///
-/// A fragment is spread over the 32 threads of a warp. Thread l has group g = l / 4 and position p = l % 4; a register holds
-/// two bfloat16, the lower half first:
-///   A (16 x 16, row-major)   a[0]: (g, 2p..2p+1)   a[1]: (g+8, 2p..)   a[2]: (g, 2p+8..)   a[3]: (g+8, 2p+8..)
+/// A fragment is spread over the 32 threads of a warp. Thread l has group g = l / 4 and position p = l % 4; a
+/// register holds two bfloat16, the lower half first:
+///   A (16 x 16, row-major)   a[0]: (g, 2p..2p+1)  a[1]: (g+8, 2p..)  a[2]: (g, 2p+8..)  a[3]: (g+8, 2p+8..)
 ///   B (16 x 8)               b[0]: (2p..2p+1, g)   b[1]: (2p+8.., g)
 ///   C (16 x 8, float)        c[0], c[1]: (g, 2p), (g, 2p+1)            c[2], c[3]: (g+8, 2p), (g+8, 2p+1)
 /// All threads of a warp call these functions together.
@@ -51,7 +52,8 @@ __device__ inline void load_matrices(std::uint32_t (&r)[4], const bfloat16* row)
                : "memory");
 }
 
-/// The same with each matrix transposed: thread l gets elements (2 (l % 4), l / 4) and (2 (l % 4) + 1, l / 4).
+/// The same with each matrix transposed: thread l gets elements (2 (l % 4), l / 4) and (2 (l % 4) + 1, l /
+/// 4).
 __device__ inline void load_matrices_transposed(std::uint32_t (&r)[4], const bfloat16* row) {
   const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
@@ -60,8 +62,8 @@ __device__ inline void load_matrices_transposed(std::uint32_t (&r)[4], const bfl
                : "memory");
 }
 
-/// Starts to copy 16 bytes from global to shared memory, both aligned to 16; zeros instead, and no read, unless
-/// `valid`. Visible after wait_copies() and __syncthreads().
+/// Starts to copy 16 bytes from global to shared memory, both aligned to 16; zeros instead, and no read,
+/// unless `valid`. Visible after wait_copies() and __syncthreads().
 __device__ inline void copy_async(void* shared, const void* global, bool valid = true) {
   const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
   const int bytes = valid ? 16 : 0;
@@ -94,8 +96,8 @@ __device__ inline float reciprocal_fast(float x) {
   return out;
 }
 
-/// The thread's number in its warp, asked for anew: what follows from it is computed again after it, not kept in registers
-/// from before.
+/// The thread's number in its warp, asked for anew: what follows from it is computed again after it, not kept
+/// in registers from before.
 __device__ inline int lane_again() {
   int lane;
   asm volatile("mov.u32 %0, %%laneid;" : "=r"(lane));

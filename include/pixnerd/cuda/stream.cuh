@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The GPU that this process uses, the one stream on which all of its work is ordered, and events on it.
 #pragma once
@@ -103,8 +104,8 @@ inline CudaDeviceInfo cuda_device_info(int index) {
           properties.totalGlobalMem};
 }
 
-/// Bytes of a GPU's memory that nobody uses now. Begins to use that GPU: throws CudaError when it or its driver does not let
-/// this process.
+/// Bytes of a GPU's memory that nobody uses now. Begins to use that GPU: throws CudaError when it or its
+/// driver does not let this process.
 inline std::size_t cuda_free_memory(int index) {
   int before = 0;
   PIXNERD_CUDA_CHECK("cuda device", cudaGetDevice(&before));
@@ -134,8 +135,8 @@ inline std::int64_t cuda_shared_memory() {
   return bytes;
 }
 
-/// Waits until the GPU has done all that was asked of it. Throws CudaError, in the name of `op`, when some of it
-/// failed.
+/// Waits until the GPU has done all that was asked of it. Throws CudaError, in the name of `op`, when some of
+/// it failed.
 inline void cuda_synchronize(const char* op) {
   PIXNERD_CUDA_CHECK(op, cudaStreamSynchronize(cuda_stream()));
 }

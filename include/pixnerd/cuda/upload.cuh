@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Copies to the GPU by way of pinned memory.
 #pragma once

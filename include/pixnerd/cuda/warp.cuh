@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Sums and maxima over the threads of a warp or a block, in an order that depends on nothing but their number.
+/// Sums and maxima over the threads of a warp or a block, in an order that depends on nothing but their
+/// number.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -9,8 +11,8 @@ namespace pixnerd {
 inline constexpr int warp_size = 32;
 inline constexpr unsigned whole_warp = 0xffffffffu;
 
-/// The sum over groups of `width` neighboring threads, a power of two up to 32; every thread of a group gets it.
-/// All threads of the warp must call it.
+/// The sum over groups of `width` neighboring threads, a power of two up to 32; every thread of a group gets
+/// it. All threads of the warp must call it.
 template <int width = warp_size, class W>
 __device__ inline W warp_sum(W value) {
   static_assert(width > 0 && width <= warp_size && (width & (width - 1)) == 0, "a power of two up to 32");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Images with captions: a folder of NAME.png and NAME.txt, or a list in JSON lines.
 #pragma once
@@ -26,11 +27,12 @@ namespace pixnerd {
 
 /// Images with captions, cropped as in the published text-to-image training (bilinear_center_crop()). One of
 ///
-/// - a folder: every *.png, *.jpg and *.jpeg (in either case), and beside it a text of the same name that ends
-///   in .txt, one caption a line; in the order of the names. Names that start with a dot are ignored;
+/// - a folder: every *.png, *.jpg and *.jpeg (in either case), and beside it a text of the same name that
+///   ends in .txt, one caption a line; in the order of the names. Names that start with a dot are ignored;
 /// - a file *.jsonl, an object a line: {"image": "PATH", "text": "CAPTION"}, or {"image": "PATH", "text":
-///   ["CAPTION", ...]}. Paths are relative to the file's folder. Other members are ignored. Lines of one file are one
-///   image with all of their captions, so that it cannot be in the training and the held-out part at once.
+///   ["CAPTION", ...]}. Paths are relative to the file's folder. Other members are ignored. Lines of one file
+///   are one image with all of their captions, so that it cannot be in the training and the held-out part at
+///   once.
 ///
 /// All images are of one class, "image".
 class CaptionedImages {
@@ -38,8 +40,9 @@ class CaptionedImages {
   /// Largest text of one image in a folder or of one line of a list, and largest list, in bytes.
   static constexpr std::uint64_t max_text_bytes = 1 << 20, max_list_bytes = std::uint64_t{1} << 30;
 
-  /// Throws FileError when `path` is missing, when an image has no text, when a text is empty or too long, when
-  /// a line of the list is something else or names an image that is not there, and when there are no images.
+  /// Throws FileError when `path` is missing, when an image has no text, when a text is empty or too long,
+  /// when a line of the list is something else or names an image that is not there, and when there are no
+  /// images.
   explicit CaptionedImages(const std::string& path) {
     std::error_code unknown;
     if (std::filesystem::is_directory(path, unknown)) {
@@ -140,7 +143,8 @@ class CaptionedImages {
     }
   }
 
-  /// One name for every way to write the path of a file: its folder as the disk knows it, asked for once a folder.
+  /// One name for every way to write the path of a file: its folder as the disk knows it, asked for once a
+  /// folder.
   class OneName {
    public:
     std::string operator()(const std::filesystem::path& path) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The data set concept: numbered images, each with a class and captions.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The images by which checkpoints of a run are compared.
 #pragma once
@@ -13,8 +14,9 @@
 
 namespace pixnerd {
 
-/// Up to `most` images of a data set, as size x size pixels in batches of `batch`, with their labels: the same ones for
-/// each seed, never mirrored. Of several captions each image has its first. Throws what reading throws.
+/// Up to `most` images of a data set, as size x size pixels in batches of `batch`, with their labels: the
+/// same ones for each seed, never mirrored. Of several captions each image has its first. Throws what reading
+/// throws.
 inline std::vector<Batch> evaluation_batches(const AnyDataset& images, const LabelFormat& labels,
                                              std::int64_t size, std::int64_t batch, std::uint64_t seed,
                                              std::int64_t most = 64) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 70,000 gray pictures of clothing in ten classes, 28 x 28
 /// pixels.

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Precomputed encoder features of all images of a data set in one file, for training with REPA.
 ///
-/// The file is a safetensors file: a tensor "0", "1", ... (L, F) in bfloat16 for each image, and "checks" with two CRC-32 for
-/// each: of the pixels that were encoded and of the features. Its metadata name the encoder and the data's sizes. A caller
-/// passes the images along with their indices, so a cache of other data, or of changed or mirrored images, is detected.
+/// The file is a safetensors file: a tensor "0", "1", ... (L, F) in bfloat16 for each image, and "checks"
+/// with two CRC-32 for each: of the pixels that were encoded and of the features. Its metadata name the
+/// encoder and the data's sizes. A caller passes the images along with their indices, so a cache of other
+/// data, or of changed or mirrored images, is detected.
 #pragma once
 
 #include <zlib.h>
@@ -59,7 +61,8 @@ inline Tensor<float> encoded_image(const AnyDataset& data, std::int64_t index, i
 
 }  // namespace detail
 
-/// Identifies an encoder: its kind, settings that its weights do not show, its precision, and a checksum of its weights.
+/// Identifies an encoder: its kind, settings that its weights do not show, its precision, and a checksum of
+/// its weights.
 template <class Policy>
 std::string feature_encoder_key(const Dinov2Encoder<Policy>& encoder) {
   std::uint32_t sum = 0;
@@ -75,11 +78,11 @@ std::string feature_encoder_key(const Dinov2Encoder<Policy>& encoder) {
                  detail::hexadecimal(sum));
 }
 
-/// Writes the features of all images of `data`, size x size pixels and not mirrored, `batch` of them encoded at a time.
-/// progress(share) is called after each batch; if it returns false, nothing is written and false is returned.
-/// The file appears complete or not at all.
-/// Throws FileError where an image is damaged or the file cannot be written, ValueError for no images, a batch below 1, or
-/// more images than a header of 100 MB can list (about a million).
+/// Writes the features of all images of `data`, size x size pixels and not mirrored, `batch` of them encoded
+/// at a time. progress(share) is called after each batch; if it returns false, nothing is written and false
+/// is returned. The file appears complete or not at all. Throws FileError where an image is damaged or the
+/// file cannot be written, ValueError for no images, a batch below 1, or more images than a header of 100 MB
+/// can list (about a million).
 template <class Device, class Encoder>
   requires FeatureEncoder<Encoder, float, Device>
 bool write_feature_cache(const std::string& path, const AnyDataset& data, int size, const Encoder& encoder,
@@ -138,9 +141,9 @@ bool write_feature_cache(const std::string& path, const AnyDataset& data, int si
 /// A file that write_feature_cache() wrote. Threads may share one.
 class FeatureCache {
  public:
-  /// Opens the features of `data` at that size by that encoder, and compares a few images with those that were encoded.
-  /// Throws FileError, saying what differs, when the file is missing, damaged, no feature cache, or one of another encoder,
-  /// size or data set.
+  /// Opens the features of `data` at that size by that encoder, and compares a few images with those that
+  /// were encoded. Throws FileError, saying what differs, when the file is missing, damaged, no feature
+  /// cache, or one of another encoder, size or data set.
   FeatureCache(const std::string& path, const AnyDataset& data, int size, const std::string& encoder_key)
       : file_(path), images_(data.size()) {
     const auto expect = [&](const std::string& key, const std::string& value, std::string_view what) {
@@ -168,9 +171,9 @@ class FeatureCache {
   std::int64_t length() const { return each_[0]; }         ///< L
   std::int64_t feature_width() const { return each_[1]; }  ///< F
 
-  /// Features (B, L, F) of images `indices` of the data set, which must be the ones in `images` (B, 3, S, S), in [-1, 1].
-  /// Throws FileError when one is not the image that was encoded or its features are damaged, ValueError for an index that
-  /// does not exist, ShapeError unless there are as many images as indices.
+  /// Features (B, L, F) of images `indices` of the data set, which must be the ones in `images` (B, 3, S, S),
+  /// in [-1, 1]. Throws FileError when one is not the image that was encoded or its features are damaged,
+  /// ValueError for an index that does not exist, ShapeError unless there are as many images as indices.
   Tensor<float> read(std::span<const std::int64_t> indices, const Tensor<float>& images) const {
     const auto count = static_cast<std::int64_t>(indices.size());
     if (images.rank() != 4 || images.size(0) != count)
@@ -219,8 +222,9 @@ class FeatureCache {
   std::vector<std::uint8_t> checks_;
 };
 
-/// Features from a cache for repa_objective(): of the samples that a Loader with this seed and `flip` false serves. What it
-/// reads depends on batch.samples, so options.capture must be false on a GPU. The cache must outlive it.
+/// Features from a cache for repa_objective(): of the samples that a Loader with this seed and `flip` false
+/// serves. What it reads depends on batch.samples, so options.capture must be false on a GPU. The cache must
+/// outlive it.
 template <class Device>
 class CachedFeatures {
  public:

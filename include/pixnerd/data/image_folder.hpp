@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Images in one folder per class: ROOT/CLASS/IMAGE.png.
 #pragma once
@@ -24,8 +25,9 @@ enum class CorruptFiles {
   skip,   ///< all files are decoded once at the start, and bad ones left out and listed
 };
 
-/// The images ROOT/CLASS/*.png, *.jpg and *.jpeg (in either case), cropped by center_crop(). Classes are the folders,
-/// sorted by name; images are sorted by name within their class. Names that start with a dot, files in ROOT itself and folders within a class are ignored.
+/// The images ROOT/CLASS/*.png, *.jpg and *.jpeg (in either case), cropped by center_crop(). Classes are the
+/// folders, sorted by name; images are sorted by name within their class. Names that start with a dot, files
+/// in ROOT itself and folders within a class are ignored.
 class ImageFolder {
  public:
   /// Throws FileError when `root` is missing, unreadable or no folder, when it has no classes, when a class

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Labels of images as numbers, in the format of a model: their classes, or the words of their captions.
 #pragma once

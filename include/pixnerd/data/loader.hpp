@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Training batches, prefetched by worker threads.
 #pragma once
@@ -45,8 +46,8 @@ struct LoaderOptions {
 
 namespace detail {
 
-/// The cropped pixels of a data set. An image is read when it is first needed, and cached if the whole data set fits into
-/// the limit.
+/// The cropped pixels of a data set. An image is read when it is first needed, and cached if the whole data
+/// set fits into the limit.
 class PixelCache {
  public:
   PixelCache(AnyDataset data, int size, std::uint64_t limit)
@@ -99,7 +100,8 @@ class PixelCache {
 /// repeated within an epoch.
 class Loader {
  public:
-  /// Throws ValueError for an option out of range or an empty data set, Error when not a single thread can be started.
+  /// Throws ValueError for an option out of range or an empty data set, Error when not a single thread can be
+  /// started.
   Loader(AnyDataset data, const LoaderOptions& options)
       : options_(checked(options)),
         order_(data.size(), options.seed, options.flip),

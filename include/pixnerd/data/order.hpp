@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The shuffled order of samples: a pure function of the seed and the sample number.
 #pragma once
@@ -35,7 +36,8 @@ struct Sample {
   std::uint32_t epoch = 0;  ///< in which it is seen
 };
 
-/// The endless sequence of samples: each epoch holds every image once, in its own order. Safe to use from several threads.
+/// The endless sequence of samples: each epoch holds every image once, in its own order. Safe to use from
+/// several threads.
 class SampleOrder {
  public:
   /// Throws ValueError for an empty data set or one of 2^32 images and more.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Text features for a text-to-image model: a tokenizer followed by Qwen3 (component `tokenizer`).
 #pragma once
@@ -15,23 +16,25 @@
 
 namespace pixnerd {
 
-/// Features of texts: each is cut or padded on the right to n tokens, and a feature is Qwen3's hidden state after the
-/// final norm, rounded to bfloat16, at padding positions as well. States wider than F are cut at the end, narrower ones padded
-/// with zeros. "" is padding alone: the null condition.
+/// Features of texts: each is cut or padded on the right to n tokens, and a feature is Qwen3's hidden state
+/// after the final norm, rounded to bfloat16, at padding positions as well. States wider than F are cut at
+/// the end, narrower ones padded with zeros. "" is padding alone: the null condition.
 ///
 ///   const auto encoder = load_qwen3_text<On<Cpu>>("Qwen3-1.7B");
-///   const ConditionedModel model(load_pixnerd_t2i<On<Cpu>>(file), GivenFeatures<On<Cpu>>(encoder.null_features()));
+///   const ConditionedModel model(load_pixnerd_t2i<On<Cpu>>(file),
+///                                GivenFeatures<On<Cpu>>(encoder.null_features()));
 ///   const auto features = encoder(std::vector<std::string>{"a photo of a cat"});   // (1, 128, 2048)
 ///
-/// Records nothing on a tape. Padding, width and rounding follow the text encoder of the published PixNerd program.
+/// Records nothing on a tape. Padding, width and rounding follow the text encoder of the published PixNerd
+/// program.
 template <class Policy = On<Cpu>>
 class Qwen3Text {
  public:
   using Device = typename Policy::Device;
   using W = wide_t<typename Policy::Compute>;
 
-  /// `pad` is the padding token, `tokens` the length n, `width` the feature width F. Throws ValueError when the encoder does
-  /// not know all tokens of the tokenizer, or `pad` is none of them, or a size is below 1.
+  /// `pad` is the padding token, `tokens` the length n, `width` the feature width F. Throws ValueError when
+  /// the encoder does not know all tokens of the tokenizer, or `pad` is none of them, or a size is below 1.
   Qwen3Text(Tokenizer tokenizer, std::int64_t pad, Qwen3<Policy> encoder, std::int64_t tokens = 128,
             std::int64_t width = 2048)
       : tokenizer_(std::move(tokenizer)),
@@ -95,9 +98,10 @@ class Qwen3Text {
   Tensor<W, Device> null_features_;
 };
 
-/// The encoder in a folder as Hugging Face publishes it: tokenizer.json, the "pad_token" of tokenizer_config.json, and what
-/// load_qwen3() reads. Throws what Tokenizer, read_pad_token() and load_qwen3() throw, FileError when the encoder does not
-/// know all tokens, ValueError for sizes below 1; the weights are read last.
+/// The encoder in a folder as Hugging Face publishes it: tokenizer.json, the "pad_token" of
+/// tokenizer_config.json, and what load_qwen3() reads. Throws what Tokenizer, read_pad_token() and
+/// load_qwen3() throw, FileError when the encoder does not know all tokens, ValueError for sizes below 1; the
+/// weights are read last.
 template <class Policy = On<Cpu>>
 Qwen3Text<Policy> load_qwen3_text(const std::string& folder, std::int64_t tokens = 128,
                                   std::int64_t width = 2048) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Subsets of a data set, and its split into training and held-out images.
 #pragma once
@@ -14,8 +15,8 @@
 
 namespace pixnerd {
 
-/// Selected images of a data set, in the order of selection. Classes keep their numbers and names, even those left without
-/// images.
+/// Selected images of a data set, in the order of selection. Classes keep their numbers and names, even those
+/// left without images.
 class Subset {
  public:
   /// Throws ValueError for an image that the data set does not have.
@@ -48,8 +49,8 @@ struct HeldOut {
   std::vector<std::int64_t> learned, held_out;  ///< both ascending
 };
 
-/// Holds out a fraction of the images, at random by seed and count alone: round(fraction count), at least one of
-/// them and at most all but one. Throws ValueError unless 0 < fraction < 1 and there are two images.
+/// Holds out a fraction of the images, at random by seed and count alone: round(fraction count), at least one
+/// of them and at most all but one. Throws ValueError unless 0 < fraction < 1 and there are two images.
 inline HeldOut hold_out(std::int64_t count, double fraction, std::uint64_t seed) {
   if (!(fraction > 0 && fraction < 1) || count < 2 || count >= std::int64_t{1} << 32) {
     raise<ValueError>("hold out", "a fraction between 0 and 1 of 2 to 2^32 - 1 images",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What turns a model's tokens back into pixels.
 #pragma once
@@ -26,9 +27,9 @@ struct PatchSize {
   bool operator==(const PatchSize&) const = default;
 };
 
-/// decoder(tokens (B, L, D), noisy image (B, C, H, W), condition (B, D)) is the model's output (B, C, H, W), a velocity
-/// say. Tokens are of T, all else of wide_t<T>. A decoder brings a `Config` of its own, with default values, and is
-/// constructed as D(sizes, config, init).
+/// decoder(tokens (B, L, D), noisy image (B, C, H, W), condition (B, D)) is the model's output (B, C, H, W),
+/// a velocity say. Tokens are of T, all else of wide_t<T>. A decoder brings a `Config` of its own, with
+/// default values, and is constructed as D(sizes, config, init).
 template <class D, class T, class Device>
 concept Decoder = std::default_initializable<typename D::Config> &&
     std::constructible_from<D, const DecoderSizes&, const typename D::Config&, Initializer&> &&
@@ -36,8 +37,8 @@ concept Decoder = std::default_initializable<typename D::Config> &&
   { decoder(tokens, x, x) } -> std::convertible_to<Tensor<wide_t<T>, Device>>;
 };
 
-/// A decoder that draws patches of any size from the same tokens: decoder(tokens (B, L, D), noisy image (B, C, H, W),
-/// condition (B, D), patch) with L = (H / patch.height) (W / patch.width).
+/// A decoder that draws patches of any size from the same tokens: decoder(tokens (B, L, D), noisy image (B,
+/// C, H, W), condition (B, D), patch) with L = (H / patch.height) (W / patch.width).
 template <class D, class T, class Device>
 concept AnySizeDecoder = Decoder<D, T, Device> &&
     requires(const D& decoder, const Tensor<T, Device>& tokens, const Tensor<wide_t<T>, Device>& x,

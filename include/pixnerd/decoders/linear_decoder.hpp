@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// DiT's decoder, the plain alternative to the neural field: one linear map from a token to the pixels of its
 /// patch.

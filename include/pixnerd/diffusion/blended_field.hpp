@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Between two conditions: a velocity field that mixes those of two others.
 #pragma once
@@ -9,8 +10,8 @@
 
 namespace pixnerd {
 
-/// v = (1 - share) first(x, t) + share second(x, t): images between two classes or two prompts, where the fields
-/// are one model under two conditions. The fields are referred to, not copied.
+/// v = (1 - share) first(x, t) + share second(x, t): images between two classes or two prompts, where the
+/// fields are one model under two conditions. The fields are referred to, not copied.
 template <class First, class Second>
 class BlendedField {
  public:

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Classifier-free guidance: a conditional model as a velocity field. Source: PixNerd, sampling.
+/// Classifier-free guidance: a conditional model as a velocity field. Source: simple_guidance_fn and
+/// c3_guidance_fn in guidance.py, MCG-NJU/PixNerd@6da060b.
 #pragma once
 
 #include <algorithm>
@@ -67,9 +69,9 @@ Tensor<T, Device> join_batches(const Tensor<T, Device>& first, const Tensor<T, D
   return out;
 }
 
-/// The velocity field v_null + g (v_condition - v_null) of a model with forward(x, t, condition, tap), whose outputs
-/// `prediction` turns into velocities on `path`. Both halves are one evaluation, of the batch [null, condition]; where g
-/// is 1 only the conditional one is computed.
+/// The velocity field v_null + g (v_condition - v_null) of a model with forward(x, t, condition, tap), whose
+/// outputs `prediction` turns into velocities on `path`. Both halves are one evaluation, of the batch [null,
+/// condition]; where g is 1 only the conditional one is computed.
 ///
 /// The model is referred to, not copied. A condition is whatever the model takes for a batch: labels (B),
 /// say.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Inpainting: a velocity field that fills in a part of an image and leads the rest to what is known.
 #pragma once
@@ -14,9 +15,9 @@ namespace pixnerd {
 ///
 ///   v = mask field(x, t) + (1 - mask) (known - x) / (1 - t)
 ///
-/// From noise at t = 0, elements that are known follow the linear path, so that the field sees the rest of the image
-/// as it saw images in training; at t = 1 they are what is known, up to rounding. A mask between 0 and 1 blends.
-/// The field is referred to, not copied.
+/// From noise at t = 0, elements that are known follow the linear path, so that the field sees the rest of
+/// the image as it saw images in training; at t = 1 they are what is known, up to rounding. A mask between 0
+/// and 1 blends. The field is referred to, not copied.
 template <class Field, class T = float, class Device = Cpu>
 class InpaintingField {
  public:

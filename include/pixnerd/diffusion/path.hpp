@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Probability paths: how data and noise mix at time t.
 ///
@@ -29,7 +30,7 @@ concept ProbabilityPath = requires(const Path& path, double t) {
 };
 
 /// The straight line from noise to data, alpha = t and sigma = 1 - t; the path of every published result.
-/// Source: PixNerd, diffusion path.
+/// Source: LinearScheduler in scheduling.py, MCG-NJU/PixNerd@6da060b.
 struct LinearPath {
   PIXNERD_HOST_DEVICE PathPoint operator()(double t) const { return {t, 1.0 - t, 1.0, -1.0}; }
 };

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What the output of a network means: a velocity, a clean image, or noise.
 ///
-/// On a path x_t = alpha data + sigma noise, with velocity v = alpha' data + sigma' noise, each of the three follows from
-/// another and x_t. A Prediction says how: what the network is trained toward, and the velocity that solvers integrate.
-/// Objectives and samplers take one and assume nothing else of a network's output.
+/// On a path x_t = alpha data + sigma noise, with velocity v = alpha' data + sigma' noise, each of the three
+/// follows from another and x_t. A Prediction says how: what the network is trained toward, and the velocity
+/// that solvers integrate. Objectives and samplers take one and assume nothing else of a network's output.
 #pragma once
 
 #include <algorithm>
@@ -40,9 +41,9 @@ struct VelocityPrediction {
   PIXNERD_HOST_DEVICE VelocityFactors velocity(const PathPoint&) const { return {1, 0}; }
 };
 
-/// The output is the clean image. v = ((alpha' sigma - sigma' alpha) output + sigma' x_t) / max(sigma, least_sigma), on the
-/// linear path (output - x_t) / max(1 - t, least_sigma). Source: "Back to Basics: Let Denoising Generative Models
-/// Denoise", arXiv 2511.13720, section 4.
+/// The output is the clean image. v = ((alpha' sigma - sigma' alpha) output + sigma' x_t) / max(sigma,
+/// least_sigma), on the linear path (output - x_t) / max(1 - t, least_sigma). Source: "Back to Basics: Let
+/// Denoising Generative Models Denoise", arXiv 2511.13720, section 4.
 struct ImagePrediction {
   double least_sigma = 0.05;  ///< above 0: keeps the division from growing without bound near the data
 
@@ -53,8 +54,8 @@ struct ImagePrediction {
   }
 };
 
-/// The output is the noise. v = ((sigma' alpha - alpha' sigma) output + alpha' x_t) / max(alpha, least_alpha). Source: Ho
-/// et al. 2020, "Denoising diffusion probabilistic models", section 3.2.
+/// The output is the noise. v = ((sigma' alpha - alpha' sigma) output + alpha' x_t) / max(alpha,
+/// least_alpha). Source: Ho et al. 2020, "Denoising diffusion probabilistic models", section 3.2.
 struct NoisePrediction {
   double least_alpha = 0.05;  ///< above 0: keeps the division from growing without bound near the noise
 
@@ -67,8 +68,8 @@ struct NoisePrediction {
 
 static_assert(Prediction<VelocityPrediction> && Prediction<ImagePrediction> && Prediction<NoisePrediction>);
 
-/// The velocity that an output (B, ...) at the points x (B, ...) of time t stands for: the output itself where that is a
-/// velocity. Throws ShapeError when the shapes differ.
+/// The velocity that an output (B, ...) at the points x (B, ...) of time t stands for: the output itself
+/// where that is a velocity. Throws ShapeError when the shapes differ.
 template <Prediction P, ProbabilityPath Path, class T, class Device>
 Tensor<T, Device> velocity_of(const P& prediction, const Path& path, const Tensor<T, Device>& output,
                               const Tensor<T, Device>& x, double t) {

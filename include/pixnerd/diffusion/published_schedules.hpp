@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The noise schedules published beside the linear path, as they are: plain functions to compare with. No
-/// published result uses them, they disagree with the linear path about the direction of time, and nothing
-/// in the library is built on them. Source: PixNerd, diffusion path.
+/// published result uses them, they disagree with the linear path about the direction of time, and nothing in
+/// the library is built on them. Source: GVPScheduler in src/diffusion/flow_matching/scheduling.py,
+/// VPScheduler and DDPMScheduler in scheduling.py, MCG-NJU/PixNerd@6da060b.
 #pragma once
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The times at which training looks at the path, and the shift that training and sampling share.
 #pragma once
@@ -19,7 +20,7 @@ inline void check_time_shift(double shift) {
 }
 
 /// t / (t + (1 - t) shift): moves times in [0, 1] toward the noise where shift > 1; 0 and 1 stay.
-/// Source: PixNerd, diffusion path.
+/// Source: FlowMatchingTrainer and time_shift_fn in training.py, MCG-NJU/PixNerd@6da060b.
 inline double shift_time(double t, double shift) {
   return t / (t + (1.0 - t) * shift);
 }
@@ -37,8 +38,8 @@ struct TimeSampling {
 };
 
 /// The shifted time of one sample in one training step, a pure function of its arguments: it depends neither
-/// on the batch the sample is in nor on threads or devices.
-/// Throws ValueError when the shift is not a finite number above 0. Source: PixNerd, diffusion path.
+/// on the batch the sample is in nor on threads or devices. Throws ValueError when the shift is not a finite
+/// number above 0. Source: FlowMatchingTrainer and time_shift_fn in training.py, MCG-NJU/PixNerd@6da060b.
 inline double sample_time(const TimeSampling& sampling, std::uint64_t seed, std::uint32_t sample,
                           std::uint32_t step) {
   check_time_shift(sampling.shift);

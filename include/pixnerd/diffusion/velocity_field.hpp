@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Velocity fields: what a solver integrates, and what a model becomes once its condition is fixed.
 #pragma once

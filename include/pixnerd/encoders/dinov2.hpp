@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// DINOv2: a vision transformer whose patch tokens describe an image; REPA draws a model's tokens toward them.
+/// DINOv2: a vision transformer whose patch tokens describe an image; REPA draws a model's tokens toward
+/// them.
 #pragma once
 
 #include <cmath>
@@ -32,9 +34,9 @@ struct Dinov2Config {
   bool operator==(const Dinov2Config&) const = default;
 };
 
-/// Patch tokens of images. Parameter names are those of the published files (facebookresearch/dinov2); the weights of the
-/// patch embedding have a convolution's shape (D, C, P, P).
-/// Source: Oquab et al. 2023, "DINOv2: learning robust visual features without supervision".
+/// Patch tokens of images. Parameter names are those of the published files (facebookresearch/dinov2); the
+/// weights of the patch embedding have a convolution's shape (D, C, P, P). Source: Oquab et al. 2023,
+/// "DINOv2: learning robust visual features without supervision".
 template <class Policy = On<Cpu>>
 class Dinov2 {
  public:
@@ -56,9 +58,9 @@ class Dinov2 {
 
   const Dinov2Config& config() const { return config_; }
 
-  /// Images (B, C, H, W), normalized and of their final size, P dividing H and W -> patch tokens (B, L, D) after the final
-  /// norm, without the class token. Under Mixed, too, float32 goes in and out.
-  /// Throws ShapeError for images that do not fit.
+  /// Images (B, C, H, W), normalized and of their final size, P dividing H and W -> patch tokens (B, L, D)
+  /// after the final norm, without the class token. Under Mixed, too, float32 goes in and out. Throws
+  /// ShapeError for images that do not fit.
   Tensor<W, Device> forward(const Tensor<W, Device>& images) const {
     if (images.rank() != 4 || images.size(1) != config_.channels) {
       raise<ShapeError>("Dinov2", str_cat("images (B, ", config_.channels, ", H, W)"),
@@ -75,8 +77,8 @@ class Dinov2 {
   }
 
   /// The positions of a grid of patches, as an image (1, D, rows, columns): the learned M x M ones, resized
-  /// bicubically with the source M / (rows + offset) further from one to the next. As published: the offset is
-  /// in the step alone, and an M x M grid stays as it is.
+  /// bicubically with the source M / (rows + offset) further from one to the next. As published: the offset
+  /// is in the step alone, and an M x M grid stays as it is.
   Tensor<W, Device> position_grid(const TokenGrid& grid) const {
     const std::int64_t m = config_.grid;
     const auto learned = grid_image(slice(positions_, 1, 1, 1 + m * m), {m, m});
@@ -134,8 +136,9 @@ class Dinov2 {
   LayerNorm<On<Device, Full<W>>> norm_;
 };
 
-/// A frozen DINOv2 as the encoder that REPA takes features from. Images are normalized with ImageNet's mean and deviation
-/// and resized so that the encoder has one patch where the model that is trained has one. Source: PixNerd, training.
+/// A frozen DINOv2 as the encoder that REPA takes features from. Images are normalized with ImageNet's mean
+/// and deviation and resized so that the encoder has one patch where the model that is trained has one.
+/// Source: DINOv2 in encoder.py, MCG-NJU/PixNerd@6da060b.
 template <class Policy = On<Cpu>>
 class Dinov2Encoder {
  public:
@@ -174,8 +177,8 @@ class Dinov2Encoder {
                        patch * images.size(3) / patch_, Interpolation::bicubic);
   }
 
-  /// Images (B, 3, H, W) in [-1, 1], as training has them -> features (B, L, D), L = (H / 16) (W / 16). Nothing
-  /// is recorded, nothing gets a gradient. Throws ShapeError for images that do not fit.
+  /// Images (B, 3, H, W) in [-1, 1], as training has them -> features (B, L, D), L = (H / 16) (W / 16).
+  /// Nothing is recorded, nothing gets a gradient. Throws ShapeError for images that do not fit.
   Tensor<W, Device> features(const Tensor<W, Device>& images) const {
     const NoGrad frozen;
     return model_.forward(prepared(scale(add_scalar(images, 1.0), 0.5)));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Qwen3, a language model, as far as its hidden states: the text encoder of PixNerd's text-to-image model.
 #pragma once
@@ -89,8 +90,8 @@ struct Qwen3Layer {
   }
 };
 
-/// Token ids to the hidden states after the final norm. Parameter names are those of the published files without their
-/// prefix "model.". Source: Qwen3, arXiv 2505.09388.
+/// Token ids to the hidden states after the final norm. Parameter names are those of the published files
+/// without their prefix "model.". Source: Qwen3, arXiv 2505.09388.
 template <class Policy = On<Cpu>>
 class Qwen3 {
  public:
@@ -108,9 +109,9 @@ class Qwen3 {
 
   const Qwen3Config& config() const { return config_; }
 
-  /// ids (B, L), right-padded, counts (B) their tokens before the padding, or undefined where there is none -> (B, L, D) of
-  /// wide_t<T>, padding included. A text without tokens is one of padding alone. Throws ShapeError when sizes do not fit,
-  /// ValueError for an id outside the vocabulary.
+  /// ids (B, L), right-padded, counts (B) their tokens before the padding, or undefined where there is none
+  /// -> (B, L, D) of wide_t<T>, padding included. A text without tokens is one of padding alone. Throws
+  /// ShapeError when sizes do not fit, ValueError for an id outside the vocabulary.
   Tensor<W, Device> forward(const Tensor<std::int64_t, Device>& ids,
                             const Tensor<std::int64_t, Device>& counts = {}) const {
     if (ids.rank() != 2 || ids.size(1) < 1) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Drawing lines and small text into an image, as much as a loss curve needs.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Images enlarged pixel by pixel, and arranged in rows and columns.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The image type of all readers and writers, and the limits on image sizes.
 #pragma once
@@ -41,16 +42,17 @@ struct Image {
 inline constexpr std::uint32_t max_image_side = 65'535;
 /// Most pixels of an image that is read (a decoded image of this size takes 400 MB).
 inline constexpr std::uint64_t max_image_pixels = std::uint64_t{1} << 27;
-/// Images larger than this, in decoded bytes, are first decoded once with the pixels discarded, so a damaged file allocates
-/// nothing for them.
+/// Images larger than this, in decoded bytes, are first decoded once with the pixels discarded, so a damaged
+/// file allocates nothing for them.
 inline constexpr std::uint64_t max_unchecked_image_bytes = 48 << 20;
 /// Largest image file that is read.
 inline constexpr std::uint64_t max_image_file_bytes = std::uint64_t{1} << 29;
 
 namespace detail {
 
-/// Throws FileError for sizes beyond the limits and for sizes whose data cannot fit into the file, before memory is
-/// allocated. `most_pixels` is an upper bound: what the format's best compression could fit into the file.
+/// Throws FileError for sizes beyond the limits and for sizes whose data cannot fit into the file, before
+/// memory is allocated. `most_pixels` is an upper bound: what the format's best compression could fit into
+/// the file.
 inline void check_image_size(const std::string& where, const std::string& name, std::uint64_t height,
                              std::uint64_t width, std::uint64_t most_pixels) {
   const std::string got = str_cat(width, " x ", height);

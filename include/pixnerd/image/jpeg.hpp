@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// JPEG files through libjpeg (link `jpeg`).
 ///
-/// libjpeg reports errors through a callback that must not return; ours calls longjmp, under the same rule as in
-/// image/png.hpp: only functions with trivial locals stand between setjmp and longjmp.
+/// libjpeg reports errors through a callback that must not return; ours calls longjmp, under the same rule as
+/// in image/png.hpp: only functions with trivial locals stand between setjmp and longjmp.
 #pragma once
 
 #include <cstddef>
@@ -49,8 +50,8 @@ class JpegReader {
     jpeg_create_decompress(&state_);
     jpeg_mem_src(&state_, bytes_.data(), bytes_.size());
     state_.progress = &progress_;
-    // Files of several scans are held as coefficients, 128 bytes of each block. The first scan takes a bit or more of a
-    // block, its refinement another: no real file needs more memory than this.
+    // Files of several scans are held as coefficients, 128 bytes of each block. The first scan takes a bit or
+    // more of a block, its refinement another: no real file needs more memory than this.
     state_.mem->max_memory_to_use = static_cast<long>((std::uint64_t{64} << 20) + 256 * bytes_.size());
     jpeg_read_header(&state_, TRUE);
     return true;
@@ -98,7 +99,8 @@ class JpegReader {
     std::longjmp(of(state).jump_, 1);
   }
 
-  /// libjpeg substitutes gray for missing or corrupt data and goes on. Accept only warnings that lose no pixel.
+  /// libjpeg substitutes gray for missing or corrupt data and goes on. Accept only warnings that lose no
+  /// pixel.
   static void on_message(j_common_ptr state, int level) {
     const int code = state->err->msg_code;
     const bool harmless =
@@ -126,8 +128,8 @@ class JpegReader {
   char message_[JMSG_LENGTH_MAX] = "";
 };
 
-/// Whether a JPEG with a single scan decodes to its end. One with several scans has been read in full once decompression
-/// has started.
+/// Whether a JPEG with a single scan decodes to its end. One with several scans has been read in full once
+/// decompression has started.
 inline bool skip_jpeg(JpegReader& reader) {
   if (!reader.read_header() || !reader.start()) return false;
   if (reader.has_multiple_scans()) return true;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Converts 8-bit interleaved images to a model's tensors, float planes in [-1, 1], and back.
 #pragma once
@@ -33,8 +34,8 @@ inline Tensor<float> to_tensor(const Image& image) {
 }
 
 /// The images of a tensor (B, 3, H, W): v = clip((x + 1) * 127.5 + 0.5, 0, 255), truncated. NaN becomes
-/// black. Throws ShapeError for another shape. Source: fp2uint8() in src/models/autoencoder/base.py of MCG-NJU/PixNerd
-/// (commit ef433ac).
+/// black. Throws ShapeError for another shape. Source: fp2uint8() in src/models/autoencoder/base.py of
+/// MCG-NJU/PixNerd (commit ef433ac).
 inline std::vector<Image> to_images(const Tensor<float>& x) {
   if (x.rank() != 4 || x.size(1) != 3)
     raise<ShapeError>("to_images", "a tensor (B, 3, H, W)", str_cat(x.shape()));

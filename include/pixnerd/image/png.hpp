@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// PNG files through libpng (link `png`).
 ///
@@ -165,7 +166,8 @@ inline std::string png_reason(const PngContext& context) {
 
 /// Decodes a PNG of any color type and depth to RGB. Alpha and transparency are dropped, 16 bits become v >>
 /// 8, palettes and small depths are expanded; gamma and color profiles are ignored, as Pillow does. `name` is
-/// for messages. Throws FileError on anything but a whole, undamaged image within the limits of image/image.hpp.
+/// for messages. Throws FileError on anything but a whole, undamaged image within the limits of
+/// image/image.hpp.
 inline Image decode_png(std::span<const std::uint8_t> bytes, const std::string& name) {
   const auto damaged = [&](const detail::PngContext& context) {
     raise<FileError>("read PNG", str_cat("a PNG image in '", name, "'"), detail::png_reason(context));
@@ -226,7 +228,8 @@ inline std::vector<std::uint8_t> encode_png(const Image& image, const PngText& t
   return bytes;
 }
 
-/// Writes an 8-bit RGB PNG atomically. Throws like `encode_png`, and FileError when the file cannot be written.
+/// Writes an 8-bit RGB PNG atomically. Throws like `encode_png`, and FileError when the file cannot be
+/// written.
 inline void write_png(const std::string& path, const Image& image, const PngText& texts = {}) {
   write_file_atomic(path, encode_png(image, texts));
 }

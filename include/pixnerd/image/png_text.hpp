@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The text chunks of a PNG: pairs of a key and a text.
 #pragma once
@@ -54,9 +55,9 @@ inline void append_png_text(PngText& out, std::string_view type, std::string_vie
 
 }  // namespace detail
 
-/// The texts of a PNG in UTF-8, in file order: its tEXt chunks and its uncompressed iTXt chunks, which include all that
-/// write_png() writes. Pixels are not decoded. `name` is for messages. Throws FileError when this is not a PNG, when chunks
-/// are damaged or cut short, and when the texts exceed the limits.
+/// The texts of a PNG in UTF-8, in file order: its tEXt chunks and its uncompressed iTXt chunks, which
+/// include all that write_png() writes. Pixels are not decoded. `name` is for messages. Throws FileError when
+/// this is not a PNG, when chunks are damaged or cut short, and when the texts exceed the limits.
 inline PngText png_texts(std::span<const std::uint8_t> bytes, const std::string& name) {
   const auto refuse = [&](std::string_view got) {
     raise<FileError>("read PNG", str_cat("a PNG image in '", name, "'"), got);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reads PNG and JPEG files. The format is found from the first bytes, since file names can be wrong.
 #pragma once

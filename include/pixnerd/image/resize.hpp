@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Antialiased resizing and the center crops of training images, bit-equal to Pillow 12 (from 13 on, Pillow resizes the rows of tall images first, which rounds differently).
+/// Antialiased resizing and the center crops of training images, bit-equal to Pillow 12 (from 13 on, Pillow
+/// resizes the rows of tall images first, which rounds differently).
 ///
 /// An output pixel at position o, n -> m pixels, is a weighted mean of the input around c = (o + 1/2) n / m:
 /// weights f((i + 1/2 - c) / s) with s = max(n / m, 1), so that shrinking widens the filter, normalized to
@@ -76,8 +78,8 @@ ResizeWeights resize_weights(int inputs, std::int64_t outputs, std::int64_t from
   result.start.push_back(0);
   std::vector<double> weights;
   for (std::int64_t o = from; o < from + count; ++o) {
-    // Volatile prevents FMA contraction: a fused multiply-add rounds differently from Pillow, and pixels on the edge of
-    // the box filter would fall on the other side.
+    // Volatile prevents FMA contraction: a fused multiply-add rounds differently from Pillow, and pixels on
+    // the edge of the box filter would fall on the other side.
     const volatile double rounded = (static_cast<double>(o) + 0.5) * scale;
     const double center = rounded;
     const int begin = std::max(static_cast<int>(center - support + 0.5), 0);
@@ -176,11 +178,11 @@ inline void check_crop(const Image& image, int size) {
 
 }  // namespace detail
 
-/// The largest centered square, `size` x `size` pixels, as class-conditional models are trained on: halves the image
-/// with a box filter (sizes floored) while its short side is at least 2 size, resizes the short side to `size`
-/// bicubically (the long one rounded half to even), and cuts the middle out (offset floored). Throws
-/// ValueError when the image is empty or `size` is below 1 or above 65535. Source: center_crop_arr() in
-/// guided_diffusion/image_datasets.py of openai/guided-diffusion (ADM).
+/// The largest centered square, `size` x `size` pixels, as class-conditional models are trained on: halves
+/// the image with a box filter (sizes floored) while its short side is at least 2 size, resizes the short
+/// side to `size` bicubically (the long one rounded half to even), and cuts the middle out (offset floored).
+/// Throws ValueError when the image is empty or `size` is below 1 or above 65535. Source: center_crop_arr()
+/// in guided_diffusion/image_datasets.py of openai/guided-diffusion (ADM).
 inline Image center_crop(const Image& image, int size) {
   detail::check_crop(image, size);
   Image halved;
@@ -196,9 +198,10 @@ inline Image center_crop(const Image& image, int size) {
   return resize<BicubicFilter>(*source, height, width, middle);
 }
 
-/// The same square as text-to-image models are trained on: resizes the short side to `size` bilinearly in one step (the
-/// long one floored) and cuts the middle out (offset rounded half to even), as torchvision's Resize and CenterCrop do with
-/// Pillow's images. Throws like center_crop(). Source: torchvision 0.29, transforms.Resize and transforms.CenterCrop.
+/// The same square as text-to-image models are trained on: resizes the short side to `size` bilinearly in one
+/// step (the long one floored) and cuts the middle out (offset rounded half to even), as torchvision's Resize
+/// and CenterCrop do with Pillow's images. Throws like center_crop(). Source: torchvision 0.29,
+/// transforms.Resize and transforms.CenterCrop.
 inline Image bilinear_center_crop(const Image& image, int size) {
   detail::check_crop(image, size);
   const std::int64_t shorter = std::min(image.height, image.width);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Converts PyTorch checkpoints, and other files of tensors, to safetensors files.
 #pragma once
@@ -45,7 +46,8 @@ constexpr TensorType stored_type(TensorType type, StoredPrecision precision) {
   return precision == StoredPrecision::float32 ? TensorType::f32 : TensorType::bf16;
 }
 
-/// The bytes of float32 or bfloat16 made of a piece of a tensor. Throws FileError for finite numbers beyond that type.
+/// The bytes of float32 or bfloat16 made of a piece of a tensor. Throws FileError for finite numbers beyond
+/// that type.
 inline std::span<const std::uint8_t> converted_bytes(const TensorFile& from, const TensorEntry& entry,
                                                      std::span<const std::uint8_t> piece,
                                                      StoredPrecision precision, std::vector<float>& values,
@@ -85,13 +87,14 @@ inline std::string name_beginnings(const TensorFile& file) {
 
 }  // namespace detail
 
-/// Writes the tensors of a file whose names begin with `prefix` to a safetensors file, under the rest of their names;
-/// all of them under their own names where the prefix is empty. Needs memory for one tensor at a time, less if the
-/// input is itself a safetensors file. progress(share) is called after each piece; returning false cancels, and no file is
-/// written. Metadata are copied, `added` and "source", the name of the input, are added.
+/// Writes the tensors of a file whose names begin with `prefix` to a safetensors file, under the rest of
+/// their names; all of them under their own names where the prefix is empty. Needs memory for one tensor at a
+/// time, less if the input is itself a safetensors file. progress(share) is called after each piece;
+/// returning false cancels, and no file is written. Metadata are copied, `added` and "source", the name of
+/// the input, are added.
 ///
-/// Throws FileError when the file cannot be read (see TensorFile), holds no such tensor or a number beyond the
-/// precision, or the new file cannot be written: it appears complete or not at all.
+/// Throws FileError when the file cannot be read (see TensorFile), holds no such tensor or a number beyond
+/// the precision, or the new file cannot be written: it appears complete or not at all.
 inline ConvertedCheckpoint convert_checkpoint(const TensorFile& from, const std::string& to,
                                               const std::string& prefix = "",
                                               const std::function<bool(double share)>& progress = {},

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Converts elements of files to C++ types: which C++ type each element type is, and which conversions are allowed.
+/// Converts elements of files to C++ types: which C++ type each element type is, and which conversions are
+/// allowed.
 #pragma once
 
 #include <bit>
@@ -146,7 +148,8 @@ bool convert_elements(TensorType type, const std::uint8_t* bytes, std::span<T> o
   });
 }
 
-/// Throws ValueError unless there is room for all elements of a tensor, FileError unless they can be read as T.
+/// Throws ValueError unless there is room for all elements of a tensor, FileError unless they can be read as
+/// T.
 template <TensorElement T>
 void check_readable(const char* where, const std::string& path, const TensorEntry& entry, std::size_t room) {
   if (static_cast<std::uint64_t>(entry.shape.count()) != room) {

@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reads whole files into owned memory, and writes files atomically.
 ///
 /// Files are read by `pread`, never mapped: a mapped file that shrinks kills the process, a short read is an
 /// exception. A written file appears under its name only when all of it is on the disk: bytes go to a
 /// temporary name in the same folder, are fsynced, and the temporary is renamed over the target. Whatever
-/// fails, the temporary is removed and an older file of that name stays as it was. What a killed process leaves
-/// is removed when the same file is written again.
+/// fails, the temporary is removed and an older file of that name stays as it was. What a killed process
+/// leaves is removed when the same file is written again.
 #pragma once
 
 #include <sys/file.h>
@@ -94,7 +95,8 @@ inline std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_
 
 namespace detail {
 
-/// Why a path has no readable file, in a few words; empty when it has one. Throws FileError when this cannot be determined.
+/// Why a path has no readable file, in a few words; empty when it has one. Throws FileError when this cannot
+/// be determined.
 inline std::string absence_of_file(const std::string& path) {
   struct stat status {};
   const int number = ::stat(path.c_str(), &status) == 0 ? 0 : errno;
@@ -184,8 +186,8 @@ class AtomicFile {
   }
 
  private:
-  /// Creates the temporary; returns 0 or an errno. Its name is the same each time, so that what a killed process
-  /// left is found and removed; a name that somebody writes to at this moment is passed over.
+  /// Creates the temporary; returns 0 or an errno. Its name is the same each time, so that what a killed
+  /// process left is found and removed; a name that somebody writes to at this moment is passed over.
   int create() {
     constexpr int most = 100;
     for (int i = 0; i < most; ++i) {
@@ -204,7 +206,8 @@ class AtomicFile {
         continue;
       }
       exists_ = true;
-      // Keeps the lock until the file has its name: it is closed before that, which may show that writes failed.
+      // Keeps the lock until the file has its name: it is closed before that, which may show that writes
+      // failed.
       lock_ = detail::FileDescriptor(::fcntl(descriptor_.get(), F_DUPFD_CLOEXEC, 0));
       if (lock_.get() >= 0) return 0;
       number = errno;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// An owning file descriptor, and the system calls of file access.
 #pragma once
@@ -74,21 +75,23 @@ inline int sync_file(const FileDescriptor& file) {
   return result == 0 ? 0 : errno;
 }
 
-/// Makes creations, renames and removals in a folder durable. File systems that cannot do this are not an error.
+/// Makes creations, renames and removals in a folder durable. File systems that cannot do this are not an
+/// error.
 inline void sync_folder(const std::string& path) {
   const FileDescriptor folder = open_file(path, O_RDONLY | O_DIRECTORY);
   if (folder.get() >= 0) (void)sync_file(folder);
 }
 
-/// "; 4096 bytes are available there", of the disk that a file or folder lies on; empty when it cannot be told.
+/// "; 4096 bytes are available there", of the disk that a file or folder lies on; empty when it cannot be
+/// told.
 inline std::string available_text(const std::string& path) {
   struct statvfs disk {};
   if (::statvfs(path.c_str(), &disk) != 0) return "";
   return str_cat("; ", std::uint64_t{disk.f_bavail} * disk.f_frsize, " bytes are available there");
 }
 
-/// The names in a folder; `number` becomes 0, or an errno. (The C++ library's directory_iterator ends the program where
-/// it gets no memory.)
+/// The names in a folder; `number` becomes 0, or an errno. (The C++ library's directory_iterator ends the
+/// program where it gets no memory.)
 inline std::vector<std::string> folder_names(const std::string& path, int& number) {
   std::vector<std::string> names;
   const auto close = [](DIR* open) { ::closedir(open); };
@@ -105,7 +108,8 @@ inline std::vector<std::string> folder_names(const std::string& path, int& numbe
   return names;
 }
 
-/// Removes a file, or a folder with all that it holds: 0, or the errno of what stays. What is not there is removed.
+/// Removes a file, or a folder with all that it holds: 0, or the errno of what stays. What is not there is
+/// removed.
 inline int remove_tree(const std::string& path) {
   if (std::remove(path.c_str()) == 0 || errno == ENOENT) return 0;
   if (errno != ENOTEMPTY && errno != EEXIST) return errno;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Finds NaN and infinity in files of tensors.
 #pragma once
@@ -20,8 +21,9 @@ struct NonFiniteElement {
   double value{};
 };
 
-/// The first element of the first floating-point tensor that is NaN or infinite, in the order of the file; none where all
-/// numbers are finite. Reads the whole tensor, in pieces where the format allows. Throws FileError when it cannot be read.
+/// The first element of the first floating-point tensor that is NaN or infinite, in the order of the file;
+/// none where all numbers are finite. Reads the whole tensor, in pieces where the format allows. Throws
+/// FileError when it cannot be read.
 inline std::optional<NonFiniteElement> first_non_finite(const TensorFile& file) {
   std::optional<NonFiniteElement> found;
   for (const auto& entry : file.entries()) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reads gzip files in pieces (link `z`).
 #pragma once
@@ -15,8 +16,8 @@
 
 namespace pixnerd {
 
-/// An open gzip file of one stream, read from front to back. Needs 100 KB of memory, whatever the file's size or
-/// claimed size.
+/// An open gzip file of one stream, read from front to back. Needs 100 KB of memory, whatever the file's size
+/// or claimed size.
 class GzipFile {
  public:
   /// Throws FileError when `path` is missing, unreadable or not a regular file.

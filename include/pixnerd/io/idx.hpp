@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reads IDX files of unsigned bytes, compressed with gzip: the format of MNIST and related data sets.
 ///
@@ -19,9 +20,9 @@ namespace pixnerd {
 /// The most elements of an IDX file that is read; Fashion-MNIST's largest has 47 million.
 inline constexpr std::uint64_t most_idx_elements = 60'000'000;
 
-/// The elements of a packed IDX file with `rank` axes of the given sizes; a size of 0 may be any but 0. Throws
-/// FileError, naming the file, when it is missing, damaged, too large or anything else. Memory is taken for
-/// elements that a file of this size can hold alone.
+/// The elements of a packed IDX file with `rank` axes of the given sizes; a size of 0 may be any but 0.
+/// Throws FileError, naming the file, when it is missing, damaged, too large or anything else. Memory is
+/// taken for elements that a file of this size can hold alone.
 template <std::size_t rank>
 std::vector<std::uint8_t> read_packed_idx(const std::string& path,
                                           const std::array<std::uint32_t, rank>& sizes) {

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Estimates the memory that parsing a JSON text would take, without parsing it: JSON for Modern C++ keeps all values, and several copies
-/// of the string or number it is at.
+/// Estimates the memory that parsing a JSON text would take, without parsing it: JSON for Modern C++ keeps
+/// all values, and several copies of the string or number it is at.
 #pragma once
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reads untrusted JSON with JSON for Modern C++, within limits, with one-sentence error messages.
 #pragma once
@@ -48,8 +49,8 @@ inline std::string json_excess(const JsonExtent& extent, const JsonLimits& limit
 
 }  // namespace detail
 
-/// Parses JSON. Nothing for what is not JSON in UTF-8, is beyond the limits, or has one key twice in an object;
-/// `problem`, where given, then says what.
+/// Parses JSON. Nothing for what is not JSON in UTF-8, is beyond the limits, or has one key twice in an
+/// object; `problem`, where given, then says what.
 inline std::optional<nlohmann::json> try_parse_json(std::string_view json, const JsonLimits& limits = {},
                                                     std::string* problem = nullptr) {
   const auto refuse = [&](std::string why) -> std::optional<nlohmann::json> {
@@ -77,8 +78,8 @@ inline std::optional<nlohmann::json> try_parse_json(std::span<const std::uint8_t
   return try_parse_json({reinterpret_cast<const char*>(json.data()), json.size()});
 }
 
-/// The same. `path` says in messages where the JSON came from, `where` who wants it. Throws FileError instead of
-/// returning nothing.
+/// The same. `path` says in messages where the JSON came from, `where` who wants it. Throws FileError instead
+/// of returning nothing.
 inline nlohmann::json parse_json(std::string_view json, const std::string& path, std::string_view where,
                                  const JsonLimits& limits = {}) {
   std::string problem;

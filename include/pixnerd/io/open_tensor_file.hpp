@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Opens a file of tensors of any format.
 #pragma once
@@ -14,8 +15,9 @@
 
 namespace pixnerd {
 
-/// Opens a safetensors file or a torch.save checkpoint; the first bytes decide, not the name. Throws FileError, naming the
-/// file, when it is missing, neither of them, or damaged; see SafetensorsFile and TorchCheckpoint.
+/// Opens a safetensors file or a torch.save checkpoint; the first bytes decide, not the name. Throws
+/// FileError, naming the file, when it is missing, neither of them, or damaged; see SafetensorsFile and
+/// TorchCheckpoint.
 inline std::unique_ptr<TensorFile> open_tensor_file(const std::string& path) {
   std::array<std::uint8_t, 9> first{};
   {
@@ -26,7 +28,8 @@ inline std::unique_ptr<TensorFile> open_tensor_file(const std::string& path) {
                        "an empty file");
     }
   }
-  // A safetensors file starts with the header's length, which may begin with any byte; the brace comes after it.
+  // A safetensors file starts with the header's length, which may begin with any byte; the brace comes after
+  // it.
   if (first[8] == '{') return std::make_unique<SafetensorsFile>(path);
   if ((first[0] == 'P' && first[1] == 'K') || first[0] == 0x80)
     return std::make_unique<TorchCheckpoint>(path);

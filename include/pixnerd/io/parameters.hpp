@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Saving a model's parameters under their published names, and loading them: all of them or none.
 #pragma once
@@ -127,13 +128,14 @@ void check_parameters(const TensorFile& file, const Module& model, const std::st
 }  // namespace detail
 
 /// Gives every parameter of `model` the values that the file has for its name, rounded to nearest where its
-/// type is narrower than the file's. Names in the file that do not begin with `prefix` and a dot are
-/// ignored. Throws FileError, listing every name that is missing, unexpected, misshapen or of a type that does
-/// not convert; on any exception the model is unchanged. So this needs memory for all parameters a second time.
+/// type is narrower than the file's. Names in the file that do not begin with `prefix` and a dot are ignored.
+/// Throws FileError, listing every name that is missing, unexpected, misshapen or of a type that does not
+/// convert; on any exception the model is unchanged. So this needs memory for all parameters a second time.
 template <class Module>
 void load_parameters(const TensorFile& file, Module& model, const std::string& prefix = "") {
   detail::check_parameters(file, model, prefix);
-  // Everything is read before anything is changed: reading may fail half way, and so may naming the parameters.
+  // Everything is read before anything is changed: reading may fail half way, and so may naming the
+  // parameters.
   struct Change {
     std::shared_ptr<std::byte> values;
     void* to = nullptr;
@@ -154,8 +156,8 @@ void load_parameters(const TensorFile& file, Module& model, const std::string& p
   }
 }
 
-/// The same for a model not yet in use: tensor by tensor, with memory for a single one. When a tensor cannot be read,
-/// the model keeps the values of those before it.
+/// The same for a model not yet in use: tensor by tensor, with memory for a single one. When a tensor cannot
+/// be read, the model keeps the values of those before it.
 template <class Module>
 void fill_parameters(const TensorFile& file, Module& model, const std::string& prefix = "") {
   detail::check_parameters(file, model, prefix);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Copies strided elements, as PyTorch and NumPy files may store them, into row-major order.
 #pragma once
@@ -10,9 +11,9 @@
 
 namespace pixnerd::detail {
 
-/// Brings elements of `width` bytes into row-major order: the one at index (i0, i1, ...) lies i0 strides[0] + i1 strides[1]
-/// + ... elements behind `from`. `to` has room for all elements of `shape`; one that a stride of 0 repeats is copied each
-/// time.
+/// Brings elements of `width` bytes into row-major order: the one at index (i0, i1, ...) lies i0 strides[0] +
+/// i1 strides[1] + ... elements behind `from`. `to` has room for all elements of `shape`; one that a stride
+/// of 0 repeats is copied each time.
 template <std::size_t width>
 void gather_elements(const Shape& shape, std::span<const std::uint64_t> strides, const std::uint8_t* from,
                      std::span<std::uint8_t> to) {

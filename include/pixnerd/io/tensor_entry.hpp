@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Tensors as files of every format list them: name, element type, shape and place.
 #pragma once
@@ -99,8 +100,8 @@ inline std::string describe(const TensorEntry& entry) {
   return str_cat(quoted_name(entry.name), " (", type_name(entry.type), " ", entry.shape, ")");
 }
 
-/// Bytes of a tensor; nothing where the product of its nonzero sizes overflows 63 bits. Sizes of 0 do not hide an
-/// overflow, since strides are products of the other sizes.
+/// Bytes of a tensor; nothing where the product of its nonzero sizes overflows 63 bits. Sizes of 0 do not
+/// hide an overflow, since strides are products of the other sizes.
 template <class Sizes>
 std::optional<std::uint64_t> tensor_bytes(TensorType type, const Sizes& sizes) {
   constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());

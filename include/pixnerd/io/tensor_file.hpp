@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The interface of files of named tensors, shared by all formats that models load from.
 #pragma once
@@ -17,9 +18,9 @@
 
 namespace pixnerd {
 
-/// An open file of tensors. Names, types and shapes are known; elements are read on demand. Formats are SafetensorsFile,
-/// ShardedSafetensors and TorchCheckpoint; open_tensor_file() chooses between SafetensorsFile and TorchCheckpoint by content.
-/// Safe to use from several threads.
+/// An open file of tensors. Names, types and shapes are known; elements are read on demand. Formats are
+/// SafetensorsFile, ShardedSafetensors and TorchCheckpoint; open_tensor_file() chooses between
+/// SafetensorsFile and TorchCheckpoint by content. Safe to use from several threads.
 class TensorFile {
  public:
   virtual ~TensorFile() = default;
@@ -54,8 +55,8 @@ class TensorFile {
     return *found;
   }
 
-  /// Copies the bytes of a tensor's elements, row-major and little-endian. Throws ValueError unless `out` has `entry.bytes`
-  /// bytes, FileError when the disk fails or the file is damaged there.
+  /// Copies the bytes of a tensor's elements, row-major and little-endian. Throws ValueError unless `out` has
+  /// `entry.bytes` bytes, FileError when the disk fails or the file is damaged there.
   void read_bytes(const TensorEntry& entry, std::span<std::uint8_t> out) const {
     if (out.size() != entry.bytes) {
       raise<ValueError>(where_,
@@ -65,8 +66,8 @@ class TensorFile {
     if (entry.bytes > 0) read_part(entry, 0, out);
   }
 
-  /// The same in pieces of whole elements, one after the other: visitor(bytes). Pieces are small where the format can be
-  /// read in parts; otherwise there is a single one.
+  /// The same in pieces of whole elements, one after the other: visitor(bytes). Pieces are small where the
+  /// format can be read in parts; otherwise there is a single one.
   template <class Visitor>
   void for_each_piece(const TensorEntry& entry, Visitor visitor) const {
     std::vector<std::uint8_t> piece(std::min(entry.bytes, piece_bytes_));

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Checks the central directory of a zip file before libzip reads the file: entries must not overlap, lie outside the file,
-/// contradict themselves, or expand a few bytes to very many.
+/// Checks the central directory of a zip file before libzip reads the file: entries must not overlap, lie
+/// outside the file, contradict themselves, or expand a few bytes to very many.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +19,8 @@ namespace pixnerd::detail {
 
 /// Reads the directory of a zip file. Throws FileError unless it is consistent as a whole.
 ///
-/// Stricter than the format: nothing lies between the directory and the end of the file but the records of its end, there
-/// is no comment, no second disk and no encryption, and what is packed is deflated.
+/// Stricter than the format: nothing lies between the directory and the end of the file but the records of
+/// its end, there is no comment, no second disk and no encryption, and what is packed is deflated.
 class ZipDirectory {
  public:
   /// Most entries of a file.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reads untrusted zip files, entry by entry, through libzip: the container of torch.save and NumPy.
 #pragma once
@@ -22,9 +23,10 @@ namespace pixnerd::detail {
 /// An open zip file, read entry by entry. Threads may share one.
 class ZipFile {
  public:
-  /// Throws FileError, naming the file, when it is missing or no zip file, when its directory makes no sense (see
-  /// ZipDirectory), or when the name of an entry leads elsewhere. `where` is the reader, for messages; an entry that is
-  /// packed may unpack to `most_unpacked` bytes, so that a small file cannot ask for much memory.
+  /// Throws FileError, naming the file, when it is missing or no zip file, when its directory makes no sense
+  /// (see ZipDirectory), or when the name of an entry leads elsewhere. `where` is the reader, for messages;
+  /// an entry that is packed may unpack to `most_unpacked` bytes, so that a small file cannot ask for much
+  /// memory.
   ZipFile(const std::string& path, std::string_view where, std::uint64_t most_unpacked)
       : path_(path), where_(where) {
     ZipDirectory(InputFile(path), where, most_unpacked);
@@ -56,7 +58,8 @@ class ZipFile {
   const std::map<std::string, zip_uint64_t, std::less<>>& entries() const { return entries_; }
   bool contains(std::string_view name) const { return entries_.contains(name); }
 
-  /// Bytes of an entry once unpacked, as the archive states them. Throws FileError when there is no such entry.
+  /// Bytes of an entry once unpacked, as the archive states them. Throws FileError when there is no such
+  /// entry.
   std::uint64_t size(std::string_view name) const { return stat(name).size; }
 
   /// Whether an entry must be unpacked from its beginning on whatever is read of it.
@@ -65,16 +68,16 @@ class ZipFile {
   /// Bytes that an entry takes in the file.
   std::uint64_t packed_size(std::string_view name) const { return stat(name).comp_size; }
 
-  /// Fills `out` with the first bytes of an entry, whose checksum is not compared. Throws FileError, naming the entry,
-  /// when it is shorter or damaged there.
+  /// Fills `out` with the first bytes of an entry, whose checksum is not compared. Throws FileError, naming
+  /// the entry, when it is shorter or damaged there.
   void read_unchecked(std::string_view name, std::span<std::uint8_t> out) const {
     const std::lock_guard lock(mutex_);
     const auto file = open(name);
     for (std::size_t done = 0; done < out.size();) done += read_some(*file, name, out.subspan(done));
   }
 
-  /// Fills `out` with the bytes of an entry from `begin` on. The first time, the whole entry is read and its checksum
-  /// compared. Throws FileError, naming the entry, when the entry is shorter or damaged.
+  /// Fills `out` with the bytes of an entry from `begin` on. The first time, the whole entry is read and its
+  /// checksum compared. Throws FileError, naming the entry, when the entry is shorter or damaged.
   void read(std::string_view name, std::uint64_t begin, std::span<std::uint8_t> out) const {
     const zip_stat_t facts = stat(name);
     const std::uint64_t size = facts.size;

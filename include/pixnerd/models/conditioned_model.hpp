@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A text-to-image model joined with its conditioner.
 #pragma once
@@ -10,8 +11,9 @@
 
 namespace pixnerd {
 
-/// A text-to-image model and its conditioner, trained and saved as one: forward(x, t, condition, tap) is the model's
-/// with the conditioner's features. The model's parameters keep their names; the conditioner's begin with "conditioner.".
+/// A text-to-image model and its conditioner, trained and saved as one: forward(x, t, condition, tap) is the
+/// model's with the conditioner's features. The model's parameters keep their names; the conditioner's begin
+/// with "conditioner.".
 template <class Model, class AConditioner>
 class ConditionedModel {
  public:

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// What diffusion transformers on patches have in common: tokens of patches, blocks under a condition, a decoder.
+/// What diffusion transformers on patches have in common: tokens of patches, blocks under a condition, a
+/// decoder.
 #pragma once
 
 #include <cmath>
@@ -33,10 +35,10 @@ struct DecoderScale {
 ///
 ///   s = PatchEmbedding(x);  s = Block_i(s, c, text) for all i;  output = Decoder(silu(time + s), x, c)
 ///
-/// x (B, C, H, W), t (B) in [0, 1], condition of B images -> (B, C, H, W), all of wide_t<T>. A model derives from it and
-/// says what its Conditioning is (see ClassConditioning and TextConditioning), its Block, its Decoder, how Positions are
-/// laid out for the rotary embedding, and in which EdgePolicy patches and times are embedded.
-/// Source: "PixNerd: Pixel Neural Field Diffusion", arXiv 2507.23268.
+/// x (B, C, H, W), t (B) in [0, 1], condition of B images -> (B, C, H, W), all of wide_t<T>. A model derives
+/// from it and says what its Conditioning is (see ClassConditioning and TextConditioning), its Block, its
+/// Decoder, how Positions are laid out for the rotary embedding, and in which EdgePolicy patches and times
+/// are embedded. Source: "PixNerd: Pixel Neural Field Diffusion", arXiv 2507.23268.
 template <class Policy, class Conditioning, class Block, class DecoderType, class Positions, class EdgePolicy>
 class PatchBackbone {
  public:
@@ -56,8 +58,8 @@ class PatchBackbone {
         time_embedding_(config.width, init),
         conditioning_(config, init),
         decoder_({config.channels, config.patch, config.width, config.depth}, config.decoder, init) {
-    // Each parameter's initial values follow from its place in the order of construction, which stays as it is so that a
-    // seed keeps its weights.
+    // Each parameter's initial values follow from its place in the order of construction, which stays as it
+    // is so that a seed keeps its weights.
     patch_embedding_.initialize(init);
     conditioning_.add_blocks(config, init);
     blocks_.reserve(static_cast<std::size_t>(config.depth));
@@ -69,9 +71,9 @@ class PatchBackbone {
   /// Pixels that one token stands for in x and in the output.
   const PatchSize& decoder_patch() const { return decoder_patch_; }
 
-  /// tap(i, tokens (B, L, D)) is called after block i, counted from 0. Under Mixed everything that goes in or out is
-  /// float32, tokens too. Throws ShapeError unless patches of decoder_patch() fill x and the batches agree, and what the
-  /// conditioning throws.
+  /// tap(i, tokens (B, L, D)) is called after block i, counted from 0. Under Mixed everything that goes in or
+  /// out is float32, tokens too. Throws ShapeError unless patches of decoder_patch() fill x and the batches
+  /// agree, and what the conditioning throws.
   template <class Tap = NoTap>
   Tensor<W, Device> forward(const Tensor<W, Device>& x, const Tensor<W, Device>& t,
                             const Condition& condition, Tap&& tap = {}) const {

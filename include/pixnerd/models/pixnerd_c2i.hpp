@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// PixNerd, class to image: a diffusion transformer on raw pixels with a neural field as its decoder.
 #pragma once
@@ -68,9 +69,10 @@ struct ClassConditioning {
   static void visit(auto& self, auto&& visitor) { visitor("y_embedder.embedding_table", self.table); }
 };
 
-/// Output of noisy images x at time t under class labels: forward(x, t, labels, tap), see PatchBackbone. Block and
-/// DecoderType can be exchanged: see DitBlock, NeuralFieldDecoder and LinearDecoder. Parameter names are those of the
-/// published checkpoints. Source: "PixNerd: Pixel Neural Field Diffusion", arXiv 2507.23268.
+/// Output of noisy images x at time t under class labels: forward(x, t, labels, tap), see PatchBackbone.
+/// Block and DecoderType can be exchanged: see DitBlock, NeuralFieldDecoder and LinearDecoder. Parameter
+/// names are those of the published checkpoints. Source: "PixNerd: Pixel Neural Field Diffusion", arXiv
+/// 2507.23268.
 template <class Policy = On<Cpu>, class Block = DitBlock<Policy>,
           class DecoderType = NeuralFieldDecoder<Policy>>
 class PixnerdC2i : public PatchBackbone<Policy, ClassConditioning<Policy>, Block, DecoderType,

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// PixNerd, text to image: tokens of the image attend to those of a text, and a neural field decodes them at any resolution.
+/// PixNerd, text to image: tokens of the image attend to those of a text, and a neural field decodes them at
+/// any resolution.
 #pragma once
 
 #include <concepts>
@@ -49,12 +51,14 @@ struct T2iConfig {
 
 using PixnerdT2iConfig = T2iConfig<>;
 
-/// PixNerd's decoder as the text-to-image model has it: other coordinates, W2 as generated, a head without norm.
+/// PixNerd's decoder as the text-to-image model has it: other coordinates, W2 as generated, a head without
+/// norm.
 template <class Policy = On<Cpu>>
 using T2iNeuralFieldDecoder = NeuralFieldDecoder<Policy, AxisCosineBasis, NeuralFieldBlock<Policy, false>,
                                                  NeuralFieldLinearHead<Policy>>;
 
-/// c = silu(time); text tokens (B, n, D) = TextBlocks(TextEmbedding(features), c): text features (B, n, text width).
+/// c = silu(time); text tokens (B, n, D) = TextBlocks(TextEmbedding(features), c): text features (B, n, text
+/// width).
 template <class Policy, class TextBlock>
 struct TextConditioning {
   using Device = typename Policy::Device;
@@ -97,11 +101,12 @@ struct TextConditioning {
   }
 };
 
-/// Output of noisy images x at time t under text features: forward(x, t, features, tap), see PatchBackbone. TextBlock,
-/// Block and DecoderType can be exchanged: see TextRefineBlock, JointBlock and T2iNeuralFieldDecoder. Parameter names are
-/// those of the published checkpoints. Under Mixed the maps at the ends, of patches, of times and of the last features,
-/// compute in float32: see docs/design.md. Source: "PixNerd: Pixel Neural Field Diffusion", arXiv 2507.23268, and the
-/// published inference configuration ("heavydecoder").
+/// Output of noisy images x at time t under text features: forward(x, t, features, tap), see PatchBackbone.
+/// TextBlock, Block and DecoderType can be exchanged: see TextRefineBlock, JointBlock and
+/// T2iNeuralFieldDecoder. Parameter names are those of the published checkpoints. Under Mixed the maps at the
+/// ends, of patches, of times and of the last features, compute in float32: see docs/design.md. Source:
+/// "PixNerd: Pixel Neural Field Diffusion", arXiv 2507.23268, and the published inference configuration
+/// ("heavydecoder").
 template <class Policy = On<Cpu>, class TextBlock = TextRefineBlock<Policy>, class Block = JointBlock<Policy>,
           class DecoderType = T2iNeuralFieldDecoder<Policy>>
 class PixnerdT2i : public PatchBackbone<Policy, TextConditioning<Policy, TextBlock>, Block, DecoderType,
@@ -114,9 +119,10 @@ class PixnerdT2i : public PatchBackbone<Policy, TextConditioning<Policy, TextBlo
   PixnerdT2i(const T2iConfig<typename DecoderType::Config>& config, Initializer& init)
       : PixnerdT2i::PatchBackbone(config, init) {}
 
-  /// The same model, with the same parameters, for images of another resolution: of x (B, C, H, W) the transformer sees
-  /// (H / a_h, W / a_w) pixels, nearest ones, and every token is decoded as a patch of (P a_h) x (P a_w) pixels.
-  /// Throws ValueError unless P a_h and P a_w are whole numbers above 0. (Published code cuts them off.)
+  /// The same model, with the same parameters, for images of another resolution: of x (B, C, H, W) the
+  /// transformer sees (H / a_h, W / a_w) pixels, nearest ones, and every token is decoded as a patch of (P
+  /// a_h) x (P a_w) pixels. Throws ValueError unless P a_h and P a_w are whole numbers above 0. (Published
+  /// code cuts them off.)
   PixnerdT2i decoded_at(const DecoderScale& scale) const {
     PixnerdT2i out = *this;
     out.scale_decoder(scale);

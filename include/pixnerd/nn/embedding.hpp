@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The embedding layer: one learned vector per class or token.
 #pragma once

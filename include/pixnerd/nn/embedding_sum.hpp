@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Several learned vectors added up: a word as the sum of its parts.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Named parameters. A module gives each of its members' published names once, in a static `visit`:
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Policies: on which device, and in which element types, a layer computes.
 #pragma once
@@ -16,15 +17,16 @@ struct Full {
   using Master = wide_t<T>;  ///< parameters as the optimizer sees them, their gradients and moments
 };
 
-/// Activations, their gradients and the products' operands in bfloat16; sums, statistics, the weights of norms,
-/// the parameters' gradients and the optimizer's state in float32, and so is everything at a model's border:
-/// images, times, condition vectors, velocities and losses.
+/// Activations, their gradients and the products' operands in bfloat16; sums, statistics, the weights of
+/// norms, the parameters' gradients and the optimizer's state in float32, and so is everything at a model's
+/// border: images, times, condition vectors, velocities and losses.
 struct Mixed {
   using Compute = bfloat16;
   using Master = float;
 };
 
-/// The one template parameter that layers, models and stores share: On<Cpu>, On<Cuda, Mixed>, On<Cpu, Full<double>>.
+/// The one template parameter that layers, models and stores share: On<Cpu>, On<Cuda, Mixed>, On<Cpu,
+/// Full<double>>.
 template <class DeviceTag, class PrecisionTag = Full<float>>
 struct On {
   using Device = DeviceTag;
@@ -53,8 +55,8 @@ struct PolicyOf<Module<First, Rest...>> : PolicyOf<First> {};
 
 }  // namespace detail
 
-/// The policy of a module: its first template argument, or that of the module which that argument is. A module that is
-/// no template names it: `using Policy = On<Cpu>;`.
+/// The policy of a module: its first template argument, or that of the module which that argument is. A
+/// module that is no template names it: `using Policy = On<Cpu>;`.
 template <class Module>
 using PolicyOf = typename detail::PolicyOf<std::remove_cv_t<Module>>::Policy;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// From the name of a precision to its policy.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A run-time number of equal layers, one after the other.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The RMSNorm layer.
 #pragma once
@@ -10,8 +11,8 @@
 namespace pixnerd {
 
 /// y = x / sqrt(mean(x^2) + epsilon) * weight over the innermost axis. x (..., D) -> y (..., D); weight (D)
-/// of wide_t<T>, initially one. `rounding` says when a result narrower than float32 is rounded; float32 results do not
-/// depend on it.
+/// of wide_t<T>, initially one. `rounding` says when a result narrower than float32 is rounded; float32
+/// results do not depend on it.
 template <class Policy = On<Cpu>, RmsRounding rounding = RmsRounding::before_weight>
 struct RmsNorm {
   using Device = typename Policy::Device;

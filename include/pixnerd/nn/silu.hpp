@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// SiLU as a layer without parameters, to stand in a Sequential.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Constant tables that depend on an image's or a patch's size, made once per size.
 #pragma once

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Flow matching: the point on the path that training shows to the model, what it should answer, and the loss. Source:
-/// Lipman et al. 2023, "Flow matching for generative modeling".
+/// Flow matching: the point on the path that training shows to the model, what it should answer, and the
+/// loss. Source: Lipman et al. 2023, "Flow matching for generative modeling".
 #pragma once
 
 #include <concepts>
@@ -14,16 +15,16 @@
 
 namespace pixnerd {
 
-/// The weight of every sample is 1, as in every published result of PixNerd. Any callable from PathPoint to a number may
-/// stand in its place; one for GPUs is marked PIXNERD_HOST_DEVICE.
+/// The weight of every sample is 1, as in every published result of PixNerd. Any callable from PathPoint to a
+/// number may stand in its place; one for GPUs is marked PIXNERD_HOST_DEVICE.
 struct UnitWeight {
   PIXNERD_HOST_DEVICE double operator()(const PathPoint&) const { return 1.0; }
 };
 
 namespace detail {
 
-/// Path, prediction and weight as flow_mix() takes them. The loss is that of the velocity whatever the network predicts:
-/// the square of output - target is weighted by the square of the velocity's factor.
+/// Path, prediction and weight as flow_mix() takes them. The loss is that of the velocity whatever the
+/// network predicts: the square of output - target is weighted by the square of the velocity's factor.
 template <class Path, class Predicted, class Weight>
 struct FlowFactorsAt {
   Path path;
@@ -40,9 +41,9 @@ struct FlowFactorsAt {
 
 }  // namespace detail
 
-/// The points of `data` and `noise`, both (B, ...), at one time for each sample, and what a network with that prediction
-/// should answer there: times (B), where the data are. They must be in [0, 1], which is not checked, for that would mean
-/// to wait for a GPU. Throws ShapeError when the batches differ.
+/// The points of `data` and `noise`, both (B, ...), at one time for each sample, and what a network with that
+/// prediction should answer there: times (B), where the data are. They must be in [0, 1], which is not
+/// checked, for that would mean to wait for a GPU. Throws ShapeError when the batches differ.
 template <ProbabilityPath Path, class T, class Device, class Weight = UnitWeight,
           Prediction Predicted = VelocityPrediction>
 FlowSample<T, Device> flow_sample(const Path& path, const Tensor<T, Device>& data,
@@ -73,8 +74,8 @@ Tensor<T, Device> flow_matching_loss(const FlowSample<T, Device>& sample, const 
   return mean_squared_error(output, sample.target, sample.weight);
 }
 
-/// The same in one call: `model` is called once, as model(x, t), and returns what it predicts. The times are those that
-/// flow_sample() takes, where the data are or on the host.
+/// The same in one call: `model` is called once, as model(x, t), and returns what it predicts. The times are
+/// those that flow_sample() takes, where the data are or on the host.
 template <ProbabilityPath Path, class T, class Device, class Times, class Model, class Weight = UnitWeight,
           Prediction Predicted = VelocityPrediction>
 Tensor<T, Device> flow_matching_loss(const Path& path, const Tensor<T, Device>& data,

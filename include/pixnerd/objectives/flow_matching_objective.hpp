@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Flow matching as a training objective.
 #pragma once
@@ -6,8 +7,9 @@
 
 namespace pixnerd {
 
-/// An objective, for train() or TrainStepper: a callable that takes a TrainingBatch and returns its flow-matching loss,
-/// one element (see flow_matching_loss()). `model` has forward(x, t, labels) and must outlive the objective.
+/// An objective, for train() or TrainStepper: a callable that takes a TrainingBatch and returns its
+/// flow-matching loss, one element (see flow_matching_loss()). `model` has forward(x, t, labels) and must
+/// outlive the objective.
 template <class Model, ProbabilityPath Path = LinearPath>
 auto flow_matching_objective(const Model& model, const Path& path = {}) {
   return [&model, path](const auto& batch) {

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// REPA: a second training objective that draws a block's tokens toward the features of a frozen image
-/// encoder (Yu et al. 2024, "Representation alignment for generation"). Source: PixNerd, training.
+/// encoder (Yu et al. 2024, "Representation alignment for generation"). Source: REPATrainer in
+/// training_repa.py, MCG-NJU/PixNerd@6da060b.
 #pragma once
 
 #include <cstdint>
@@ -74,9 +76,10 @@ Tensor<T, Device> alignment_loss(const Tensor<T, Device>& projected, const Tenso
   return -1.0 * mean(cosine_similarity(projected, features)) + 1.0;
 }
 
-/// An encoder's features (B, L, F) of images of height x width pixels as features of `length` tokens that cover the same
-/// images: themselves where the numbers are equal, else resized bilinearly from grid to grid. Published encoders are given
-/// images of such a size that they are equal. Throws ShapeError when either number fits no grid of squares.
+/// An encoder's features (B, L, F) of images of height x width pixels as features of `length` tokens that
+/// cover the same images: themselves where the numbers are equal, else resized bilinearly from grid to grid.
+/// Published encoders are given images of such a size that they are equal. Throws ShapeError when either
+/// number fits no grid of squares.
 template <class T, class Device>
 Tensor<T, Device> matched_features(const Tensor<T, Device>& features, std::int64_t length,
                                    std::int64_t height, std::int64_t width) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Flow matching with REPA as a training objective.
 #pragma once
@@ -16,14 +17,14 @@ struct NoWatch {
   void operator()(const auto&) const {}
 };
 
-/// flow matching + weight (1 - cosine between the projected tokens of repa.block and the features of the clean images), as
-/// an objective for training; the store is then made of both, ParameterStore(model, repa).
+/// flow matching + weight (1 - cosine between the projected tokens of repa.block and the features of the
+/// clean images), as an objective for training; the store is then made of both, ParameterStore(model, repa).
 ///
-/// `model` has forward(x, t, labels, tap). `features` is a FeatureEncoder such as Dinov2Encoder, or any callable that takes
-/// a batch and returns (B, L, F), such as CachedFeatures; where L is not the number of the model's tokens, they are resized
-/// from grid to grid. Nothing of it gets a gradient. All three must outlive the objective. `watch(alignment)` is shown each
-/// batch's 1 - cosine, one element without a gradient, with nothing recorded; like the objective, it may be part of what a
-/// GPU repeats.
+/// `model` has forward(x, t, labels, tap). `features` is a FeatureEncoder such as Dinov2Encoder, or any
+/// callable that takes a batch and returns (B, L, F), such as CachedFeatures; where L is not the number of
+/// the model's tokens, they are resized from grid to grid. Nothing of it gets a gradient. All three must
+/// outlive the objective. `watch(alignment)` is shown each batch's 1 - cosine, one element without a
+/// gradient, with nothing recorded; like the objective, it may be part of what a GPU repeats.
 ///
 ///     const Dinov2Encoder<Policy> encoder(load_dinov2<Policy>(file), model.config().patch);
 ///     Repa<Policy> repa{{model.config().width, encoder.feature_width(), init}};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Scaled dot-product attention on the GPU: never stores scores, adds nothing atomically.
 #pragma once
@@ -12,8 +13,9 @@
 
 namespace pixnerd {
 
-/// bfloat16 heads of a width that is a multiple of 8 up to 128 go through tensor cores, when all addresses are multiples
-/// of 16 bytes and all keys are seen; all other heads, up to a width of 256, through ordinary arithmetic in wide_t<T>.
+/// bfloat16 heads of a width that is a multiple of 8 up to 128 go through tensor cores, when all addresses
+/// are multiples of 16 bytes and all keys are seen; all other heads, up to a width of 256, through ordinary
+/// arithmetic in wide_t<T>.
 template <>
 struct AttentionKernel<Cuda> {
   /// `log_sums` (B, A, Lq) may be null.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Scaled dot-product attention.
 #pragma once
@@ -146,7 +147,8 @@ struct AttentionKernel<Cpu> {
 
 namespace detail {
 
-/// What attention() and causal_attention() share; of `sizes`, which keys are seen is given, and `counts` kept alive.
+/// What attention() and causal_attention() share; of `sizes`, which keys are seen is given, and `counts` kept
+/// alive.
 template <class T, class Device>
 Tensor<T, Device> attend(const char* name, AttentionSizes sizes, const Tensor<std::int64_t, Device>& counts,
                          const Tensor<T, Device>& q, const Tensor<T, Device>& k, const Tensor<T, Device>& v) {

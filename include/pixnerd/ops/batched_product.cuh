@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Products of many pairs of matrices on the GPU.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Joining tensors along an axis on the GPU: a copy of rows for every part.
 #pragma once

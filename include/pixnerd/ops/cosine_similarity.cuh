@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The cosine of the angle between vectors on the GPU. A warp takes a row, a block of 256 threads a long one; forward
-/// reads both vectors once, backward makes both gradients in one pass.
+/// The cosine of the angle between vectors on the GPU. A warp takes a row, a block of 256 threads a long one;
+/// forward reads both vectors once, backward makes both gradients in one pass.
 #pragma once
 
 #include <pixnerd/ops/cosine_similarity.hpp>

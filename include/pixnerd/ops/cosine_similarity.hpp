@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The cosine of the angle between vectors.
 #pragma once
@@ -69,9 +70,9 @@ struct CosineSimilarityKernel<Cpu> {
   }
 };
 
-/// x.y / (max(|x|, epsilon) max(|y|, epsilon)) over the innermost axis.
-/// x, y (..., D) of one shape -> (...), between -1 and 1. Saves x, y, their inverse norms and the result.
-/// Throws ShapeError when the shapes differ or have no axis. Source: PixNerd, REPA.
+/// x.y / (max(|x|, epsilon) max(|y|, epsilon)) over the innermost axis. x, y (..., D) of one shape -> (...),
+/// between -1 and 1. Saves x, y, their inverse norms and the result. Throws ShapeError when the shapes differ
+/// or have no axis. Source: REPATrainer in training_repa.py, MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 Tensor<T, Device> cosine_similarity(const Tensor<T, Device>& x, const Tensor<T, Device>& y,
                                     double epsilon = 1e-8) {

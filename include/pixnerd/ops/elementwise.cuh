@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Sum, difference, product and quotient of two tensors on the GPU. Equal shapes go through the launcher of all elementwise
-/// formulas, others through that of broadcast ones.
+/// Sum, difference, product and quotient of two tensors on the GPU. Equal shapes go through the launcher of
+/// all elementwise formulas, others through that of broadcast ones.
 #pragma once
 
 #include <pixnerd/ops/cuda/broadcast_sum.cuh>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Sum, difference, product and quotient of two tensors with NumPy's broadcasting, and the operators for
 /// them.

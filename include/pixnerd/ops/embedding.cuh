@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Lookup of rows of a table on the GPU.
 ///
-/// An index out of range throws ValueError as on the CPU, for which the indices are read back. While work is captured into a
-/// graph nothing can be read back: there, as in every replay, such an index gives a row of NaN and no gradient, so that the
-/// loss becomes NaN, which the training step reports.
+/// An index out of range throws ValueError as on the CPU, for which the indices are read back. While work is
+/// captured into a graph nothing can be read back: there, as in every replay, such an index gives a row of
+/// NaN and no gradient, so that the loss becomes NaN, which the training step reports.
 #pragma once
 
 #include <cmath>
@@ -38,8 +39,8 @@ __global__ void embedding_forward(std::int64_t count, std::int64_t units, std::i
 
 inline constexpr int embedding_columns = 4;  // of a thread
 
-/// A warp takes 128 columns of one row of the table. It looks for the row's number among 32 indices at a time and adds
-/// what belongs to it in their order.
+/// A warp takes 128 columns of one row of the table. It looks for the row's number among 32 indices at a time
+/// and adds what belongs to it in their order.
 template <class T>
 __global__ void embedding_backward(std::int64_t rows, std::int64_t tiles, std::int64_t width,
                                    std::int64_t count, const std::int64_t* indices, const T* grad_y,
@@ -81,7 +82,8 @@ __global__ void embedding_backward(std::int64_t rows, std::int64_t tiles, std::i
 
 template <>
 struct EmbeddingKernel<Cuda> {
-  /// Reads `count` indices back, which waits for all work before it, and throws ValueError for one outside [0, rows).
+  /// Reads `count` indices back, which waits for all work before it, and throws ValueError for one outside
+  /// [0, rows).
   static void check_indices(std::int64_t rows, std::int64_t count, const std::int64_t* indices) {
     std::vector<std::int64_t> values(static_cast<std::size_t>(count));
     MemoryTransfer<Cuda>::to_host(values.data(), indices, values.size() * sizeof(std::int64_t));

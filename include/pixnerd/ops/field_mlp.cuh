@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The neural field of a patch on the GPU.
 #pragma once
@@ -13,10 +14,10 @@
 
 namespace pixnerd {
 
-/// In bfloat16, for widths 16, 32, 48, 64, 128 and hidden widths that are multiples of 16, one kernel a direction on
-/// tensor cores, as long as a patch's matrices (and in backward their gradients) fit a multiprocessor: hidden widths up to
-/// 256 backward, up to 128 for features wider than 64, and at least those forward. Everything else takes kernels for any
-/// size.
+/// In bfloat16, for widths 16, 32, 48, 64, 128 and hidden widths that are multiples of 16, one kernel a
+/// direction on tensor cores, as long as a patch's matrices (and in backward their gradients) fit a
+/// multiprocessor: hidden widths up to 256 backward, up to 128 for features wider than 64, and at least those
+/// forward. Everything else takes kernels for any size.
 template <>
 struct FieldMlpKernel<Cuda> {
   template <class T>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The neural field of a patch: a small MLP with a residual, whose two matrices were predicted for this
 /// patch.
@@ -228,9 +229,10 @@ struct FieldMlpKernel<Cpu> {
 /// y = x + silu(RMSNorm(x) W1) W2, with W1 (F, F*r) and W2 (F*r, F) of each patch taken from theta, and each
 /// of their columns divided by max(its L2 norm, 1e-12); W2 only if `normalize_second`.
 ///
-/// x (N, pixels, F), theta (N, 2 * F * F*r) holding W1 then W2 row-major, norm_weight (F) of wide_t<T> -> y (N, pixels,
-/// F). Saves x and theta and computes the rest again in backward; normalized matrices exist for one patch a
-/// thread. Throws ShapeError when sizes do not fit. Source: PixNerd, field block.
+/// x (N, pixels, F), theta (N, 2 * F * F*r) holding W1 then W2 row-major, norm_weight (F) of wide_t<T> -> y
+/// (N, pixels, F). Saves x and theta and computes the rest again in backward; normalized matrices exist for
+/// one patch a thread. Throws ShapeError when sizes do not fit. Source: NerfBlock in pixnerd_c2i.py,
+/// MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 Tensor<T, Device> field_mlp(const Tensor<T, Device>& x, const Tensor<T, Device>& theta,
                             const Tensor<wide_t<T>, Device>& norm_weight, bool normalize_second = true,

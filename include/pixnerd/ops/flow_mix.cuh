@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Points between noise and data on the GPU.
 #pragma once

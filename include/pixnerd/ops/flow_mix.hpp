@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Points between noise and data and what a network should answer there, one time for each sample, in one pass over memory.
+/// Points between noise and data and what a network should answer there, one time for each sample, in one
+/// pass over memory.
 #pragma once
 
 #include <algorithm>
@@ -72,9 +74,8 @@ struct FlowMixKernel<Cpu> {
 /// Points and targets of `data` and `noise`, both (B, ...), at `times` (B), which should be in [0, 1].
 ///
 /// `factors_at` is a function from time to FlowFactors, called on the device, so for a GPU it is marked
-/// PIXNERD_HOST_DEVICE. Factors are computed in float64 and rounded once. FlowSample::weight is only made `with_weight`.
-/// There is no gradient.
-/// Throws ShapeError when the shapes do not fit.
+/// PIXNERD_HOST_DEVICE. Factors are computed in float64 and rounded once. FlowSample::weight is only made
+/// `with_weight`. There is no gradient. Throws ShapeError when the shapes do not fit.
 template <class Factors, class T, class Device>
 FlowSample<T, Device> flow_mix(const Factors& factors_at, const Tensor<T, Device>& data,
                                const Tensor<T, Device>& noise, const Tensor<double, Device>& times,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A residual connection whose branch is weighted by a vector that belongs to the image, on the GPU.
 #pragma once
@@ -76,8 +77,8 @@ struct AddGradient {
 
 }  // namespace detail
 
-/// Threads own 16 bytes of neighboring columns and walk over tokens of one image. Backward reads h and grad_y once, writes
-/// grad_h and sums over the tokens on the same way.
+/// Threads own 16 bytes of neighboring columns and walk over tokens of one image. Backward reads h and grad_y
+/// once, writes grad_h and sums over the tokens on the same way.
 template <>
 struct GatedResidualKernel<Cuda> {
   template <class S, class T>

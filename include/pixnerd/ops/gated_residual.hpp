@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A residual connection whose branch is weighted by a vector that belongs to the image.
 #pragma once
@@ -69,10 +70,10 @@ struct GatedResidualKernel<Cpu> {
   }
 };
 
-/// y = s + gate h, the gate shared by the tokens of an image.
-/// s (B, L, D) of T or wide_t<T>, gate (B, D) and h (B, L, D) of T -> y (B, L, D) of the type of s: what many
-/// blocks add to need not be rounded each time. Saves gate and h. Throws ShapeError when the sizes do not fit. Source: Peebles and Xie 2023, "Scalable diffusion models with transformers"; PixNerd, DiT
-/// block.
+/// y = s + gate h, the gate shared by the tokens of an image. s (B, L, D) of T or wide_t<T>, gate (B, D) and
+/// h (B, L, D) of T -> y (B, L, D) of the type of s: what many blocks add to need not be rounded each time.
+/// Saves gate and h. Throws ShapeError when the sizes do not fit. Source: FlattenDiTBlock in pixnerd_c2i.py,
+/// MCG-NJU/PixNerd@6da060b.
 template <class S, class T, class Device>
   requires(std::same_as<S, T> || std::same_as<S, wide_t<T>>)
 Tensor<S, Device> gated_residual(const Tensor<S, Device>& s, const Tensor<T, Device>& gate,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// GELU activation on the GPU.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// GELU activation, the exact one.
 #pragma once
@@ -11,11 +12,11 @@ namespace pixnerd {
 /// The formula, for both devices.
 struct GeluFormula {
   template <class W>
-  PIXNERD_HOST_DEVICE static W value(W x) {
+  PIXNERD_FORMULA static W value(W x) {
     return gelu_value(x);
   }
   template <class W>
-  PIXNERD_HOST_DEVICE static W slope(W x) {
+  PIXNERD_FORMULA static W slope(W x) {
     return gelu_slope(x);
   }
 };

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Resizing images on the GPU: one thread a pixel, of the result forward, of the source backward, which gathers, so that
-/// sums have one order.
+/// Resizing images on the GPU: one thread a pixel, of the result forward, of the source backward, which
+/// gathers, so that sums have one order.
 #pragma once
 
 #include <pixnerd/ops/cuda/vector.cuh>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Resizing images: nearest, bilinear and bicubic, as PyTorch does without aligned corners and antialiasing.
 #pragma once
@@ -181,11 +182,11 @@ struct InterpolateKernel<Cpu> {
 
 /// Images of another size, by torch.nn.functional.interpolate's rules with align_corners and antialias false:
 /// pixel i of the result lies at (i + 1/2) step - 1/2 of the source, for `nearest` at floor(i step), and
-/// beyond its border the source goes on with its outermost pixels.
-/// x (B, C, H, W) -> (B, C, height, width). `steps` are needed where PyTorch is given a scale_factor: its
-/// inverse. Places and weights are computed in wide_t<T>, results rounded once. Saves nothing.
-/// Throws ShapeError unless x has four axes and pixels, ValueError for a height or width below 1 or a step
-/// outside [1e-6, 1e6]. Source: PixNerd, training (DINOv2) and the text-to-image encoder (nearest).
+/// beyond its border the source goes on with its outermost pixels. x (B, C, H, W) -> (B, C, height, width).
+/// `steps` are needed where PyTorch is given a scale_factor: its inverse. Places and weights are computed in
+/// wide_t<T>, results rounded once. Saves nothing. Throws ShapeError unless x has four axes and pixels,
+/// ValueError for a height or width below 1 or a step outside [1e-6, 1e6]. Source: DINOv2 in
+/// src/models/encoder.py and PixNerDiT in pixnerd_t2i_heavydecoder.py, MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 Tensor<T, Device> interpolate(const Tensor<T, Device>& x, std::int64_t height, std::int64_t width,
                               Interpolation mode, const InterpolationSteps& steps = {}) {

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Layer normalization on the GPU: a warp a row, 16 bytes a thread and access where addresses allow it. What is read twice
-/// comes from the nearest cache the second time.
+/// Layer normalization on the GPU: a warp a row, 16 bytes a thread and access where addresses allow it. What
+/// is read twice comes from the nearest cache the second time.
 #pragma once
 
 #include <cmath>

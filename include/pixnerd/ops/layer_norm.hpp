@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Layer normalization.
 #pragma once
@@ -94,10 +95,9 @@ struct LayerNormKernel<Cpu> {
   }
 };
 
-/// y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) * weight + bias, means over the innermost axis in
-/// wide_t<T>.
-/// x (..., D) of T, weight and bias (D) of wide_t<T> -> y (..., D) of T, rounded once. Saves x, weight, and the mean and
-/// inverse deviation of each row. Throws ShapeError when the sizes do not fit.
+/// y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) * weight + bias, means over the innermost axis
+/// in wide_t<T>. x (..., D) of T, weight and bias (D) of wide_t<T> -> y (..., D) of T, rounded once. Saves x,
+/// weight, and the mean and inverse deviation of each row. Throws ShapeError when the sizes do not fit.
 /// Source: Ba, Kiros and Hinton 2016, "Layer normalization"; DINOv2, whose epsilon is 1e-6.
 template <class T, class Device>
 Tensor<T, Device> layer_norm(const Tensor<T, Device>& x, const Tensor<wide_t<T>, Device>& weight,

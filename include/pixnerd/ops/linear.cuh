@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Matrix product with bias on the GPU.
 #pragma once
@@ -8,8 +9,8 @@
 
 namespace pixnerd {
 
-/// cuBLASLt computes the products, bias and bias gradient as parts of them where it can. Layers of a few outputs over many
-/// rows, such as the field's head, only read memory, once, by kernels of their own.
+/// cuBLASLt computes the products, bias and bias gradient as parts of them where it can. Layers of a few
+/// outputs over many rows, such as the field's head, only read memory, once, by kernels of their own.
 template <>
 struct LinearKernel<Cuda> {
   /// Y is T or wide_t<T>.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Matrix product with bias: the affine map of a linear layer.
 #pragma once

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The mean squared difference of two tensors on the GPU. Forward reads both once, 16 bytes an access, into a partial sum
-/// for each block; a second kernel adds those. Backward makes both gradients in one pass.
+/// The mean squared difference of two tensors on the GPU. Forward reads both once, 16 bytes an access, into a
+/// partial sum for each block; a second kernel adds those. Backward makes both gradients in one pass.
 #pragma once
 
 #include <algorithm>

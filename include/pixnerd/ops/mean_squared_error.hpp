@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The mean squared difference of two tensors, with a weight for each sample.
 #pragma once
@@ -65,7 +66,7 @@ struct MeanSquaredErrorKernel<Cpu> {
 /// The mean over all elements of weight_b (prediction - target)^2.
 /// prediction, target (B, ...) of one shape, weight (B) or (B, 1, ...) or undefined for 1 -> one element, ().
 /// Saves all three; weight gets no gradient. Throws ShapeError when the shapes do not fit or are empty.
-/// Source: PixNerd, loss.
+/// Source: FlowMatchingTrainer in training.py, MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 Tensor<T, Device> mean_squared_error(const Tensor<T, Device>& prediction, const Tensor<T, Device>& target,
                                      const Tensor<T, Device>& weight = {}) {

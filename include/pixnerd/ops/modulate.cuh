@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Shift and scale of tokens by vectors that belong to their image, on the GPU.
 #pragma once
@@ -72,8 +73,8 @@ struct PutShiftAndScale {
 
 }  // namespace detail
 
-/// Threads own 16 bytes of neighboring columns and walk over tokens of one image. Backward reads x and grad_y once, writes
-/// grad_x and sums over the tokens on the same way.
+/// Threads own 16 bytes of neighboring columns and walk over tokens of one image. Backward reads x and grad_y
+/// once, writes grad_x and sums over the tokens on the same way.
 template <>
 struct ModulateKernel<Cuda> {
   template <class T>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Shift and scale of tokens by vectors that belong to their image.
 #pragma once
@@ -14,7 +15,7 @@ namespace pixnerd {
 /// The formula, for both devices. norm_modulate() uses it as well.
 struct ModulateFormula {
   template <class W>
-  PIXNERD_HOST_DEVICE static W value(W x, W shift, W scale) {
+  PIXNERD_FORMULA static W value(W x, W shift, W scale) {
     return x * (W(1) + scale) + shift;
   }
 };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Root mean square normalization, then shift and scale by vectors that belong to the image, on the GPU.
 #pragma once
@@ -9,7 +10,8 @@ namespace pixnerd {
 
 namespace detail {
 
-/// All parameters' gradients from the sums over the tokens of an image: of grad_y times the normalized x, and of grad_y.
+/// All parameters' gradients from the sums over the tokens of an image: of grad_y times the normalized x, and
+/// of grad_y.
 template <class T>
 struct PutNormModulation {
   using W = wide_t<T>;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Root mean square normalization, then shift and scale by vectors that belong to the image, in one pass.
 #pragma once
@@ -122,12 +123,12 @@ struct NormModulateKernel<Cpu> {
 };
 
 /// y = x / sqrt(mean(x^2) + epsilon) * weight * (1 + scale) + shift: the mean over the innermost axis, shift
-/// and scale shared by the tokens of an image.
-/// x (B, L, D) of T or wide_t<T>, weight (D) of wide_t<T>, shift (B, D), scale (B, D) -> y (B, L, D) of T. Saves x, weight, scale and the inverse
-/// root mean square of each token. The arithmetic is in wide_t<T>; a 16-bit result is rounded at its end and
-/// once before: where `rounding` says, the normalized value (as the published class-conditional model does
-/// under autocast, whose float32 weight keeps the product in float32) or the weighted one (as its
-/// text-to-image model does). Throws ShapeError when the sizes do not fit. Source: PixNerd, DiT block.
+/// and scale shared by the tokens of an image. x (B, L, D) of T or wide_t<T>, weight (D) of wide_t<T>, shift
+/// (B, D), scale (B, D) -> y (B, L, D) of T. Saves x, weight, scale and the inverse root mean square of each
+/// token. The arithmetic is in wide_t<T>; a 16-bit result is rounded at its end and once before: where
+/// `rounding` says, the normalized value (as the published class-conditional model does under autocast, whose
+/// float32 weight keeps the product in float32) or the weighted one (as its text-to-image model does). Throws
+/// ShapeError when the sizes do not fit. Source: FlattenDiTBlock in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class X, class T, class Device>
   requires(std::same_as<X, T> || std::same_as<X, wide_t<T>>)
 Tensor<T, Device> norm_modulate(const Tensor<X, Device>& x, const Tensor<wide_t<T>, Device>& weight,

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Scaling the columns of matrices to length one on the GPU. A block takes some columns of a matrix: threads along x
-/// neighboring ones, 16 bytes each where addresses and sizes allow it, threads along y different rows. The second pass
-/// over the matrix comes from the caches.
+/// Scaling the columns of matrices to length one on the GPU. A block takes some columns of a matrix: threads
+/// along x neighboring ones, 16 bytes each where addresses and sizes allow it, threads along y different
+/// rows. The second pass over the matrix comes from the caches.
 #pragma once
 
 #include <pixnerd/ops/cuda/broadcast_sum.cuh>

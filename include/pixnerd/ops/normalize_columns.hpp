@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Scaling the columns of matrices to length one.
 #pragma once
@@ -76,7 +77,7 @@ struct NormalizeColumnsKernel<Cpu> {
 
 /// Divides each column of each matrix by max(its L2 norm, epsilon).
 /// x (N, rows, columns) -> the same shape. Saves the result and the inverse norms. Throws ShapeError for
-/// another rank. Source: PixNerd, field block.
+/// another rank. Source: NerfBlock in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 Tensor<T, Device> normalize_columns(const Tensor<T, Device>& x, double epsilon = 1e-12) {
   if (x.rank() != 3) raise<ShapeError>("normalize_columns", "x (N, rows, columns)", str_cat(x.shape()));

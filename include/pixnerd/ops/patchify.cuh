@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Images as sequences of patches, and back, on the GPU. Threads follow the order of what is written; what they read is at
-/// most C or P runs away and comes from the caches. With the channels first, a thread moves 16 bytes where the width of
-/// a patch allows it.
+/// Images as sequences of patches, and back, on the GPU. Threads follow the order of what is written; what
+/// they read is at most C or P runs away and comes from the caches. With the channels first, a thread moves
+/// 16 bytes where the width of a patch allows it.
 #pragma once
 
 #include <pixnerd/ops/cuda/vector.cuh>

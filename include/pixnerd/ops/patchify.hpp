@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Images as sequences of patches, and back.
 #pragma once
@@ -95,10 +96,10 @@ inline void check_patch_sizes(const char* op, const PatchifyShape& sizes) {
 }
 }  // namespace detail
 
-/// Cuts images into patches, row by row of the image.
-/// images (B, C, H, W) -> (B, L, C ph pw) with L = (H / ph) (W / pw). Element c, y, x of a patch has index
-/// c ph pw + y pw + x for channels_first, (y pw + x) C + c for channels_last. Saves nothing.
-/// Throws ShapeError when ph does not divide H or pw does not divide W. Source: PixNerd, patchify.
+/// Cuts images into patches, row by row of the image. images (B, C, H, W) -> (B, L, C ph pw) with L = (H /
+/// ph) (W / pw). Element c, y, x of a patch has index c ph pw + y pw + x for channels_first, (y pw + x) C + c
+/// for channels_last. Saves nothing. Throws ShapeError when ph does not divide H or pw does not divide W.
+/// Source: PixNerDiT.forward in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 Tensor<T, Device> patchify(const Tensor<T, Device>& images, std::int64_t patch_height,
                            std::int64_t patch_width, PatchLayout layout = PatchLayout::channels_first) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The first layer of the field decoder on the GPU.
 #pragma once
@@ -26,7 +27,8 @@ __global__ void coordinate_base_kernel(PixelEmbeddingSizes s, const T* coordinat
   base[i] = sum;
 }
 
-/// Of the gradient of the coordinates' weights: pixel p adds summed[p, f] * coordinates[p, k] to column f * K + k.
+/// Of the gradient of the coordinates' weights: pixel p adds summed[p, f] * coordinates[p, k] to column f * K
+/// + k.
 template <class T>
 struct CoordinateTerm {
   const wide_t<T>* summed;  // (pixels, F)
@@ -52,9 +54,10 @@ struct PutCoordinates {
 
 }  // namespace detail
 
-/// What coordinates and bias contribute is computed once for all patches; then one pass writes y. Backward reads the
-/// gradient of y once, for the gradient of x, that of the values' weights and the sums over patches that the gradients of
-/// the coordinates' weights and the bias come from; sizes that this pass does not take go through cuBLASLt instead.
+/// What coordinates and bias contribute is computed once for all patches; then one pass writes y. Backward
+/// reads the gradient of y once, for the gradient of x, that of the values' weights and the sums over patches
+/// that the gradients of the coordinates' weights and the bias come from; sizes that this pass does not take
+/// go through cuBLASLt instead.
 template <>
 struct PixelEmbeddingKernel<Cuda> {
   template <class T>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The first layer of the field decoder: an affine map of a pixel's values and of its coordinates within the
 /// patch.
@@ -141,9 +142,8 @@ struct PixelEmbeddingKernel<Cpu> {
 /// patch and are never written out beside the values.
 ///
 /// x (N, pixels, C), coordinates (pixels, K), weight (F, C + K) with the columns of the values first, bias
-/// (F)
-/// -> y (N, pixels, F). Saves x, coordinates and weight. The coordinates are constants.
-/// Throws ShapeError when sizes do not fit. Source: PixNerd, field input.
+/// (F) -> y (N, pixels, F). Saves x, coordinates and weight. The coordinates are constants. Throws ShapeError
+/// when sizes do not fit. Source: NerfEmbedder in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 Tensor<T, Device> pixel_embedding(const Tensor<T, Device>& x, const Tensor<T, Device>& coordinates,
                                   const Tensor<T, Device>& weight, const Tensor<T, Device>& bias) {

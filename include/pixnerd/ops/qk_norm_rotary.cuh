@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Normalized and turned queries and keys on the GPU.
 #pragma once
@@ -32,8 +33,8 @@ struct QkNormRotary {
 
 inline constexpr int qk_threads = 256;
 
-/// `lanes` threads take a head of a token: they read it, normalize, turn and write it; the second time it is read it is in
-/// the cache. Values are copied.
+/// `lanes` threads take a head of a token: they read it, normalize, turn and write it; the second time it is
+/// read it is in the cache. Values are copied.
 template <class T, bool packets, int lanes>
 __global__ void qk_norm_rotary_forward(QkNormRotary<T> in, wide_t<T> epsilon, T* q, T* k, T* v,
                                        wide_t<T>* inverse_rms) {
@@ -71,9 +72,9 @@ __global__ void qk_norm_rotary_forward(QkNormRotary<T> in, wide_t<T> epsilon, T*
   if (part < 2 && first == 0) inverse_rms[(token * 2 + part) * in.heads + head] = inverse;
 }
 
-/// Queries, keys and values have a third of the blocks each. `lanes` threads take one head of a token after another, and
-/// keep the sums for their elements' weights in registers, at most `hold` times the elements of an access. The sums of
-/// a block go to partial (2, blocks, width), unless null.
+/// Queries, keys and values have a third of the blocks each. `lanes` threads take one head of a token after
+/// another, and keep the sums for their elements' weights in registers, at most `hold` times the elements of
+/// an access. The sums of a block go to partial (2, blocks, width), unless null.
 template <class T, bool packets, int lanes, int hold>
 __global__ void __launch_bounds__(qk_threads)
     qk_norm_rotary_backward(QkNormRotary<T> in, int rounds, const wide_t<T>* inverse_rms,
@@ -159,8 +160,8 @@ __global__ void __launch_bounds__(qk_threads)
   }
 }
 
-/// Adds up partial (2, blocks, width): 32 columns a block, eight threads each. Queries before keys, whose weight may be
-/// the same.
+/// Adds up partial (2, blocks, width): 32 columns a block, eight threads each. Queries before keys, whose
+/// weight may be the same.
 template <class W>
 __global__ void qk_norm_rotary_weights(int blocks, int width, const W* partial, GradTarget<W> q,
                                        GradTarget<W> k) {
@@ -181,8 +182,8 @@ __global__ void qk_norm_rotary_weights(int blocks, int width, const W* partial, 
   }
 }
 
-/// Calls launch(packets, lanes), constants, with so many threads for a head that each has at most 24 elements, or 16
-/// without packets.
+/// Calls launch(packets, lanes), constants, with so many threads for a head that each has at most 24
+/// elements, or 16 without packets.
 template <class Launch>
 void with_lanes(bool packets, std::int64_t width, Launch launch) {
   using std::integral_constant;

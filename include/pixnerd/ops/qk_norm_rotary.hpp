@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What happens between an attention layer's qkv product and the attention itself: heads are taken apart,
 /// queries and keys are normalized and turned by their positions.
@@ -115,10 +116,10 @@ struct QkNormRotaryKernel<Cpu> {
 /// Splits qkv into heads, applies RMSNorm over the head width to queries and keys (one weight each for all
 /// heads), then turns consecutive pairs of elements by the position's angles.
 ///
-/// qkv (B, L, 3 * A * d) with features ordered [q, k, v][head][d]; weights (d) of wide_t<T>; rotary (L, d) holding cosine
-/// and sine of each pair's angle in turn, or undefined for no turning -> q, k, v, each (B, L, A, d). Saves
-/// qkv and the inverse root mean squares. Throws ShapeError when sizes do not fit, for an odd d with rotary
-/// and for d above 512. Source: PixNerd, DiT block, attention.
+/// qkv (B, L, 3 * A * d) with features ordered [q, k, v][head][d]; weights (d) of wide_t<T>; rotary (L, d)
+/// holding cosine and sine of each pair's angle in turn, or undefined for no turning -> q, k, v, each (B, L,
+/// A, d). Saves qkv and the inverse root mean squares. Throws ShapeError when sizes do not fit, for an odd d
+/// with rotary and for d above 512. Source: RAttention in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 std::array<Tensor<T, Device>, 3> qk_norm_rotary(const Tensor<T, Device>& qkv,
                                                 const Tensor<wide_t<T>, Device>& q_weight,

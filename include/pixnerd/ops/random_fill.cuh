@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Tensors of random numbers on the GPU: the CPU's numbers, bit for bit.
 #pragma once

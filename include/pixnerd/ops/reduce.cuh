@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Sums and means on the GPU: the sums of broadcasting with a factor, added in float64.
 #pragma once

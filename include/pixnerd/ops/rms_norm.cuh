@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Root mean square normalization on the GPU.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Root mean square normalization.
 #pragma once
@@ -84,11 +85,11 @@ struct RmsNormKernel<Cpu> {
   }
 };
 
-/// y = x / sqrt(mean(x^2) + epsilon) * weight, the mean over the innermost axis, statistics in wide_t<T>.
-/// x (..., D) of T, weight (D) of wide_t<T> -> y (..., D) of T. Saves x, weight and the inverse root mean square of each row.
-/// Throws ShapeError when the sizes do not fit. Source: Zhang and Sennrich 2019, "Root mean square layer
-/// normalization"; PixNerd rounds before the weight in the class-conditional model and after it in the
-/// text-to-image model.
+/// y = x / sqrt(mean(x^2) + epsilon) * weight, the mean over the innermost axis, statistics in wide_t<T>. x
+/// (..., D) of T, weight (D) of wide_t<T> -> y (..., D) of T. Saves x, weight and the inverse root mean
+/// square of each row. Throws ShapeError when the sizes do not fit. Source: Zhang and Sennrich 2019, "Root
+/// mean square layer normalization"; PixNerd rounds before the weight in the class-conditional model and
+/// after it in the text-to-image model.
 template <class T, class Device>
 Tensor<T, Device> rms_norm(const Tensor<T, Device>& x, const Tensor<wide_t<T>, Device>& weight,
                            double epsilon = 1e-6, RmsRounding rounding = RmsRounding::before_weight) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Rotary positions of language models on the GPU.
 #pragma once

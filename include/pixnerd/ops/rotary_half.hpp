@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Rotary positions of language models: the two halves of a head are the real and the imaginary parts.
 #pragma once
@@ -36,10 +37,10 @@ struct RotaryHalfKernel<Cpu> {
   }
 };
 
-/// Turns elements i and i + d/2 of every head, as a complex number, by the angle of pair i at the token's position.
-/// x (B, L, A, d), table (L, d) of wide_t<T> holding the cosines of the d/2 angles, then the sines -> (B, L, A, d). Saves
-/// the table. Throws ShapeError when sizes do not fit or d is odd. Source: RoFormer, arXiv 2104.09864, in the layout of
-/// GPT-NeoX, Llama and Qwen.
+/// Turns elements i and i + d/2 of every head, as a complex number, by the angle of pair i at the token's
+/// position. x (B, L, A, d), table (L, d) of wide_t<T> holding the cosines of the d/2 angles, then the sines
+/// -> (B, L, A, d). Saves the table. Throws ShapeError when sizes do not fit or d is odd. Source: RoFormer,
+/// arXiv 2104.09864, in the layout of GPT-NeoX, Llama and Qwen.
 template <class T, class Device>
 Tensor<T, Device> rotary_half(const Tensor<T, Device>& x, const Tensor<wide_t<T>, Device>& table) {
   if (x.rank() != 4 || !(table.shape() == Shape{x.size(1), x.size(3)}) || x.size(3) % 2 != 0) {

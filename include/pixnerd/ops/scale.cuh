@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A tensor and a number on the GPU: product and sum.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A tensor and a number: product and sum.
 #pragma once

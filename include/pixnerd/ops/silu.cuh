@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// SiLU activation on the GPU.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Cutting a range out of a tensor on the GPU.
 #pragma once

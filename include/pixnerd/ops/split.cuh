@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Cutting a tensor into equal parts on the GPU: one pass over all parts.
 #pragma once

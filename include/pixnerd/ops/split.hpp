@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Cutting a tensor into equal parts.
 #pragma once

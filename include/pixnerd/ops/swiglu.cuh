@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The gate of a SwiGLU network on the GPU. Every input is read once and every result written once, both gradients in one
-/// pass, 16 bytes at a time.
+/// The gate of a SwiGLU network on the GPU. Every input is read once and every result written once, both
+/// gradients in one pass, 16 bytes at a time.
 #pragma once
 
 #include <pixnerd/ops/cuda/activation.cuh>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The gate of a SwiGLU network.
 #pragma once
@@ -8,10 +9,11 @@
 
 namespace pixnerd {
 
-/// The formula, for both devices: silu(a) b and its derivatives, given the sigmoid s of a, which a GPU may compute faster.
+/// The formula, for both devices: silu(a) b and its derivatives, given the sigmoid s of a, which a GPU may
+/// compute faster.
 struct SwigluFormula {
   template <class W>
-  PIXNERD_HOST_DEVICE static W value(W a, W b, W s) {
+  PIXNERD_FORMULA static W value(W a, W b, W s) {
     return a * s * b;
   }
   template <class W>
@@ -19,7 +21,7 @@ struct SwigluFormula {
     W a, b;
   };
   template <class W>
-  PIXNERD_HOST_DEVICE static Gradients<W> gradients(W a, W b, W s, W grad_y) {
+  PIXNERD_FORMULA static Gradients<W> gradients(W a, W b, W s, W grad_y) {
     const W by_silu = grad_y * b, silu = a * s;
     return {by_silu * (s + silu * (W(1) - s)), grad_y * silu};
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Sines and cosines of a time on the GPU: one thread a time and frequency, in float64 as on the CPU.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Sines and cosines of a time, from which a network learns its time embedding.
 #pragma once
@@ -11,7 +12,7 @@
 namespace pixnerd {
 
 /// Frequency k of `half`, for both devices: exp(-log_period k / half).
-PIXNERD_HOST_DEVICE inline double timestep_frequency(std::int64_t k, std::int64_t half, double log_period) {
+PIXNERD_FORMULA inline double timestep_frequency(std::int64_t k, std::int64_t half, double log_period) {
   return std::exp(-log_period * static_cast<double>(k) / static_cast<double>(half));
 }
 
@@ -40,10 +41,10 @@ struct TimestepFeaturesKernel<Cpu> {
 };
 
 /// [cos(t f), sin(t f)] with f_k = exp(-ln(max_period) k / (count / 2)), k = 0 ... count / 2 - 1; angles in
-/// radians, computed in float64 and rounded once.
-/// t (B) -> (B, count). Not differentiable: no gradient reaches t. Throws ShapeError for another rank of t,
-/// ValueError for an odd or negative count or a period that is not positive. Source: PixNerd, time embedding;
-/// its period is 10, not the usual 10000.
+/// radians, computed in float64 and rounded once. t (B) -> (B, count). Not differentiable: no gradient
+/// reaches t. Throws ShapeError for another rank of t, ValueError for an odd or negative count or a period
+/// that is not positive. Source: TimestepEmbedder in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b; its period is
+/// 10, not the usual 10000.
 template <class T, class Device>
 Tensor<T, Device> timestep_features(const Tensor<T, Device>& t, std::int64_t count = 256,
                                     double max_period = 10) {

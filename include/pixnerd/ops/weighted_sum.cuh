@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Weighted sums on the GPU: up to eight terms a kernel.
 #pragma once

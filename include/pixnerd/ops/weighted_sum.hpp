@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A sum of several tensors with coefficients, in one pass over memory.
 #pragma once

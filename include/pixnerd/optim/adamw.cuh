@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// AdamW, clipping, averaging and rounding on the GPU, in one pass over memory.
 #pragma once
@@ -12,8 +13,8 @@ namespace pixnerd {
 
 namespace detail {
 
-/// A thread updates 16 bytes of each slab. ParameterStore aligns all slabs to that, and the averaged elements end
-/// at a multiple of it.
+/// A thread updates 16 bytes of each slab. ParameterStore aligns all slabs to that, and the averaged elements
+/// end at a multiple of it.
 template <class T, class C>
 __global__ void adamw_packets(std::int64_t count, std::int64_t averaged, AdamwFactors<T> f,
                               const double* scale, AdamwSlabs<T, C> slabs) {

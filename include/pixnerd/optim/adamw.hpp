@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// AdamW, with clipping and averaging in the same pass over memory.
 #pragma once
@@ -65,8 +66,8 @@ struct AdamwKernel<Cpu> {
   static constexpr std::int64_t grain = 1 << 14;
   static constexpr std::int64_t tile = 512;
 
-  /// Updates `count` elements; the first `averaged` of them have an average. `scale`, unless null, points to the
-  /// scale of the gradients. When that is NaN, nothing changes.
+  /// Updates `count` elements; the first `averaged` of them have an average. `scale`, unless null, points to
+  /// the scale of the gradients. When that is NaN, nothing changes.
   template <class T, class C>
   static void update(std::int64_t count, std::int64_t averaged, AdamwFactors<T> factors, const double* scale,
                      const AdamwSlabs<T, C>& slabs) {
@@ -119,8 +120,8 @@ struct AdamwKernel<Cpu> {
 ///   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
 ///   w <- w - rate / (1 - beta1^s) m / (sqrt(v / (1 - beta2^s)) + epsilon)
 ///
-/// and then the average of w. Weight decay applies to every parameter. m and v begin at 0; they lie in the store
-/// (see Optimizer). One pass over memory. Satisfies OptimizerOnDevice.
+/// and then the average of w. Weight decay applies to every parameter. m and v begin at 0; they lie in the
+/// store (see Optimizer). One pass over memory. Satisfies OptimizerOnDevice.
 ///
 ///     ParameterStore store(model);
 ///     const AdamW optimizer;
@@ -133,16 +134,17 @@ struct AdamW {
   double epsilon = 1e-8;      ///< above 0
   double weight_decay = 0.0;  ///< at least 0
 
-  /// One update. Throws ValueError when a setting is out of its range, settings.step is below 1, or another kind
-  /// of optimizer has updated the store. Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
-  /// Algorithm 2.
+  /// One update. Throws ValueError when a setting is out of its range, settings.step is below 1, or another
+  /// kind of optimizer has updated the store. Source: Loshchilov and Hutter, "Decoupled Weight Decay
+  /// Regularization", Algorithm 2.
   template <class Policy>
   void update(ParameterStore<Policy>& store, const UpdateSettings& settings) const {
     run(store, settings, nullptr);
   }
 
   /// The same with the gradients' scale from device memory: `scale`, one element, replaces
-  /// settings.gradient_scale. Changes nothing when it is NaN. Throws ShapeError for any other number of elements.
+  /// settings.gradient_scale. Changes nothing when it is NaN. Throws ShapeError for any other number of
+  /// elements.
   template <class Policy>
   void update(ParameterStore<Policy>& store, const UpdateSettings& settings,
               const Tensor<double, typename Policy::Device>& scale) const {

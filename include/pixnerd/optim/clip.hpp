@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Clipping gradients by their global norm.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// EMA weights that forget the random initial weights quickly.
 #pragma once
@@ -8,8 +9,8 @@
 
 namespace pixnerd {
 
-/// Any optimizer, with an EMA decay of at most (1 + s) / (10 + s) in step s. Source: EMAModel.get_decay of diffusers 0.35,
-/// with use_ema_warmup off; torch_ema's ExponentialMovingAverage.
+/// Any optimizer, with an EMA decay of at most (1 + s) / (10 + s) in step s. Source: EMAModel.get_decay of
+/// diffusers 0.35, with use_ema_warmup off; torch_ema's ExponentialMovingAverage.
 template <class AnOptimizer>
 struct WithEarlyAverage {
   static constexpr auto state_names = AnOptimizer::state_names;

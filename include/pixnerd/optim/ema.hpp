@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Exponential moving averages (EMA) of weights.
 #pragma once
@@ -13,15 +14,15 @@ namespace pixnerd {
 ///
 ///   average <- decay average + (1 - decay) weight
 ///
-/// `rest` is 1 - decay, which the caller subtracts in float64. Source: update_ema() of guided_diffusion/nn.py in
-/// openai/guided-diffusion, commit aca3097.
+/// `rest` is 1 - decay, which the caller subtracts in float64. Source: update_ema() of guided_diffusion/nn.py
+/// in openai/guided-diffusion, commit aca3097.
 template <class T>
 PIXNERD_HOST_DEVICE inline T average_value(T average, T weight, T decay, T rest) {
   return decay * average + rest * weight;
 }
 
-/// The EMA weights of a ParameterStore: one slab in the type of the master weights. An optimizer updates them in
-/// the same pass as the weights. `Policy` is that of the store.
+/// The EMA weights of a ParameterStore: one slab in the type of the master weights. An optimizer updates them
+/// in the same pass as the weights. `Policy` is that of the store.
 template <class Policy>
 class WeightAverage {
  public:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The global norm of all gradients on the GPU.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The global norm of all gradients. It also detects NaN and infinity.
 #pragma once
@@ -62,8 +63,8 @@ template <>
 struct GradNormKernel<Cpu> {
   static constexpr std::int64_t grain = 1 << 15;
 
-  /// Fills StepMeasurements from `count` gradients. Squares are summed in float64; the sums of blocks of `grain`
-  /// elements are added in order.
+  /// Fills StepMeasurements from `count` gradients. Squares are summed in float64; the sums of blocks of
+  /// `grain` elements are added in order.
   template <class T>
   static void measure(std::int64_t count, const T* x, detail::NormBounds bounds, std::int64_t loss_count,
                       const T* losses, double* measured) {
@@ -89,8 +90,8 @@ struct GradNormKernel<Cpu> {
   }
 };
 
-/// Checks that a slab is finite. `what` says what it holds: "gradient", "weight". Throws NonFiniteError, naming the
-/// step, the parameter and the element, when it holds NaN or infinity.
+/// Checks that a slab is finite. `what` says what it holds: "gradient", "weight". Throws NonFiniteError,
+/// naming the step, the parameter and the element, when it holds NaN or infinity.
 template <class Policy>
 void check_finite(const ParameterStore<Policy>& store, const typename ParameterStore<Policy>::Slab& slab,
                   const char* what, std::int64_t step) {
@@ -116,10 +117,10 @@ double finite_norm(const ParameterStore<Policy>& store, double squares, std::int
   return norm;
 }
 
-/// Fills `measured`, a tensor of StepMeasurements, from the gradients and the losses of a step. On a GPU this is
-/// enqueued without waiting. The norm is clipped to `max_norm`, unless that is 0; gradients whose norm is above
-/// `limit` get the scale NaN, as non-finite ones do. Throws ShapeError unless `measured` has one element for each
-/// loss and StepMeasurements::losses more.
+/// Fills `measured`, a tensor of StepMeasurements, from the gradients and the losses of a step. On a GPU this
+/// is enqueued without waiting. The norm is clipped to `max_norm`, unless that is 0; gradients whose norm is
+/// above `limit` get the scale NaN, as non-finite ones do. Throws ShapeError unless `measured` has one
+/// element for each loss and StepMeasurements::losses more.
 template <class Policy>
 void measure_gradients(const ParameterStore<Policy>& store, double max_norm,
                        const Tensor<typename Policy::Master, typename Policy::Device>& losses,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What an optimizer remembers from update to update, such as AdamW's two moments.
 #pragma once
@@ -14,8 +15,8 @@
 
 namespace pixnerd {
 
-/// Named slabs, one element for each weight of a store. Checkpoints hold them under the same names. Empty until
-/// start().
+/// Named slabs, one element for each weight of a store. Checkpoints hold them under the same names. Empty
+/// until start().
 template <class T, class Device>
 class OptimizerState {
  public:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// All parameters of a model in a few contiguous slabs, so that optimizers, gradient norms, averages and
 /// checkpoints are single passes over memory.
@@ -39,8 +40,8 @@ struct NamedTensors {
   }
 };
 
-/// All parameters of a model in contiguous slabs: master weights, gradients and, under Mixed, rounded copies of
-/// the weights. Beside them the optimizer's state (OptimizerState) and, after start_average(), EMA weights
+/// All parameters of a model in contiguous slabs: master weights, gradients and, under Mixed, rounded copies
+/// of the weights. Beside them the optimizer's state (OptimizerState) and, after start_average(), EMA weights
 /// (WeightAverage).
 ///
 ///     ParameterStore store(model);
@@ -50,16 +51,16 @@ struct NamedTensors {
 ///     store.zero_grad();
 ///     const auto ema_model = store.averaged(model);
 ///
-/// Constructing a store moves the parameters of a module into the slab of weights: each of the module's tensors
-/// becomes a view of its part, with the same values and a new gradient slot bound to its part of the slab of
-/// gradients. After that the module may be moved, and copied (copies share the parameters); it may even be
-/// destroyed before the store. Assigning other memory to one of its tensors takes that parameter away from the
-/// store, as does a second store of the same module. Elements between the parameters are zero.
+/// Constructing a store moves the parameters of a module into the slab of weights: each of the module's
+/// tensors becomes a view of its part, with the same values and a new gradient slot bound to its part of the
+/// slab of gradients. After that the module may be moved, and copied (copies share the parameters); it may
+/// even be destroyed before the store. Assigning other memory to one of its tensors takes that parameter away
+/// from the store, as does a second store of the same module. Elements between the parameters are zero.
 ///
-/// `Policy` is that of the module's layers. Where they compute in another type than the optimizer (Mixed), the
-/// module's tensors of that type are views of the rounded copies: after changing weights(), call
-/// refresh_copies(). Tensors of the optimizer's type, such as the weights of norms, are views of weights() in any
-/// case.
+/// `Policy` is that of the module's layers. Where they compute in another type than the optimizer (Mixed),
+/// the module's tensors of that type are views of the rounded copies: after changing weights(), call
+/// refresh_copies(). Tensors of the optimizer's type, such as the weights of norms, are views of weights() in
+/// any case.
 template <class Policy>
 class ParameterStore {
  public:
@@ -87,8 +88,8 @@ class ParameterStore {
   }
 
   /// The same, followed by those of `helper`, which are optimized, clipped and saved with the model but not
-  /// averaged: a projector that only training needs. Their names begin with `prefix` and a dot, unless the prefix
-  /// is empty.
+  /// averaged: a projector that only training needs. Their names begin with `prefix` and a dot, unless the
+  /// prefix is empty.
   template <class Model, class Helper>
   ParameterStore(Model& model, Helper& helper, const std::string& prefix = "") {
     Found found;
@@ -123,8 +124,8 @@ class ParameterStore {
     }
   }
 
-  /// The gradients, all of them valid: those that no backward has written since zero_grad() are zeroed first, and
-  /// the next backward adds to them.
+  /// The gradients, all of them valid: those that no backward has written since zero_grad() are zeroed first,
+  /// and the next backward adds to them.
   const Slab& gradients() const {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       if (slots_[i]->written()) continue;
@@ -142,8 +143,8 @@ class ParameterStore {
   /// The optimizer's state; empty before start_state().
   const OptimizerState<T, Device>& state() const { return state_; }
 
-  /// Makes room for the state of an Optimizer, zeros at first, unless it is there already. Optimizers call it in
-  /// each update. Throws ValueError when the store has the state of another kind of optimizer.
+  /// Makes room for the state of an Optimizer, zeros at first, unless it is there already. Optimizers call it
+  /// in each update. Throws ValueError when the store has the state of another kind of optimizer.
   template <class AnOptimizer>
   const OptimizerState<T, Device>& start_state(const AnOptimizer&) {
     state_.start(AnOptimizer::state_names, count());
@@ -156,8 +157,8 @@ class ParameterStore {
   /// Begins an average at the present weights.
   void start_average() { average_.start(weights_.rows(0, averaged_count_)); }
 
-  /// Rounds the weights for the layers again. Call it after changing weights(). Does nothing where layers read the
-  /// weights themselves.
+  /// Rounds the weights for the layers again. Call it after changing weights(). Does nothing where layers
+  /// read the weights themselves.
   void refresh_copies() const {
     if constexpr (has_copies) {
       CastKernel<Device>::run(count(), static_cast<const T*>(weights_.data()),
@@ -171,8 +172,8 @@ class ParameterStore {
     return Tensor<U, Device>(slab.storage(), slab.data() + entry.offset, entry.shape);
   }
 
-  /// The parts of a slab under the parameters' names. named(weights()) is the model in the optimizer's precision,
-  /// to save or to load; call refresh_copies() after loading.
+  /// The parts of a slab under the parameters' names. named(weights()) is the model in the optimizer's
+  /// precision, to save or to load; call refresh_copies() after loading.
   template <class U>
   NamedTensors<U, Device> named(const Tensor<U, Device>& slab) const {
     NamedTensors<U, Device> out;
@@ -191,9 +192,10 @@ class ParameterStore {
     return *std::prev(after);
   }
 
-  /// A model with the EMA weights, which collects no gradients. It follows the average; where layers read rounded
-  /// copies, each call of this function rounds them, so call it again when the average has changed. `model` is the
-  /// one this store was made of, or a copy. Throws ValueError for any other model, or before start_average().
+  /// A model with the EMA weights, which collects no gradients. It follows the average; where layers read
+  /// rounded copies, each call of this function rounds them, so call it again when the average has changed.
+  /// `model` is the one this store was made of, or a copy. Throws ValueError for any other model, or before
+  /// start_average().
   template <class Model>
   Model averaged(const Model& model) const {
     if (!average().defined()) raise<ValueError>("parameter store", "a started average", "none");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A model whose forward a GPU repeats from a recording: sampling calls it many times for the same shapes.
 #pragma once
@@ -29,8 +30,8 @@ bool same_layout(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
 ///   const CapturedModel replayed(model, labels);   // the labels only tell the type of a condition
 ///   const GuidedField field(replayed, labels, no_class, {.scale = 3.5});
 ///
-/// The model is referred to, not copied; its parameters may change between calls, but not their memory. Not to
-/// be called from several threads at once.
+/// The model is referred to, not copied; its parameters may change between calls, but not their memory. Not
+/// to be called from several threads at once.
 template <class Model, class Condition>
 class CapturedModel {
  public:
@@ -81,7 +82,8 @@ class CapturedModel {
         return *known;
       }
     }
-    // They never run at once, and what a model keeps, tables of a size, its first call makes: memory can be shared.
+    // They never run at once, and what a model keeps, tables of a size, its first call makes: memory can be
+    // shared.
     const bool first = recordings.empty();
     recordings.push_back(std::unique_ptr<Recording<T>>(new Recording<T>{
         copy(x), copy(t), Tensor<T, Device>(x.shape()), copy(condition),

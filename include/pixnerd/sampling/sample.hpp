@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Images from a model: noise by seed, guidance, a solver, and what editing changes in these.
 #pragma once
@@ -84,16 +85,17 @@ inline void check_sample_options(const SampleOptions& options, const Shape& imag
 
 }  // namespace detail
 
-/// Samples an image for each row of `condition` (N, ...): labels (N), say. Image i depends on the seed, on i and on its
-/// condition, not on the others nor,
-/// up to rounding, on the batch. `model` has forward(x, t, condition, tap), null_condition(B), config()
-/// and decoder_patch(); `prediction` says what its outputs are. Where `second` is given, another condition for each
-/// image, velocities are blended: (1 - blend) of the first and blend of the second.
+/// Samples an image for each row of `condition` (N, ...): labels (N), say. Image i depends on the seed, on i
+/// and on its condition, not on the others nor, up to rounding, on the batch. `model` has forward(x, t,
+/// condition, tap), null_condition(B), config() and decoder_patch(); `prediction` says what its outputs are.
+/// Where `second` is given, another condition for each image, velocities are blended: (1 - blend) of the
+/// first and blend of the second.
 ///
-///   const auto images = sample(model, Tensor<std::int64_t>::full({4}, 7), {.seed = 1}).images;   // four of class 7
+///   const auto images = sample(model, Tensor<std::int64_t>::full({4}, 7), {.seed = 1}).images;
+///   // four images of class 7
 ///
-/// Throws ValueError for options out of range and an unknown solver, ShapeError for sizes that do not fit, NonFiniteError
-/// when pixels come out as NaN or infinity. Records nothing on a tape.
+/// Throws ValueError for options out of range and an unknown solver, ShapeError for sizes that do not fit,
+/// NonFiniteError when pixels come out as NaN or infinity. Records nothing on a tape.
 template <class Model, class T, class Device, Prediction Predicted = VelocityPrediction>
 Samples sample(const Model& model, const Tensor<T, Device>& condition, const SampleOptions& options = {},
                const Tensor<T, Device>& second = {}, const Predicted& prediction = {}) {

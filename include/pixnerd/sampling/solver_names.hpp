@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The solvers that have names, for options and settings.
 #pragma once
@@ -22,8 +23,8 @@ inline constexpr std::array<std::string_view, 7> solver_names{"euler",  "heun", 
 /// A stepper that is chosen at run time.
 using NamedSolver = std::variant<Euler, Heun, Adams, SdeEuler<>>;
 
-/// The stepper of a name, for a batch of the samples with these numbers, whose noise a stochastic one draws by `seed`.
-/// Throws ValueError, listing the names, for another name.
+/// The stepper of a name, for a batch of the samples with these numbers, whose noise a stochastic one draws
+/// by `seed`. Throws ValueError, listing the names, for another name.
 inline NamedSolver solver_by_name(std::string_view name, std::uint64_t seed = 0,
                                   const std::vector<std::uint32_t>& samples = {}) {
   if (name == "euler") return Euler{};

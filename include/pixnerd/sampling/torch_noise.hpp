@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The noise that PyTorch programs start from.
 #pragma once
@@ -12,8 +13,9 @@
 
 namespace pixnerd {
 
-/// What `generator = torch.Generator("cpu").manual_seed(seed)` and `torch.randn(count, C, H, W, generator=generator)` draw, handed
-/// out batch by batch. The last element of a draw can depend on the count, as in PyTorch; all others do not.
+/// What `generator = torch.Generator("cpu").manual_seed(seed)` and `torch.randn(count, C, H, W,
+/// generator=generator)` draw, handed out batch by batch. The last element of a draw can depend on the count,
+/// as in PyTorch; all others do not.
 class TorchNoise {
  public:
   /// `elements` of each of `count` images.

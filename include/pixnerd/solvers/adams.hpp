@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Adams-Bashforth methods on grids of any spacing.
 #pragma once
@@ -14,7 +15,8 @@ namespace pixnerd {
 /// Weights c with which velocities known at `times` (at most four) give the mean velocity over [from, to]:
 /// c_j is the mean there of the Lagrange polynomial that is 1 at times[j] and 0 at the others. They sum to 1.
 ///
-/// Computed in float64: they are large numbers of both signs that cancel. Source: PixNerd, sampling.
+/// Computed in float64: they are large numbers of both signs that cancel. Source: AdamLMSampler in
+/// adam_sampling.py, MCG-NJU/PixNerd@6da060b.
 inline std::vector<double> adams_coefficients(std::span<const double> times, double from, double to) {
   // The polynomials have degree 3 at most, and Gauss's rule with two nodes integrates those exactly.
   const double center = (from + to) / 2, offset = (to - from) / 2 * 0.57735026918962576451;
@@ -32,7 +34,8 @@ inline std::vector<double> adams_coefficients(std::span<const double> times, dou
 }
 
 /// The step takes the mean, over its width, of the polynomial through the last `order` velocities. At the
-/// start, where fewer are known, the order rises 1, 2, …. One evaluation a step. Source: PixNerd, sampling.
+/// start, where fewer are known, the order rises 1, 2, …. One evaluation a step. Source: AdamLMSampler in
+/// adam_sampling.py, MCG-NJU/PixNerd@6da060b.
 class Adams {
  public:
   /// Throws ValueError unless 1 <= order <= 4.

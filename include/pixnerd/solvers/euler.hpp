@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Euler's method.
 #pragma once
@@ -9,7 +10,7 @@
 
 namespace pixnerd {
 
-/// x + v dt, of order 1. One evaluation a step. Source: PixNerd, sampling.
+/// x + v dt, of order 1. One evaluation a step. Source: EulerSampler in sampling.py, MCG-NJU/PixNerd@6da060b.
 struct Euler {
   template <class T, class Device, VelocityField<T, Device> Field>
   SolverStep<T, Device> step(Field& field, const Tensor<T, Device>& x, const TimeGrid& grid, int i,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Heun's method, exact and with reused velocities.
 #pragma once
@@ -10,11 +11,12 @@
 namespace pixnerd {
 
 /// The mean of a predicting velocity, at the start of the step, and a correcting one, at the point it
-/// predicts; the last step has no corrector. Of order 2. The published sampler guides at every time, whatever the
-/// interval: give it a field with Guidance::at_all_times() to equal it.
+/// predicts; the last step has no corrector. Of order 2. The published sampler guides at every time, whatever
+/// the interval: give it a field with Guidance::at_all_times() to equal it.
 ///
 /// Exact, it evaluates the field 2 N - 1 times in N steps. With `reuse`, each corrector's velocity is the
-/// next step's predictor: N evaluations, and a larger error. Source: PixNerd, sampling.
+/// next step's predictor: N evaluations, and a larger error. Source: HeunSampler in sampling.py,
+/// MCG-NJU/PixNerd@6da060b.
 struct Heun {
   bool reuse = false;
 

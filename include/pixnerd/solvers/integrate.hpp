@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Solving dx/dt = field(x, t) from noise to data, with any stepper over any velocity field.
 #pragma once

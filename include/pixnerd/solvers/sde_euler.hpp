@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Euler steps of the stochastic equation that has the same marginals as the flow.
 #pragma once
@@ -25,7 +26,7 @@ struct SdeNoise {
 /// x + v dt + w score dt + sqrt(2 w dt) noise, with w = sigma(t) and the score that the velocity implies,
 /// ((alpha / alpha') v - x) / (sigma^2 - (alpha / alpha') sigma' sigma). Without `noise` it is the mean step,
 /// which leaves out the last term. The last step of a grid is Euler's. One evaluation a step.
-/// Source: PixNerd, sampling.
+/// Source: sde_mean_step_fn and sde_step_fn in sampling.py, MCG-NJU/PixNerd@6da060b.
 template <class Path = LinearPath>
 struct SdeEuler {
   static_assert(ProbabilityPath<Path>, "SdeEuler needs a path: a callable from time to PathPoint");

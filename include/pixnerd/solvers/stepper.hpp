@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What a solver for dx/dt = field(x, t) is: a rule for one step.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The times a solver visits.
 #pragma once
@@ -17,9 +18,9 @@ class TimeGrid {
  public:
   /// The published grid from noise to data: linspace(0, 1 - last_step, steps) followed by 1, each time
   /// shifted as in training. `last_step`, the width of the last step before the shift, is 1 / steps unless
-  /// given; a single step always goes from 0 to 1.
-  /// Throws ValueError unless steps >= 1, shift is finite and above 0, 0 < last_step < 1, and the shift
-  /// leaves the times apart. Source: PixNerd, sampling.
+  /// given; a single step always goes from 0 to 1. Throws ValueError unless steps >= 1, shift is finite and
+  /// above 0, 0 < last_step < 1, and the shift leaves the times apart. Source: EulerSampler and
+  /// shift_respace_fn in sampling.py, MCG-NJU/PixNerd@6da060b.
   explicit TimeGrid(int steps, double shift = 1, std::optional<double> last_step = {}) {
     if (steps < 1) raise<ValueError>("time grid", "at least 1 step", str_cat(steps));
     check_time_shift(shift);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// NumPy's broadcasting: the shape that two shapes give together, and the loops over it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Tensor: a contiguous, row-major array on a device. A value that shares its memory when copied.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Byte-pair encoding: merges neighboring tokens in the order in which the merges were learned.
 #pragma once
@@ -19,9 +20,9 @@ struct BytePairRule {
   std::uint32_t left = 0, right = 0, joined = 0;
 };
 
-/// Joins tokens by rules, always the pair of lowest rank, among equals the leftmost, until none is left. Time is
-/// O(n log n) in the number of tokens for every input. Source: Sennrich, Haddow, Birch, arXiv 1508.07909, section 3.2,
-/// "Byte Pair Encoding (BPE)".
+/// Joins tokens by rules, always the pair of lowest rank, among equals the leftmost, until none is left. Time
+/// is O(n log n) in the number of tokens for every input. Source: Sennrich, Haddow, Birch, arXiv 1508.07909,
+/// section 3.2, "Byte Pair Encoding (BPE)".
 class BytePairs {
  public:
   BytePairs() = default;

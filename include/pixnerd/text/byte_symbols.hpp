@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The printable characters that stand for bytes in byte-level vocabularies.
 #pragma once
@@ -11,8 +12,8 @@
 
 namespace pixnerd::detail {
 
-/// The printable character that stands for a byte in vocabularies: itself where it is printable in Latin-1, else one
-/// from U+0100 on. Source: bytes_to_unicode() in src/encoder.py of openai/gpt-2.
+/// The printable character that stands for a byte in vocabularies: itself where it is printable in Latin-1,
+/// else one from U+0100 on. Source: bytes_to_unicode() in src/encoder.py of openai/gpt-2.
 inline constexpr std::array<char32_t, 256> byte_symbols = [] {
   std::array<char32_t, 256> symbols{};
   char32_t next = 0x100;
@@ -23,7 +24,8 @@ inline constexpr std::array<char32_t, 256> byte_symbols = [] {
   return symbols;
 }();
 
-/// The bytes of a token spelled with these characters. A token with any other character stands for its own UTF-8 bytes.
+/// The bytes of a token spelled with these characters. A token with any other character stands for its own
+/// UTF-8 bytes.
 inline std::string bytes_of_token(std::string_view spelling) {
   std::string bytes;
   for (std::size_t at = 0; at < spelling.size();) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Splits text with a regular expression, through PCRE2 (component `tokenizer`).
 #pragma once
@@ -35,8 +36,8 @@ inline std::string pcre_message(int number) {
   return reinterpret_cast<const char*>(words);
 }
 
-/// The pattern with `\s` and `\S` written out as Unicode's white space: to PCRE2 the Mongolian vowel separator,
-/// U+180E, is a space as well.
+/// The pattern with `\s` and `\S` written out as Unicode's white space: to PCRE2 the Mongolian vowel
+/// separator, U+180E, is a space as well.
 inline std::string with_unicode_spaces(std::string_view pattern) {
   constexpr std::string_view spaces = "\\t-\\r\\x{85}\\p{Z}";
   std::string out;
@@ -70,11 +71,12 @@ inline std::string with_unicode_spaces(std::string_view pattern) {
 
 }  // namespace detail
 
-/// A regular expression that splits text into pieces. Copies share the compiled pattern. Safe to use from several threads.
+/// A regular expression that splits text into pieces. Copies share the compiled pattern. Safe to use from
+/// several threads.
 class SplitPattern {
  public:
-  /// `pattern` is UTF-8; `path` names its source in messages. Throws FileError when the pattern is invalid or matches the
-  /// empty text.
+  /// `pattern` is UTF-8; `path` names its source in messages. Throws FileError when the pattern is invalid or
+  /// matches the empty text.
   SplitPattern(std::string_view pattern, const std::string& path) {
     const auto refuse = [&](std::string_view expected, std::string_view got) {
       raise<FileError>("tokenizer", str_cat(expected, " in '", path, "'"), got);
@@ -97,8 +99,9 @@ class SplitPattern {
     pcre2_jit_compile_8(code_.get(), PCRE2_JIT_COMPLETE);  // where it fails, matching interprets
   }
 
-  /// Calls `piece(std::string_view)` for the pieces of `characters` in order: every match, and what lies between two.
-  /// `characters` must be UTF-8. Throws ValueError when matching exceeds the step limit on this text.
+  /// Calls `piece(std::string_view)` for the pieces of `characters` in order: every match, and what lies
+  /// between two. `characters` must be UTF-8. Throws ValueError when matching exceeds the step limit on this
+  /// text.
   template <class Piece>
   void split(std::string_view characters, Piece piece) const {
     const std::unique_ptr<pcre2_match_data_8, detail::PcreFree<pcre2_match_data_free_8>> match(

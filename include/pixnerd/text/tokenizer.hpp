@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Encodes text as token ids of a text encoder, and decodes ids to text (component `tokenizer`).
 #pragma once
@@ -33,7 +34,8 @@ class AddedTokenSearch {
     for (const auto& [content, id] : tokens_) begins_[static_cast<unsigned char>(content[0])] = true;
   }
 
-  /// Calls `between(text)` for what lies between tokens, where it is not empty, and `found(id)` for tokens, in order.
+  /// Calls `between(text)` for what lies between tokens, where it is not empty, and `found(id)` for tokens,
+  /// in order.
   template <class Between, class Found>
   void split(std::string_view characters, Between between, Found found) const {
     std::size_t done = 0;
@@ -78,12 +80,14 @@ class AddedTokenSearch {
 
 }  // namespace detail
 
-/// A byte-level byte-pair tokenizer, such as Qwen's: added tokens are found first; the text between is brought to
-/// normalization form C, cut into words by a regular expression, and each word's bytes are joined by the learned rules.
-/// Every text can be encoded, and decodes to its normalized form. Safe to use from several threads.
+/// A byte-level byte-pair tokenizer, such as Qwen's: added tokens are found first; the text between is
+/// brought to normalization form C, cut into words by a regular expression, and each word's bytes are joined
+/// by the learned rules. Every text can be encoded, and decodes to its normalized form. Safe to use from
+/// several threads.
 ///
-/// Ids are those of Hugging Face's `tokenizers` 0.23 for characters up to Unicode 13; its tables and those of PCRE2 and
-/// utf8proc may disagree on younger ones. "truncation" and "padding" of the file do nothing: see fit_tokens().
+/// Ids are those of Hugging Face's `tokenizers` 0.23 for characters up to Unicode 13; its tables and those of
+/// PCRE2 and utf8proc may disagree on younger ones. "truncation" and "padding" of the file do nothing: see
+/// fit_tokens().
 class Tokenizer {
  public:
   /// Reads a tokenizer.json. Throws FileError; see parse_tokenizer().
@@ -155,8 +159,8 @@ class Tokenizer {
     return out;
   }
 
-  /// The text of tokens. Bytes that are not UTF-8, as where a character is cut, become U+FFFD. `skip_special` leaves out
-  /// tokens such as "<|endoftext|>". Throws ValueError for an id that no token has.
+  /// The text of tokens. Bytes that are not UTF-8, as where a character is cut, become U+FFFD. `skip_special`
+  /// leaves out tokens such as "<|endoftext|>". Throws ValueError for an id that no token has.
   std::string decode(std::span<const std::int64_t> ids, bool skip_special = false) const {
     std::string bytes;
     for (const std::int64_t id : ids) {
@@ -213,8 +217,8 @@ inline FittedTokens fit_tokens(std::vector<std::int64_t> ids, std::int64_t lengt
   return out;
 }
 
-/// The id of the "pad_token" in the tokenizer_config.json beside the tokenizer. Throws FileError when the file has none or
-/// names a token that `tokenizer` does not have.
+/// The id of the "pad_token" in the tokenizer_config.json beside the tokenizer. Throws FileError when the
+/// file has none or names a token that `tokenizer` does not have.
 inline std::int64_t read_pad_token(const std::string& path, const Tokenizer& tokenizer) {
   const auto root = read_json_file(path, "tokenizer", detail::tokenizer_json_limits);
   const auto refuse = [&](std::string_view got) {

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// tokenizer.json as Hugging Face's `tokenizers` writes it, of the one family that the text encoder needs: byte-level
-/// byte-pair encoding behind a regular expression. Everything that would change a token is read or refused by name.
+/// tokenizer.json as Hugging Face's `tokenizers` writes it, of the one family that the text encoder needs:
+/// byte-level byte-pair encoding behind a regular expression. Everything that would change a token is read or
+/// refused by name.
 #pragma once
 
 #include <array>
@@ -295,8 +297,9 @@ class TokenizerReader {
 
 }  // namespace detail
 
-/// Reads the text of a tokenizer.json. `path` says in messages where it came from. Throws FileError, naming what is wrong,
-/// for a file that is damaged, inconsistent, or of another family of tokenizers (WordPiece, Unigram, SentencePiece).
+/// Reads the text of a tokenizer.json. `path` says in messages where it came from. Throws FileError, naming
+/// what is wrong, for a file that is damaged, inconsistent, or of another family of tokenizers (WordPiece,
+/// Unigram, SentencePiece).
 inline TokenizerDefinition parse_tokenizer(std::string_view characters, const std::string& path) {
   const auto root = parse_json(characters, path, "tokenizer", detail::tokenizer_json_limits);
   return detail::TokenizerReader(root, path).read();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Unicode normalization form C, through utf8proc (component `tokenizer`).
 #pragma once
@@ -46,8 +47,9 @@ inline void order_marks(std::vector<utf8proc_int32_t>& codes) {
 
 }  // namespace detail
 
-/// `characters`, which must be UTF-8, in normalization form C: what looks the same as one character or as a letter
-/// and marks becomes the same bytes. Time is near linear, whatever the text. Source: Unicode standard annex 15.
+/// `characters`, which must be UTF-8, in normalization form C: what looks the same as one character or as a
+/// letter and marks becomes the same bytes. Time is near linear, whatever the text. Source: Unicode standard
+/// annex 15.
 inline std::string normalize_nfc(std::string_view characters) {
   // All that is below U+0300, whose bytes are below 0xcc, is in this form.
   const auto plain = [](char c) { return static_cast<unsigned char>(c) < 0xcc; };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// UTF-8: validation, decoding and encoding of code points.
 #pragma once
@@ -20,15 +21,17 @@ struct Utf8Step {
   bool valid = false;
 };
 
-/// Reads the character at `at`, which is inside `characters`. Where it is none, the step is as long as what could
-/// have begun one, at least a byte: the "maximal subpart" of the Unicode standard, section 3.9, table 3-7.
+/// Reads the character at `at`, which is inside `characters`. Where it is none, the step is as long as what
+/// could have begun one, at least a byte: the "maximal subpart" of the Unicode standard, section 3.9, table
+/// 3-7.
 inline Utf8Step utf8_step(std::string_view characters, std::size_t at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(characters[i]); };
   const unsigned first = byte(at);
   if (first < 0x80) return {first, 1, true};
   if (first < 0xc2 || first > 0xf4) return {0, 1, false};
   const std::size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  // The second byte's range is narrower where it must exclude longer than needed forms, surrogates, above U+10FFFF.
+  // The second byte's range is narrower where it must exclude longer than needed forms, surrogates, above
+  // U+10FFFF.
   unsigned low = 0x80, high = 0xbf;
   if (first == 0xe0) low = 0xa0;
   if (first == 0xed) high = 0x9f;

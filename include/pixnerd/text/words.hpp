@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Hashes words and their letter trigrams to ids, so that unseen words still share ids with similar known words.
+/// Hashes words and their letter trigrams to ids, so that unseen words still share ids with similar known
+/// words.
 #pragma once
 
 #include <algorithm>
@@ -58,8 +60,9 @@ inline std::int64_t feature_row(std::string_view feature, std::int64_t rows) {
 }  // namespace detail
 
 /// Numbers (n, G) of a text, row-major. A word's are a number for the whole of it, then one for each three
-/// neighboring letters of "<word>", from the left, as many as there is room for: "cat" gives those of "<cat>",
-/// "<ca", "cat" and "at>". Places without a word or letters hold 0. Different strings may share a number.
+/// neighboring letters of "<word>", from the left, as many as there is room for: "cat" gives those of
+/// "<cat>", "<ca", "cat" and "at>". Places without a word or letters hold 0. Different strings may share a
+/// number.
 inline std::vector<std::int64_t> word_ids(std::string_view content, const WordIdOptions& options = {}) {
   options.check();
   std::vector<std::int64_t> ids(static_cast<std::size_t>(options.words * options.features));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Checkpoints of a training run: saved all or nothing, resumed bit for bit.
 ///
@@ -6,7 +7,8 @@
 ///     model.safetensors      the weights under their published names
 ///     ema.safetensors        the EMA weights under the same names, where the run keeps an average
 ///     optimizer.safetensors  the optimizer's state, STATE.NAME of every parameter: first_moments.NAME and
-///                            second_moments.NAME for AdamW; and weights.NAME of parameters that only training needs
+///                            second_moments.NAME for AdamW; and weights.NAME of parameters that only
+///                            training needs
 ///     state.json             step, samples served, seed, running means, score, configuration, version of the
 ///                            library
 ///     manifest.json          size and CRC-32 of each
@@ -70,8 +72,8 @@ auto checkpoint_files(const Store& store) {
 }  // namespace detail
 
 /// Saves the checkpoint `step-N` of a run, N = state.step, and returns its path; see write_checkpoint().
-/// `store` is a ParameterStore or a StoreSnapshot. Throws FileError, and leaves the disk as it was, when the checkpoint
-/// exists or cannot be written.
+/// `store` is a ParameterStore or a StoreSnapshot. Throws FileError, and leaves the disk as it was, when the
+/// checkpoint exists or cannot be written.
 template <detail::SlabSource Store>
 std::string save_checkpoint(const std::string& run, const Store& store, const TrainState& state) {
   const auto files = detail::checkpoint_files(store);
@@ -92,12 +94,12 @@ std::string save_checkpoint(const std::string& run, const Store& store, const Tr
   });
 }
 
-/// Loads a checkpoint's weights, EMA weights and the state of `optimizer` into a store, and returns where the run
-/// stood.
+/// Loads a checkpoint's weights, EMA weights and the state of `optimizer` into a store, and returns where the
+/// run stood.
 ///
-/// Throws FileError when the checkpoint is damaged; when it belongs to another model or optimizer, listing every
-/// missing, unexpected and misshapen name; when it has EMA weights and the store has none, or the other way round.
-/// Whatever is thrown, weights, averages and state are as they were.
+/// Throws FileError when the checkpoint is damaged; when it belongs to another model or optimizer, listing
+/// every missing, unexpected and misshapen name; when it has EMA weights and the store has none, or the other
+/// way round. Whatever is thrown, weights, averages and state are as they were.
 template <class Policy, class AnOptimizer>
 TrainState load_checkpoint(const std::string& path, ParameterStore<Policy>& store,
                            const AnOptimizer& optimizer) {

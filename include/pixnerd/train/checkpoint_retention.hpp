@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Which checkpoints of a run are kept: the newest ones and the best one.
 #pragma once
@@ -19,9 +20,10 @@ struct BestCheckpoint {
   CheckpointScore score;
 };
 
-/// The checkpoint of a run with the lowest score; of equal ones, the earliest. Only scores of the same measure as the
-/// latest one count. Of damaged checkpoints only state.json is read; those without a readable score do not count.
-/// Throws FileError when the folder, or the state.json of a whole checkpoint, cannot be read.
+/// The checkpoint of a run with the lowest score; of equal ones, the earliest. Only scores of the same
+/// measure as the latest one count. Of damaged checkpoints only state.json is read; those without a readable
+/// score do not count. Throws FileError when the folder, or the state.json of a whole checkpoint, cannot be
+/// read.
 inline BestCheckpoint best_checkpoint(const std::string& run) {
   BestCheckpoint best;
   for (const std::int64_t step : checkpoint_steps(run)) {
@@ -41,10 +43,10 @@ inline BestCheckpoint best_checkpoint(const std::string& run) {
   return best;
 }
 
-/// Removes the checkpoints of a run except the newest `keep` whole ones, the best one, and damaged ones among or after
-/// those. `whole` holds the steps of checkpoints that are known to be whole; those found to be whole are added. A
-/// checkpoint that cannot be removed stays. Throws FileError, and removes no more, when the folder cannot be read, or a
-/// checkpoint on which the choice depends.
+/// Removes the checkpoints of a run except the newest `keep` whole ones, the best one, and damaged ones among
+/// or after those. `whole` holds the steps of checkpoints that are known to be whole; those found to be whole
+/// are added. A checkpoint that cannot be removed stays. Throws FileError, and removes no more, when the
+/// folder cannot be read, or a checkpoint on which the choice depends.
 inline void remove_old_checkpoints(const std::string& run, std::int64_t keep, std::set<std::int64_t>& whole) {
   const std::int64_t best = best_checkpoint(run).step;
   std::int64_t kept = 0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Saving checkpoints in the background, while training goes on.
 #pragma once
@@ -17,16 +18,16 @@
 
 namespace pixnerd {
 
-/// Saves the checkpoints of a run, one at a time, and removes old ones if they can be read. `T` is the type of the
-/// master weights.
+/// Saves the checkpoints of a run, one at a time, and removes old ones if they can be read. `T` is the type
+/// of the master weights.
 ///
-/// begin() copies the store to host memory, which is all that training waits for, and a thread writes the copy. The
-/// files are those of save_checkpoint(), byte for byte. An error of that thread is thrown by the next call of any
-/// function here; earlier checkpoints and the store are then as they were. The destructor waits for the thread and
-/// drops its error.
+/// begin() copies the store to host memory, which is all that training waits for, and a thread writes the
+/// copy. The files are those of save_checkpoint(), byte for byte. An error of that thread is thrown by the
+/// next call of any function here; earlier checkpoints and the store are then as they were. The destructor
+/// waits for the thread and drops its error.
 ///
-/// The copy takes host memory from the first begin() on: 16 bytes a parameter for float32, AdamW and an average. When
-/// there is no memory for it, or no thread, begin() saves as save() does.
+/// The copy takes host memory from the first begin() on: 16 bytes a parameter for float32, AdamW and an
+/// average. When there is no memory for it, or no thread, begin() saves as save() does.
 template <class T>
 class CheckpointSaver {
  public:
@@ -38,7 +39,8 @@ class CheckpointSaver {
     if (writing_.valid()) writing_.wait();
   }
 
-  /// Begins to save a store as it is now, after the previous save has ended. Throws the FileError of that one.
+  /// Begins to save a store as it is now, after the previous save has ended. Throws the FileError of that
+  /// one.
   template <class Policy>
   void begin(const ParameterStore<Policy>& store, const TrainState& state) {
     finish();
@@ -56,8 +58,8 @@ class CheckpointSaver {
     }
   }
 
-  /// Saves a store after the previous save has ended, and returns when that is done. Takes no copy. Throws FileError
-  /// when the previous save failed, or this one.
+  /// Saves a store after the previous save has ended, and returns when that is done. Takes no copy. Throws
+  /// FileError when the previous save failed, or this one.
   template <class Policy>
   void save(const ParameterStore<Policy>& store, const TrainState& state) {
     finish();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The loss on fixed data, which compares the weights of different steps.
 #pragma once
@@ -11,9 +12,10 @@ namespace pixnerd {
 
 /// The mean of objective(TrainingBatch) over `batches`, each weighted by its number of samples; 0 for none.
 ///
-/// Noise and times are those of step 0, which no training step uses, so they are the same in each call. Labels are
-/// never dropped. `objective` returns one element, as for TrainStepper: give it the averaged model to evaluate the EMA
-/// weights. Records nothing on a tape of the caller unless `objective` does. Throws as draw_training_batch().
+/// Noise and times are those of step 0, which no training step uses, so they are the same in each call.
+/// Labels are never dropped. `objective` returns one element, as for TrainStepper: give it the averaged model
+/// to evaluate the EMA weights. Records nothing on a tape of the caller unless `objective` does. Throws as
+/// draw_training_batch().
 template <class T, class Device, DataBatch Data, class Objective>
 double evaluation_loss(const std::vector<Data>& batches, NoisingOptions noising, std::uint64_t seed,
                        Objective&& objective) {

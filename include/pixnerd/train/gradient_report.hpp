@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Statistics of the gradients of a step, parameter by parameter, to find out what went wrong.
 #pragma once
@@ -11,7 +12,8 @@
 
 namespace pixnerd {
 
-/// One parameter and its gradient. Norms are L2 norms, summed in float64, of all elements, NaN and infinity included.
+/// One parameter and its gradient. Norms are L2 norms, summed in float64, of all elements, NaN and infinity
+/// included.
 struct ParameterReport {
   std::string name;
   std::int64_t elements = 0;
@@ -21,8 +23,8 @@ struct ParameterReport {
   double weight_norm = 0;
 };
 
-/// A report on every parameter of a store, in the order of its slabs. After a step of a TrainStepper, or one that threw,
-/// these are the gradients of that step. Copies two slabs to the host.
+/// A report on every parameter of a store, in the order of its slabs. After a step of a TrainStepper, or one
+/// that threw, these are the gradients of that step. Copies two slabs to the host.
 template <class Policy>
 std::vector<ParameterReport> report_gradients(const ParameterStore<Policy>& store) {
   const auto gradients = store.gradients().to_host(), weights = store.weights().to_host();

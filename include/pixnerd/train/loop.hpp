@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The training loop, train(): steps, a report after each, checkpoints.
 #pragma once
@@ -61,13 +62,14 @@ inline CheckpointScore score_of(const TrainOptions& options, const TrainState& s
 
 }  // namespace detail
 
-/// Trains from `state` on until `options.steps` are done, or until `on_step(report)`, called after each step, returns
-/// false. Returns whether all steps are done.
+/// Trains from `state` on until `options.steps` are done, or until `on_step(report)`, called after each step,
+/// returns false. Returns whether all steps are done.
 ///
-/// When `options.run` names a folder, saves a checkpoint there every `options.checkpoint_every` steps and at the end, in
-/// either case. All but the last are saved while the next steps run. A failed save is thrown, or passed to
-/// `options.on_save_failed`, before the next step or save begins; so is an error of `options.evaluate`, after the
-/// checkpoint is saved without a score. No save is in progress when this returns or throws.
+/// When `options.run` names a folder, saves a checkpoint there every `options.checkpoint_every` steps and at
+/// the end, in either case. All but the last are saved while the next steps run. A failed save is thrown, or
+/// passed to `options.on_save_failed`, before the next step or save begins; so is an error of
+/// `options.evaluate`, after the checkpoint is saved without a score. No save is in progress when this
+/// returns or throws.
 ///
 ///     ParameterStore store(model);
 ///     store.start_average();
@@ -81,12 +83,12 @@ inline CheckpointScore score_of(const TrainOptions& options, const TrainState& s
 ///     train(store, optimizer, flow_matching_objective(model), [&] { return loader.next(); }, options, state,
 ///           [](const StepReport& report) { return true; });
 ///
-/// A run that was interrupted and resumed ends with the same bits as one that was not, on any number of threads; so does
-/// one that was killed in the middle of a step, whose batches are then served again.
+/// A run that was interrupted and resumed ends with the same bits as one that was not, on any number of
+/// threads; so does one that was killed in the middle of a step, whose batches are then served again.
 ///
-/// Throws what TrainStepper and save_checkpoint() throw, and ValueError for an option out of range. An error that ends
-/// the run between saves, such as unreadable data or failed allocation, is thrown after the steps before it are saved,
-/// if possible. A NonFiniteError is thrown without saving: these weights caused it.
+/// Throws what TrainStepper and save_checkpoint() throw, and ValueError for an option out of range. An error
+/// that ends the run between saves, such as unreadable data or failed allocation, is thrown after the steps
+/// before it are saved, if possible. A NonFiniteError is thrown without saving: these weights caused it.
 template <class Policy, class AnOptimizer, class Objective, class NextBatch, class OnStep>
 bool train(ParameterStore<Policy>& store, const AnOptimizer& optimizer, Objective&& objective,
            NextBatch&& next_batch, const TrainOptions& options, TrainState& state, OnStep&& on_step) {

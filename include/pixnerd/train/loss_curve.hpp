@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The loss of a training run as a picture: every step in light color, their average over it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// manifest.json: sizes and checksums of the files of a folder, to detect damaged checkpoints.
 #pragma once
@@ -48,9 +49,9 @@ inline void write_manifest(const std::string& folder, const std::vector<std::str
   write_file_atomic(folder + "/manifest.json", manifest.dump(2) + "\n");
 }
 
-/// What is wrong with a folder according to its manifest.json, in a few words; empty when every file that it lists is
-/// there with its size and checksum. Throws FileError, naming the file, when one cannot be read: its contents may be
-/// fine.
+/// What is wrong with a folder according to its manifest.json, in a few words; empty when every file that it
+/// lists is there with its size and checksum. Throws FileError, naming the file, when one cannot be read: its
+/// contents may be fine.
 inline std::string manifest_problem(const std::string& folder) {
   const std::string path = folder + "/manifest.json";
   if (std::string problem = detail::absence_of_file(path); !problem.empty()) return problem;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// metrics.csv: a row of numbers for each training step.
 #pragma once
@@ -83,8 +84,8 @@ inline bool parse_metrics_line(std::string_view line, bool aligned, MetricsRow& 
 
 }  // namespace detail
 
-/// The rows of a file, in order. A last line without its end, which a crash may leave, is none. Throws FileError when
-/// it cannot be read or is something else.
+/// The rows of a file, in order. A last line without its end, which a crash may leave, is none. Throws
+/// FileError when it cannot be read or is something else.
 inline std::vector<MetricsRow> read_metrics(const std::string& path) {
   const auto bytes = read_file(path, std::uint64_t{1} << 32);
   std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -146,8 +147,8 @@ class MetricsWriter {
     pending_ += detail::metrics_line(row, aligned_);
   }
 
-  /// Writes what was added, and all rows where the file is not as it was left. Throws FileError when the disk is full; the
-  /// file then ends where it did before, and the next call is another try.
+  /// Writes what was added, and all rows where the file is not as it was left. Throws FileError when the disk
+  /// is full; the file then ends where it did before, and the next call is another try.
   void flush() {
     if (pending_.empty()) return;
     if (!is_as_left()) return write_all();

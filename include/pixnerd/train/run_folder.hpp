@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The folder of a training run: its checkpoints `step-N`, written all or nothing.
 #pragma once
@@ -74,7 +75,8 @@ struct NewestCheckpoint {
 };
 
 /// The latest whole checkpoint of a run, of those before step `before`. Throws FileError when there are such
-/// checkpoints and all of them are damaged, or when the folder or a file cannot be read: such a file may be whole.
+/// checkpoints and all of them are damaged, or when the folder or a file cannot be read: such a file may be
+/// whole.
 inline NewestCheckpoint newest_checkpoint(const std::string& run,
                                           std::int64_t before = std::numeric_limits<std::int64_t>::max()) {
   NewestCheckpoint out;
@@ -106,8 +108,8 @@ inline NewestCheckpoint newest_checkpoint(const std::string& run,
   return out;
 }
 
-/// Prepares the folder of a run: creates it where it is missing and removes what an interrupted save left. A save of
-/// another process in progress looks the same, so hold a RunLock. Throws FileError when this fails.
+/// Prepares the folder of a run: creates it where it is missing and removes what an interrupted save left. A
+/// save of another process in progress looks the same, so hold a RunLock. Throws FileError when this fails.
 inline void open_run_folder(const std::string& run) {
   std::error_code error;
   std::filesystem::create_directories(run, error);
@@ -123,14 +125,14 @@ inline void open_run_folder(const std::string& run) {
     raise<FileError>("run folder", str_cat("a writable folder '", run, "'"), errno_text(number));
 }
 
-/// Writes the checkpoint `step-N` of a run and returns its path. `write_files(folder)` writes the files into a temporary
-/// folder and returns their names; a manifest is added, everything is synced to disk, and only then the folder is
-/// renamed to its final name.
+/// Writes the checkpoint `step-N` of a run and returns its path. `write_files(folder)` writes the files into
+/// a temporary folder and returns their names; a manifest is added, everything is synced to disk, and only
+/// then the folder is renamed to its final name.
 ///
-/// A whole checkpoint of that name is never overwritten; a damaged one is kept as step-N.damaged. Throws FileError when
-/// there is a whole one or one that cannot be read, or when writing fails: the message then states `bytes`, the size of
-/// the checkpoint, and the free space of the disk. After an error the temporary folder is gone and earlier checkpoints
-/// are as they were.
+/// A whole checkpoint of that name is never overwritten; a damaged one is kept as step-N.damaged. Throws
+/// FileError when there is a whole one or one that cannot be read, or when writing fails: the message then
+/// states `bytes`, the size of the checkpoint, and the free space of the disk. After an error the temporary
+/// folder is gone and earlier checkpoints are as they were.
 template <class WriteFiles>
 std::string write_checkpoint(const std::string& run, std::int64_t step, std::uint64_t bytes,
                              WriteFiles write_files) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The lock on a run folder: one process trains there.
 #pragma once
@@ -15,21 +16,21 @@
 
 namespace pixnerd {
 
-/// Reserves a run folder for this process as long as the object lives. The system releases the lock when the process
-/// ends, however it ends. Two processes that train in one folder would remove each other's unfinished checkpoints, so
-/// take the lock before reading the checkpoint that the run resumes from.
+/// Reserves a run folder for this process as long as the object lives. The system releases the lock when the
+/// process ends, however it ends. Two processes that train in one folder would remove each other's unfinished
+/// checkpoints, so take the lock before reading the checkpoint that the run resumes from.
 ///
 ///     const RunLock lock(run);
 ///     const auto newest = newest_checkpoint(run);
 class RunLock {
  public:
-  /// Creates the folder where it is missing. Throws FileError when another RunLock, of any process, holds it, or the
-  /// folder cannot be opened. A file system without locks gives no protection, and no error.
+  /// Creates the folder where it is missing. Throws FileError when another RunLock, of any process, holds it,
+  /// or the folder cannot be opened. A file system without locks gives no protection, and no error.
   explicit RunLock(const std::string& run) : run_(run) { take(); }
 
-  /// Checks that the folder is still the locked one. A folder that was removed is created and locked again. Throws
-  /// FileError when another folder has that name, or another process holds the lock. A folder that cannot be created or
-  /// inspected is no error here: the next write reports it.
+  /// Checks that the folder is still the locked one. A folder that was removed is created and locked again.
+  /// Throws FileError when another folder has that name, or another process holds the lock. A folder that
+  /// cannot be created or inspected is no error here: the next write reports it.
   void keep() {
     struct stat there {};
     struct stat locked {};

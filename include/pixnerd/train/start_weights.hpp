@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Training that begins with the weights of a file.
 #pragma once
@@ -12,10 +13,11 @@
 
 namespace pixnerd {
 
-/// Puts the weights of a file, below `prefix`, into a store and into its averages, which start_average() began. The
-/// parameter `exchangeable` stays as it is where the file has another shape of it: the table of classes, say. It reads
-/// into the averages, so float32 weights stay float32 under Mixed, too. Throws FileError, listing every name that is
-/// missing, unexpected or misshapen, or when the file is damaged; NonFiniteError for NaN and infinity.
+/// Puts the weights of a file, below `prefix`, into a store and into its averages, which start_average()
+/// began. The parameter `exchangeable` stays as it is where the file has another shape of it: the table of
+/// classes, say. It reads into the averages, so float32 weights stay float32 under Mixed, too. Throws
+/// FileError, listing every name that is missing, unexpected or misshapen, or when the file is damaged;
+/// NonFiniteError for NaN and infinity.
 template <class Policy>
 void start_from_file(const TensorFile& file, const std::string& prefix, const ParameterStore<Policy>& store,
                      std::string_view exchangeable = "") {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A copy of a parameter store on the host, which is saved while training goes on.
 #pragma once
@@ -10,9 +11,9 @@
 
 namespace pixnerd {
 
-/// What a checkpoint keeps of a ParameterStore, copied to the host: weights, the optimizer's state, and the average
-/// where there is one. With AdamW that is 12 or 16 bytes a parameter for float32. It has the functions of the store
-/// that save_checkpoint() calls.
+/// What a checkpoint keeps of a ParameterStore, copied to the host: weights, the optimizer's state, and the
+/// average where there is one. With AdamW that is 12 or 16 bytes a parameter for float32. It has the
+/// functions of the store that save_checkpoint() calls.
 template <class Master>
 class StoreSnapshot {
  public:
@@ -20,8 +21,8 @@ class StoreSnapshot {
   using Device = Cpu;
   using Slab = Tensor<T, Cpu>;
 
-  /// Copies a store as it is now, after waiting for the GPU. Memory is kept from call to call. Throws OutOfMemory when
-  /// allocation fails.
+  /// Copies a store as it is now, after waiting for the GPU. Memory is kept from call to call. Throws
+  /// OutOfMemory when allocation fails.
   template <class Policy>
   void take(const ParameterStore<Policy>& store) {
     entries_ = store.entries();

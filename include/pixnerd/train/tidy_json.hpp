@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Destroying JSON values without allocating.
 #pragma once
@@ -6,9 +7,9 @@
 
 namespace pixnerd::detail {
 
-/// Empties a JSON value when the scope ends. The destructor of nlohmann::json allocates for lists and objects that are
-/// not empty, and terminates the program when that fails. Declare this after the value. The recursion is as deep as the
-/// value is nested.
+/// Empties a JSON value when the scope ends. The destructor of nlohmann::json allocates for lists and objects
+/// that are not empty, and terminates the program when that fails. Declare this after the value. The
+/// recursion is as deep as the value is nested.
 class TidyJson {
  public:
   explicit TidyJson(nlohmann::json& value) : value_(value) {}

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// How far a training run is: the numbers that a step reads and advances. Random numbers are functions of seed and step,
-/// and the position in the data is the number of samples served, so no generator needs saving.
+/// How far a training run is: the numbers that a step reads and advances. Random numbers are functions of
+/// seed and step, and the position in the data is the number of samples served, so no generator needs saving.
 #pragma once
 
 #include <algorithm>

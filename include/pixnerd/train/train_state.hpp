@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// state.json: what a checkpoint holds of a training run besides tensors.
 #pragma once
@@ -62,8 +63,8 @@ inline std::string format_train_state(const TrainState& state) {
   return json;
 }
 
-/// Reads state.json. The means and the score, which older versions did not write, may be missing. Throws FileError when
-/// the file is missing or not what format_train_state() writes.
+/// Reads state.json. The means and the score, which older versions did not write, may be missing. Throws
+/// FileError when the file is missing or not what format_train_state() writes.
 inline TrainState read_train_state(const std::string& path) {
   auto json = read_json_file(path, "train state");
   const detail::TidyJson tidy(json);

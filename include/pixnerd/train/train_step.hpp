@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// One step of training, from batches to updated weights, written so that a CUDA graph can capture it.
 #pragma once
@@ -57,13 +58,14 @@ template <class Policy>
 
 }  // namespace detail
 
-/// Training steps: the gradients of `options.accumulation` micro-batches, their norm, one update of the weights.
+/// Training steps: the gradients of `options.accumulation` micro-batches, their norm, one update of the
+/// weights.
 ///
-/// `objective(batch)` returns the loss of a TrainingBatch, one element. With options.capture, a GPU calls it three times
-/// (and three times more for the micro-batches after the first of a step), captures the third call as a CUDA graph, and
-/// launches that from then on. So the objective must run the same operations each time, neither read numbers from the
-/// GPU nor copy from the host, and depend on nothing else that changes, such as batch.samples. See GraphCapture. Batches
-/// of another shape make it start over.
+/// `objective(batch)` returns the loss of a TrainingBatch, one element. With options.capture, a GPU calls it
+/// three times (and three times more for the micro-batches after the first of a step), captures the third
+/// call as a CUDA graph, and launches that from then on. So the objective must run the same operations each
+/// time, neither read numbers from the GPU nor copy from the host, and depend on nothing else that changes,
+/// such as batch.samples. See GraphCapture. Batches of another shape make it start over.
 ///
 /// Store, optimizer, objective and options must outlive this. The constructor starts the optimizer's state.
 template <class Policy, class AnOptimizer, class Objective>
@@ -89,10 +91,11 @@ class TrainStepper {
     store_.start_state(optimizer_);  // now: a step allocates nothing
   }
 
-  /// One step with batches from `next_batch()`, each a DataBatch. It depends on the weights, the data, the options, and
-  /// `state`, which it advances. A step that is skipped as an outlier advances `state` and changes nothing else. Throws
-  /// NonFiniteError, naming the step and the parameter, when a loss or a gradient is not finite, and ValueError when the
-  /// data do not continue at state.samples; weights and state are then as they were.
+  /// One step with batches from `next_batch()`, each a DataBatch. It depends on the weights, the data, the
+  /// options, and `state`, which it advances. A step that is skipped as an outlier advances `state` and
+  /// changes nothing else. Throws NonFiniteError, naming the step and the parameter, when a loss or a
+  /// gradient is not finite, and ValueError when the data do not continue at state.samples; weights and state
+  /// are then as they were.
   template <class NextBatch>
   StepReport operator()(NextBatch& next_batch, TrainProgress& state) {
     const std::int64_t step = state.step + 1;

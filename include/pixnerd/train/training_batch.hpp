@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The inputs of one micro-batch of flow matching: images, labels (some dropped), noise, times. All of it is a function
-/// of the seed, the step and the number of each sample.
+/// The inputs of one micro-batch of flow matching: images, labels (some dropped), noise, times. All of it is
+/// a function of the seed, the step and the number of each sample.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +17,9 @@
 
 namespace pixnerd {
 
-/// A batch from a data source: images (B, C, H, W) in [-1, 1], a label for each, and the B numbers of the samples in the
-/// endless sequence that the source serves. A label is a class, or as many numbers as NoisingOptions::label_shape has
-/// elements, such as the words of a text.
+/// A batch from a data source: images (B, C, H, W) in [-1, 1], a label for each, and the B numbers of the
+/// samples in the endless sequence that the source serves. A label is a class, or as many numbers as
+/// NoisingOptions::label_shape has elements, such as the words of a text.
 template <class B>
 concept DataBatch = requires(const B& batch) {
   { batch.images } -> std::convertible_to<Tensor<float>>;
@@ -87,9 +88,9 @@ void upload_numbers(Upload<Device>& upload, const Tensor<T, Device>& to, const F
 
 }  // namespace detail
 
-/// Draws labels, noise and times for the samples of `data` in one step. Tensors of `out` that have the right shape keep
-/// their memory, so a captured graph finds the next batch there. Throws ShapeError unless there are as many labels and
-/// numbers as images, ValueError for an option out of range.
+/// Draws labels, noise and times for the samples of `data` in one step. Tensors of `out` that have the right
+/// shape keep their memory, so a captured graph finds the next batch there. Throws ShapeError unless there
+/// are as many labels and numbers as images, ValueError for an option out of range.
 template <class T, class Device, DataBatch Data>
 void draw_training_batch(TrainingBatch<T, Device>& out, BatchUploads<Device>& uploads, const Data& data,
                          const NoisingOptions& options, std::uint64_t seed, std::uint32_t step) {

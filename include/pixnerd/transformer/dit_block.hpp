@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The diffusion transformer's block: attention and MLP, each behind an adaptive norm and a gate.
 #pragma once
@@ -18,8 +19,8 @@ namespace pixnerd {
 ///   s += gate_m * mlp(norm2(s) * (1 + scale_m) + shift_m)
 /// s (B, L, D) -> (B, L, D). Under Mixed the tokens s that all blocks add to stay float32; what is computed
 /// from them is bfloat16. Norm, Attention and Mlp are any types with the constructors and calls used below; a
-/// norm with a member modulated(x, shift, scale) does its line's shift and scale as well. Source: PixNerd, DiT
-/// block.
+/// norm with a member modulated(x, shift, scale) does its line's shift and scale as well. Source:
+/// FlattenDiTBlock in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class Policy = On<Cpu>, class Norm = RmsNorm<Policy>, class Attention = SelfAttention<Policy>,
           class Mlp = SwigluMlp<Policy>>
 struct DitBlock {

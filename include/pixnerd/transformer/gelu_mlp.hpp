@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The two-layer MLP with GELU between.
 #pragma once

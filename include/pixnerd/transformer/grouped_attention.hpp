@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Causal self-attention whose heads share keys and values in groups, as language models have it.
 #pragma once
@@ -30,9 +31,10 @@ struct GroupedAttentionSizes {
   double epsilon = 1e-6;        ///< of the norms
 };
 
-/// x (B, L, D) -> (B, L, D) of wide_t<T>: products without bias to A heads of queries and fewer of keys and values, RMSNorm of
-/// queries and keys over d, rotary positions, causal attention, output product. Throws ValueError unless key_heads divide
-/// the heads. Source: Ainslie et al., arXiv 2305.13245; Qwen3, arXiv 2505.09388.
+/// x (B, L, D) -> (B, L, D) of wide_t<T>: products without bias to A heads of queries and fewer of keys and
+/// values, RMSNorm of queries and keys over d, rotary positions, causal attention, output product. Throws
+/// ValueError unless key_heads divide the heads. Source: Ainslie et al., arXiv 2305.13245; Qwen3, arXiv
+/// 2505.09388.
 template <class Policy = On<Cpu>>
 struct GroupedAttention {
   using Device = typename Policy::Device;

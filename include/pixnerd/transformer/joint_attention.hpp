@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Attention of image tokens over themselves and over text.
 #pragma once
@@ -14,12 +15,12 @@
 
 namespace pixnerd {
 
-/// Queries are the image's; keys and values are the image's and behind them those of context.text (B, n, D), which no mask
-/// hides. x (B, L, D) -> (B, L, D).
+/// Queries are the image's; keys and values are the image's and behind them those of context.text (B, n, D),
+/// which no mask hides. x (B, L, D) -> (B, L, D).
 ///
-/// The text's keys and values are one product without bias, features ordered [k, v][head][d]; its keys share the image
-/// keys' norm and are not turned. Throws ValueError unless heads divide the width, ShapeError for a text of another batch
-/// or width. Source: PixNerd, text-to-image model, joint attention.
+/// The text's keys and values are one product without bias, features ordered [k, v][head][d]; its keys share
+/// the image keys' norm and are not turned. Throws ValueError unless heads divide the width, ShapeError for a
+/// text of another batch or width. Source: Attention in pixnerd_t2i_heavydecoder.py, MCG-NJU/PixNerd@6da060b.
 template <class Policy = On<Cpu>>
 struct JointAttention {
   using Device = typename Policy::Device;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A residual connection with a learned scale for each feature.
 #pragma once

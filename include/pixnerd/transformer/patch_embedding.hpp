@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The embedding of an image's patches as tokens.
 #pragma once
@@ -11,9 +12,9 @@
 
 namespace pixnerd {
 
-/// token = Linear(C P^2 -> D)(patch): images (B, C, H, W) of wide_t<T> -> tokens (B, L, D) of wide_t<T>,
-/// L = (H / P) (W / P), row by row. Throws ShapeError unless P divides H and W. Source: Peebles and Xie 2022, "Scalable
-/// diffusion models with transformers", section 3.2.
+/// token = Linear(C P^2 -> D)(patch): images (B, C, H, W) of wide_t<T> -> tokens (B, L, D) of wide_t<T>, L =
+/// (H / P) (W / P), row by row. Throws ShapeError unless P divides H and W. Source: Peebles and Xie 2022,
+/// "Scalable diffusion models with transformers", section 3.2.
 template <class Policy = On<Cpu>>
 struct PatchEmbedding {
   using Device = typename Policy::Device;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Multi-head self-attention without positions, as in the vision transformer.
 #pragma once
@@ -9,8 +10,8 @@
 
 namespace pixnerd {
 
-/// Multi-head self-attention without positions. x (B, L, D) -> (B, L, D); the features of qkv are ordered [q, k, v][head][d],
-/// all products have biases. Throws ValueError unless heads divide the width.
+/// Multi-head self-attention without positions. x (B, L, D) -> (B, L, D); the features of qkv are ordered [q,
+/// k, v][head][d], all products have biases. Throws ValueError unless heads divide the width.
 template <class Policy = On<Cpu>>
 struct PlainAttention {
   using Device = typename Policy::Device;

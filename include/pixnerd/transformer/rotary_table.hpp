@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Two-dimensional rotary position table.
 #pragma once
@@ -13,8 +14,8 @@ namespace pixnerd {
 ///
 /// With x = linspace(0, x_end, columns), y = linspace(0, y_end, rows) and w_j = 10000^(-4j/d), complex pair
 /// 2j of a head turns by x w_j and pair 2j+1 by y w_j; elements 2p and 2p+1 of a row hold cosine and sine of
-/// pair p's angle. Throws ValueError unless the head width d is a multiple of 4. Source: PixNerd, DiT block,
-/// 2-D rotary.
+/// pair p's angle. Throws ValueError unless the head width d is a multiple of 4. Source:
+/// precompute_freqs_cis_2d in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 Tensor<T, Device> rotary_table(std::int64_t rows, std::int64_t columns, std::int64_t head_width,
                                double x_end = 16, double y_end = 16) {
@@ -44,13 +45,14 @@ struct RotaryEnds {
   double x = 16, y = 16;
 };
 
-/// Both axes end at 16, whatever the size of the grid. Source: PixNerd, class-conditional model.
+/// Both axes end at 16, whatever the size of the grid. Source: PixNerDiT.fetch_pos in pixnerd_c2i.py,
+/// MCG-NJU/PixNerd@6da060b.
 struct StretchedPositions {
   static RotaryEnds ends(std::int64_t, std::int64_t) { return {}; }
 };
 
-/// The axes end at the sizes of the grid, height and width crossed as they are in the published code. Source: PixNerd,
-/// text-to-image model.
+/// The axes end at the sizes of the grid, height and width crossed as they are in the published code. Source:
+/// PixNerDiT.fetch_pos in pixnerd_t2i_heavydecoder.py, MCG-NJU/PixNerd@6da060b.
 struct CrossedGridPositions {
   static RotaryEnds ends(std::int64_t rows, std::int64_t columns) {
     return {static_cast<double>(rows), static_cast<double>(columns)};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Multi-head self-attention with normalized queries and keys and rotary positions.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The gated MLP of a transformer block.
 #pragma once
@@ -32,8 +33,8 @@ struct SwigluMlp {
   }
 };
 
-/// The same with its first two maps in one and a hidden width of 4D: y = w3(silu(a) * b), [a, b] = w12 x, no biases.
-/// x (..., D) -> (..., D). Source: PixNerd, text-to-image model.
+/// The same with its first two maps in one and a hidden width of 4D: y = w3(silu(a) * b), [a, b] = w12 x, no
+/// biases. x (..., D) -> (..., D). Source: SwiGLU in swiglu.py, MCG-NJU/PixNerd@6da060b.
 template <class Policy = On<Cpu>>
 struct MergedSwigluMlp {
   using Device = typename Policy::Device;

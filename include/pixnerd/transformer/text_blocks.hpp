@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The two kinds of block of the text-to-image model.
 #pragma once
@@ -7,12 +8,14 @@
 
 namespace pixnerd {
 
-/// A DiT block over text tokens: its context has no rotary table. Source: PixNerd, text-to-image model, text refine block.
+/// A DiT block over text tokens: its context has no rotary table. Source: TextRefineBlock in
+/// pixnerd_t2i_heavydecoder.py, MCG-NJU/PixNerd@6da060b.
 template <class Policy = On<Cpu>>
 using TextRefineBlock = DitBlock<Policy, RmsNorm<Policy, RmsRounding::after_weight>, SelfAttention<Policy>,
                                  MergedSwigluMlp<Policy>>;
 
-/// A DiT block over image tokens that also attend to the text. Source: PixNerd, text-to-image model, joint attention.
+/// A DiT block over image tokens that also attend to the text. Source: FlattenDiTBlock in
+/// pixnerd_t2i_heavydecoder.py, MCG-NJU/PixNerd@6da060b.
 template <class Policy = On<Cpu>>
 using JointBlock = DitBlock<Policy, RmsNorm<Policy, RmsRounding::after_weight>, JointAttention<Policy>,
                             MergedSwigluMlp<Policy>>;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// From a text encoder's features to tokens of the transformer's width.
 #pragma once
@@ -9,9 +10,9 @@
 
 namespace pixnerd {
 
-/// RMSNorm(Linear(text width -> D)(features)) + position: features (B, n, text width) -> (B, n, D). The table of
-/// positions (1, n, D) is learned and N(0, 1) at first. Under Mixed the features, the positions and the result are
-/// float32. Source: PixNerd, text-to-image model.
+/// RMSNorm(Linear(text width -> D)(features)) + position: features (B, n, text width) -> (B, n, D). The table
+/// of positions (1, n, D) is learned and N(0, 1) at first. Under Mixed the features, the positions and the
+/// result are float32. Source: PixNerDiT in pixnerd_t2i_heavydecoder.py, MCG-NJU/PixNerd@6da060b.
 template <class Policy = On<Cpu>>
 struct TextEmbedding {
   using Device = typename Policy::Device;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The rotary position table of a sequence of text tokens.
 #pragma once
@@ -10,8 +11,8 @@
 
 namespace pixnerd {
 
-/// Angles position * theta^(-2i/d), i = 0 ... d/2 - 1: (L, d), a row holding the cosines, then the sines. Throws ValueError
-/// for an odd d or a theta that is not positive.
+/// Angles position * theta^(-2i/d), i = 0 ... d/2 - 1: (L, d), a row holding the cosines, then the sines.
+/// Throws ValueError for an odd d or a theta that is not positive.
 template <class T, class Device>
 Tensor<T, Device> text_rotary_table(std::int64_t length, std::int64_t head_width, double theta) {
   if (head_width < 2 || head_width % 2 != 0 || !(theta > 0)) {

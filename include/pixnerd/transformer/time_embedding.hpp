@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The embedding of the diffusion time.
 #pragma once
@@ -11,7 +12,7 @@ namespace pixnerd {
 
 /// t (B) in [0, 1] -> (B, D): sines and cosines of 128 frequencies down to a period of 10, then Linear, SiLU,
 /// Linear. Under Mixed the times, their features and the result are float32, the two linear maps bfloat16.
-/// Source: PixNerd, time embedding.
+/// Source: TimestepEmbedder in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class Policy = On<Cpu>>
 struct TimeEmbedding {
   using Device = typename Policy::Device;

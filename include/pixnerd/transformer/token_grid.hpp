@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Tokens that lie on a grid, seen as an image with D channels, and on a grid of another size.
 #pragma once
@@ -43,8 +44,8 @@ Tensor<T, Device> grid_tokens(const Tensor<T, Device>& image) {
   return patchify(image, 1, 1, PatchLayout::channels_last);
 }
 
-/// Tokens (B, L, D) of the grid `from` as tokens of the grid `to`, by interpolate(); themselves where the grids
-/// are equal.
+/// Tokens (B, L, D) of the grid `from` as tokens of the grid `to`, by interpolate(); themselves where the
+/// grids are equal.
 template <class T, class Device>
 Tensor<T, Device> resize_token_grid(const Tensor<T, Device>& tokens, const TokenGrid& from,
                                     const TokenGrid& to, Interpolation mode = Interpolation::bilinear) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The vision transformer's block: attention and MLP, each behind a layer norm and a learned scale.
 #pragma once
@@ -10,9 +11,9 @@
 
 namespace pixnerd {
 
-/// s += ls1(attention(norm1(s))); s += ls2(mlp(norm2(s))). s (B, L, D) -> (B, L, D). Under Mixed the tokens that all blocks
-/// add to, the norms' statistics and the scales are float32, what is computed from them is bfloat16. Source:
-/// Dosovitskiy et al. 2021, "An image is worth 16x16 words"; DINOv2.
+/// s += ls1(attention(norm1(s))); s += ls2(mlp(norm2(s))). s (B, L, D) -> (B, L, D). Under Mixed the tokens
+/// that all blocks add to, the norms' statistics and the scales are float32, what is computed from them is
+/// bfloat16. Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words"; DINOv2.
 template <class Policy = On<Cpu>>
 struct VitBlock {
   using Device = typename Policy::Device;

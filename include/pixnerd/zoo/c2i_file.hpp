@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A class-conditional PixNerd from a file of its parameters: their shapes tell its sizes.
 #pragma once
@@ -10,8 +11,8 @@
 
 namespace pixnerd {
 
-/// The sizes of the class-conditional model whose parameters a file holds under `prefix`. Throws FileError when the file
-/// holds another model.
+/// The sizes of the class-conditional model whose parameters a file holds under `prefix`. Throws FileError
+/// when the file holds another model.
 inline PixnerdC2iConfig pixnerd_c2i_config_of(const TensorFile& file, const std::string& prefix = "") {
   const detail::ModelShapes shape(file, prefix, "a class-conditional PixNerd");
   PixnerdC2iConfig config;
@@ -34,8 +35,8 @@ inline PixnerdC2iConfig pixnerd_c2i_config_of(const TensorFile& file, const std:
   return config;
 }
 
-/// The class-conditional model whose parameters a file holds under `prefix`. Throws FileError for anything but all
-/// parameters of one model, NonFiniteError for NaN and infinity among them.
+/// The class-conditional model whose parameters a file holds under `prefix`. Throws FileError for anything
+/// but all parameters of one model, NonFiniteError for NaN and infinity among them.
 template <class Policy = On<Cpu>>
 PixnerdC2i<Policy> load_pixnerd_c2i(const TensorFile& file, const std::string& prefix = "") {
   return model_from_file<PixnerdC2i<Policy>>(file, pixnerd_c2i_config_of(file, prefix), prefix);

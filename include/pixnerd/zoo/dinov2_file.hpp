@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A DINOv2 from the published files: their tensors tell its sizes.
 #pragma once
@@ -12,9 +13,9 @@
 
 namespace pixnerd {
 
-/// The sizes of the DINOv2 whose parameters a file holds under `prefix`. `heads` cannot be told from tensors: 0 stands for
-/// heads of 64 features, which all published models have. Throws FileError when the file holds another model,
-/// a DINOv2 with registers or of the giant size among them.
+/// The sizes of the DINOv2 whose parameters a file holds under `prefix`. `heads` cannot be told from tensors:
+/// 0 stands for heads of 64 features, which all published models have. Throws FileError when the file holds
+/// another model, a DINOv2 with registers or of the giant size among them.
 inline Dinov2Config dinov2_config_of(const TensorFile& file, const std::string& prefix = "",
                                      std::int64_t heads = 0) {
   const detail::ModelShapes shape(file, prefix, "a DINOv2 without registers");
@@ -43,9 +44,9 @@ inline Dinov2Config dinov2_config_of(const TensorFile& file, const std::string& 
   return config;
 }
 
-/// The DINOv2 whose parameters a file holds under `prefix`, with the published file's names; a .pth file is opened as a
-/// TorchCheckpoint or converted first. Throws FileError for anything but all parameters of one model, NonFiniteError for
-/// NaN and infinity among them.
+/// The DINOv2 whose parameters a file holds under `prefix`, with the published file's names; a .pth file is
+/// opened as a TorchCheckpoint or converted first. Throws FileError for anything but all parameters of one
+/// model, NonFiniteError for NaN and infinity among them.
 template <class Policy = On<Cpu>>
 Dinov2<Policy> load_dinov2(const TensorFile& file, const std::string& prefix = "", std::int64_t heads = 0) {
   return model_from_file<Dinov2<Policy>>(file, dinov2_config_of(file, prefix, heads), prefix);

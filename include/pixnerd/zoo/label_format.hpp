@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The form in which a model is given its conditions as numbers: a class, or the words of a text.
 #pragma once

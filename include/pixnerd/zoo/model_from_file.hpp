@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A whole model from a file of its parameters.
 #pragma once
@@ -38,10 +39,11 @@ void check_finite_model(const Model& model, const std::string& path) {
 
 }  // namespace detail
 
-/// The model that `make(init)` returns for an Initializer, with the parameters that a file holds under `prefix`, rounded to
-/// nearest where they are wider. They are read one tensor at a time, and no memory is taken for them before the file is
-/// known to hold all of them: `make` is called first for their shapes alone.
-/// Throws FileError, listing every name that is missing, unexpected or misshapen, NonFiniteError for NaN and infinity.
+/// The model that `make(init)` returns for an Initializer, with the parameters that a file holds under
+/// `prefix`, rounded to nearest where they are wider. They are read one tensor at a time, and no memory is
+/// taken for them before the file is known to hold all of them: `make` is called first for their shapes
+/// alone. Throws FileError, listing every name that is missing, unexpected or misshapen, NonFiniteError for
+/// NaN and infinity.
 template <class Make>
 auto made_from_file(const TensorFile& file, Make make, const std::string& prefix = "") {
   auto shapes = Initializer::shapes_only();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Where in a file models lie: under which prefixes.
 #pragma once

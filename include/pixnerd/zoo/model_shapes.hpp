@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The shapes of a model's parameters in a file, which tell its sizes.
 #pragma once
@@ -12,8 +13,8 @@
 
 namespace pixnerd::detail {
 
-/// Reads shapes of parameters below a prefix; what it misses is told as a file that does not hold `kind`, such as "a
-/// text-to-image PixNerd".
+/// Reads shapes of parameters below a prefix; what it misses is told as a file that does not hold `kind`,
+/// such as "a text-to-image PixNerd".
 class ModelShapes {
  public:
   ModelShapes(const TensorFile& file, const std::string& prefix, std::string kind)

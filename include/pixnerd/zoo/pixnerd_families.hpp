@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The families of PixNerd models: told a class, told a text by words that they learned, or told a text by a text encoder.
-/// registry.hpp lists them and says what a family is.
+/// The families of PixNerd models: told a class, told a text by words that they learned, or told a text by a
+/// text encoder. registry.hpp lists them and says what a family is.
 #pragma once
 
 #include <cstdint>

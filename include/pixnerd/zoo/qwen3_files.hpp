@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A Qwen3 from a folder as Hugging Face publishes it: config.json and model.safetensors, or the files of
 /// model.safetensors.index.json.
@@ -26,7 +27,8 @@ class Qwen3ConfigReader {
 
   Qwen3Config read() const {
     if (!root_.is_object()) refuse("an object", root_.type_name());
-    // What Qwen3 fixes or what would be another computation. A missing member has the value that it must have.
+    // What Qwen3 fixes or what would be another computation. A missing member has the value that it must
+    // have.
     only("model_type", "qwen3");
     only("hidden_act", "silu");
     only("attention_bias", false);
@@ -104,13 +106,14 @@ class Qwen3ConfigReader {
 
 }  // namespace detail
 
-/// The sizes that a config.json gives; `path` says in messages where it came from. Throws FileError for another kind of
-/// model, a missing or absurd size, or positions that are scaled.
+/// The sizes that a config.json gives; `path` says in messages where it came from. Throws FileError for
+/// another kind of model, a missing or absurd size, or positions that are scaled.
 inline Qwen3Config qwen3_config_of(const nlohmann::json& root, const std::string& path) {
   return detail::Qwen3ConfigReader(root, path).read();
 }
 
-/// The weights in a folder: of model.safetensors.index.json if it is there, else of model.safetensors. Throws FileError.
+/// The weights in a folder: of model.safetensors.index.json if it is there, else of model.safetensors. Throws
+/// FileError.
 inline std::unique_ptr<TensorFile> open_qwen3_weights(const std::string& folder) {
   const std::string index = folder + "/model.safetensors.index.json";
   std::error_code ignored;
@@ -118,10 +121,10 @@ inline std::unique_ptr<TensorFile> open_qwen3_weights(const std::string& folder)
   return std::make_unique<SafetensorsFile>(folder + "/model.safetensors");
 }
 
-/// The Qwen3 in a folder, its weights rounded to nearest where they are wider than Precision's. Weights of the language
-/// model's head are passed over. They are read one tensor at a time, and have no gradients. Throws FileError for anything
-/// but config.json and exactly the tensors that it calls for; nothing is allocated before that is known. Throws
-/// NonFiniteError for NaN and infinity among them.
+/// The Qwen3 in a folder, its weights rounded to nearest where they are wider than Precision's. Weights of
+/// the language model's head are passed over. They are read one tensor at a time, and have no gradients.
+/// Throws FileError for anything but config.json and exactly the tensors that it calls for; nothing is
+/// allocated before that is known. Throws NonFiniteError for NaN and infinity among them.
 template <class Policy = On<Cpu>>
 Qwen3<Policy> load_qwen3(const std::string& folder) {
   const std::string path = folder + "/config.json";

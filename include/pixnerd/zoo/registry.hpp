@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The families of models that files are recognized as. Whatever loads, trains or samples a model of any family is written
-/// once, as a template over the family; adding one is a struct in a file of its own and its name in `Families`.
+/// The families of models that files are recognized as. Whatever loads, trains or samples a model of any
+/// family is written once, as a template over the family; adding one is a struct in a file of its own and its
+/// name in `Families`.
 #pragma once
 
 #include <concepts>
@@ -14,9 +16,9 @@
 
 namespace pixnerd {
 
-/// A family: the type of its models, their sizes, how they are made, the form of their labels, and how a file of their
-/// parameters is recognized. published_size() is the side of the images that a published model of these sizes was trained
-/// on, which its parameters do not tell; 0 for other sizes.
+/// A family: the type of its models, their sizes, how they are made, the form of their labels, and how a file
+/// of their parameters is recognized. published_size() is the side of the images that a published model of
+/// these sizes was trained on, which its parameters do not tell; 0 for other sizes.
 template <class F>
 concept ModelFamily = requires(const typename F::Config& config, Initializer& init, const TensorFile& file,
                                const std::string& prefix, const FamilyHints& hints) {
@@ -86,8 +88,8 @@ std::int64_t parameter_count_of(const typename Family::Config& config) {
   return parameter_count(Family::template make<On<Cpu>>(config, shapes));
 }
 
-/// The model of these sizes, whose parameters a file holds under `prefix`. Throws FileError for anything but all
-/// parameters of one model, NonFiniteError for NaN and infinity among them.
+/// The model of these sizes, whose parameters a file holds under `prefix`. Throws FileError for anything but
+/// all parameters of one model, NonFiniteError for NaN and infinity among them.
 template <ModelFamily Family, class Policy>
 auto load_model(const TensorFile& file, const std::string& prefix, const typename Family::Config& config) {
   return made_from_file(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A text-to-image PixNerd from a file of its parameters: their shapes tell its sizes.
 #pragma once
@@ -15,8 +16,8 @@ inline bool holds_pixnerd_t2i(const TensorFile& file, const std::string& prefix 
   return file.contains((prefix.empty() ? "" : prefix + ".") + "y_pos_embedding");
 }
 
-/// The sizes of the text-to-image model whose parameters a file holds under `prefix`. Throws FileError when the file holds
-/// another model.
+/// The sizes of the text-to-image model whose parameters a file holds under `prefix`. Throws FileError when
+/// the file holds another model.
 inline PixnerdT2iConfig pixnerd_t2i_config_of(const TensorFile& file, const std::string& prefix = "") {
   const detail::ModelShapes shape(file, prefix, "a text-to-image PixNerd");
   PixnerdT2iConfig config;
@@ -45,8 +46,8 @@ inline PixnerdT2iConfig pixnerd_t2i_config_of(const TensorFile& file, const std:
   return config;
 }
 
-/// The text-to-image model whose parameters a file holds under `prefix`. Throws FileError for anything but all
-/// parameters of one model, NonFiniteError for NaN and infinity among them.
+/// The text-to-image model whose parameters a file holds under `prefix`. Throws FileError for anything but
+/// all parameters of one model, NonFiniteError for NaN and infinity among them.
 template <class Policy = On<Cpu>>
 PixnerdT2i<Policy> load_pixnerd_t2i(const TensorFile& file, const std::string& prefix = "") {
   return model_from_file<PixnerdT2i<Policy>>(file, pixnerd_t2i_config_of(file, prefix), prefix);

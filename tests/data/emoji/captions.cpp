@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// What emoji are called.
 #include <boost/test/unit_test.hpp>

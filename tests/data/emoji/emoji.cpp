@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Drawing emoji, and the data set of them.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reading Unicode's list of emoji.
 #include <boost/test/unit_test.hpp>

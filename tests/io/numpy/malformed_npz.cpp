@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// .npz files that want to do harm: each is refused soon and with little memory.
 #include <zlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// .npz files that NumPy wrote, stored and compressed.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reading safetensors files: what other programs wrote, and what is left of a file after damage.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Files that are almost safetensors: each is refused with a sentence that names it.
 #include <boost/test/unit_test.hpp>

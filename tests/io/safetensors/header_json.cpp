@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The JSON of safetensors headers, read and written.
 #include <boost/test/unit_test.hpp>

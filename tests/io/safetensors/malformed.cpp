@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Safetensors files that want to do harm: each is refused soon and with little memory. More of small ones, with all their
-/// words, are in safetensors_header.cpp.
+/// Safetensors files that want to do harm: each is refused soon and with little memory. More of small ones,
+/// with all their words, are in safetensors_header.cpp.
 #include <boost/test/unit_test.hpp>
 #include <string>
 #include <vector>

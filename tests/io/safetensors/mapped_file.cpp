@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Tensors where they lie in a mapped file.
 #include <boost/test/unit_test.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Writing safetensors files: what is written reads back, here and elsewhere, or is not there at all.
 #include <sys/resource.h>

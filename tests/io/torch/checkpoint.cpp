@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Checkpoints that PyTorch wrote, against the tensors that were put into them.
 #include <boost/test/unit_test.hpp>

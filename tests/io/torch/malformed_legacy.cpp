@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Damaged files of the format that torch.save wrote before version 1.6.
 #include <boost/test/unit_test.hpp>

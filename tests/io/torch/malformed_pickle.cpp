@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Pickles that torch.save never writes: instructions that build no data, lengths that lie, values that hold themselves or
-/// each other many times over.
+/// Pickles that torch.save never writes: instructions that build no data, lengths that lie, values that hold
+/// themselves or each other many times over.
 #include <boost/test/unit_test.hpp>
 #include <string>
 #include <vector>

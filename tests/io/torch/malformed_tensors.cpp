@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Tensors that cannot be: sizes, strides and storages that contradict each other or the file. In both formats of
-/// torch.save.
+/// Tensors that cannot be: sizes, strides and storages that contradict each other or the file. In both
+/// formats of torch.save.
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Zip files whose entries lie, and that are no checkpoints.
 #include <boost/test/unit_test.hpp>

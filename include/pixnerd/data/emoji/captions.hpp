@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Captions of an emoji: its name in Unicode's list, and paraphrases of it.
 #pragma once
@@ -13,7 +14,8 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Whether a name starts with a vowel sound. The first letter decides, with exceptions for some of Unicode's names.
+/// Whether a name starts with a vowel sound. The first letter decides, with exceptions for some of Unicode's
+/// names.
 inline bool begins_with_vowel(std::string_view name) {
   for (const std::string_view spoken : {"uni", "eu", "ewe", "one"}) {  // unicorn, euro banknote, one o'clock
     if (name.starts_with(spoken)) return false;

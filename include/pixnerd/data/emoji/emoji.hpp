@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Color emoji as a data set: small, colorful, free, and on every Debian machine.
 #pragma once
@@ -29,8 +30,8 @@ struct EmojiOptions {
 };
 
 /// The fully-qualified emoji of some groups, in Unicode's order, on white. A class is a subgroup
-/// ("cat-face"), the captions are the name ("grinning cat") and paraphrases of it. All are drawn once, by the constructor (60 kB and about
-/// 0.5 ms each).
+/// ("cat-face"), the captions are the name ("grinning cat") and paraphrases of it. All are drawn once, by the
+/// constructor (60 kB and about 0.5 ms each).
 class Emoji {
  public:
   /// Throws FileError when the font or the list is missing or damaged, or the font has none of the emoji, and

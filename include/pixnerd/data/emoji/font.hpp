@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Pictures of emoji from a font with color bitmaps (link `freetype` and `harfbuzz`).
 #pragma once
@@ -21,8 +22,8 @@
 
 namespace pixnerd {
 
-/// An open font. HarfBuzz turns a sequence of code points into glyphs, FreeType gives a glyph's bitmap. Not safe to use from several
-/// threads at once.
+/// An open font. HarfBuzz turns a sequence of code points into glyphs, FreeType gives a glyph's bitmap. Not
+/// safe to use from several threads at once.
 class EmojiFont {
  public:
   /// Throws FileError when the file is missing, no font, or a font without color bitmaps.

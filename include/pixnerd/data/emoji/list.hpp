@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The list of all emoji that Unicode publishes as emoji-test.txt (UTS #51): sequences, names, groups.
 #pragma once
@@ -27,7 +28,8 @@ struct EmojiEntry {
   }
 };
 
-/// Largest list, in bytes; the list of Unicode 15 has 600,000. An emoji in memory takes several times the size of its line.
+/// Largest list, in bytes; the list of Unicode 15 has 600,000. An emoji in memory takes several times the
+/// size of its line.
 inline constexpr std::uint64_t max_emoji_list_bytes = 1 << 21;
 
 namespace detail {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// One hyper-network layer of the field: the token of a patch predicts the weights of a small MLP for its
 /// pixels.
@@ -11,8 +12,8 @@ namespace pixnerd {
 
 /// theta = Linear(D -> 2 F F*r)(token); pixels += silu(RMSNorm(pixels) W1) W2, columns of W1 and W2
 /// normalized, those of W2 only where `normalize_second`: the text-to-image model uses it as generated.
-/// pixels (N, P*P, F), tokens (N, D), N = B*L -> pixels (N, P*P, F). Source: PixNerd, field
-/// block.
+/// pixels (N, P*P, F), tokens (N, D), N = B*L -> pixels (N, P*P, F). Source: NerfBlock in pixnerd_c2i.py,
+/// MCG-NJU/PixNerd@6da060b.
 template <class Policy = On<Cpu>, bool normalize_second = true>
 struct NeuralFieldBlock {
   using Device = typename Policy::Device;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Where a pixel lies within its patch, as features for the neural field.
 #pragma once
@@ -20,7 +21,8 @@ concept CoordinateBasis = requires(std::int64_t size) {
 };
 
 /// Products of cosines with damped high frequencies. With u, w from linspace(0, 1) over x and y and f_i =
-/// 8i/7: coordinate[8i + j] = cos(pi u f_i) cos(pi w f_j) / (1 + f_i f_j). Source: PixNerd, field input.
+/// 8i/7: coordinate[8i + j] = cos(pi u f_i) cos(pi w f_j) / (1 + f_i f_j). Source: NerfEmbedder.fetch_pos in
+/// pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 struct DctBasis {
   static constexpr std::int64_t frequencies = 8;
   static constexpr std::int64_t count = frequencies * frequencies;
@@ -44,9 +46,10 @@ struct DctBasis {
   }
 };
 
-/// Cosines of each axis alone, at frequencies that fall like a rotary embedding's. With x = linspace(0, 16) over the
-/// columns, y = linspace(0, 16) over the rows and w_j = 10000^(-4j/128): coordinate[2j] = cos(x w_j), coordinate[2j + 1] =
-/// cos(y w_j). Source: PixNerd, text-to-image model, field coordinates.
+/// Cosines of each axis alone, at frequencies that fall like a rotary embedding's. With x = linspace(0, 16)
+/// over the columns, y = linspace(0, 16) over the rows and w_j = 10000^(-4j/128): coordinate[2j] = cos(x
+/// w_j), coordinate[2j + 1] = cos(y w_j). Source: NerfEmbedder.fetch_pos in pixnerd_t2i_heavydecoder.py,
+/// MCG-NJU/PixNerd@6da060b.
 struct AxisCosineBasis {
   static constexpr std::int64_t frequencies = 32;
   static constexpr std::int64_t count = 2 * frequencies;

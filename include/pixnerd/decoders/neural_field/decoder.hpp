@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// PixNerd's decoder: every patch is a neural field whose weights its token predicts.
 #pragma once
@@ -55,8 +56,8 @@ struct NeuralFieldDecoder {
     return (*this)(tokens, x, condition, {sizes.patch, sizes.patch});
   }
 
-  /// The same for patches of ph x pw pixels: the field of a patch on another grid. Throws ShapeError unless the
-  /// patches of x are as many as the tokens.
+  /// The same for patches of ph x pw pixels: the field of a patch on another grid. Throws ShapeError unless
+  /// the patches of x are as many as the tokens.
   Tensor<W, Device> operator()(const Tensor<T, Device>& tokens, const Tensor<W, Device>& x,
                                const Tensor<W, Device>& /*condition*/, const PatchSize& patch) const {
     const std::int64_t patches = tokens.size(0) * tokens.size(1), count = patch.height * patch.width;

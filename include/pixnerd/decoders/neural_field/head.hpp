@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The field's last layer: from features to channels.
 #pragma once
@@ -9,7 +10,7 @@
 namespace pixnerd {
 
 /// pixels (N, P*P, F) -> (N, P*P, C): RMSNorm and a linear map that is zero at first, so that an untrained
-/// model predicts no velocity. Source: PixNerd, head.
+/// model predicts no velocity. Source: NerfFinalLayer in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class Policy = On<Cpu>>
 struct NeuralFieldHead {
   using Device = typename Policy::Device;
@@ -32,8 +33,9 @@ struct NeuralFieldHead {
   }
 };
 
-/// pixels (N, P*P, F) -> (N, P*P, C): a linear map in wide_t<T>, zero at first, without norm: it is the last, and under
-/// Mixed every rounding here would go straight to the velocity. Source: PixNerd, text-to-image model.
+/// pixels (N, P*P, F) -> (N, P*P, C): a linear map in wide_t<T>, zero at first, without norm: it is the last,
+/// and under Mixed every rounding here would go straight to the velocity. Source: NerfFinalLayer in
+/// pixnerd_t2i_heavydecoder.py, MCG-NJU/PixNerd@6da060b.
 template <class Policy = On<Cpu>>
 struct NeuralFieldLinearHead {
   using Device = typename Policy::Device;

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The header of NumPy's .npy format: element type, order and shape of one array.
 ///
-/// The bytes are "\x93NUMPY", the version 1.0, 2.0 or 3.0, the length of the text that follows in 2 bytes (version 1.0) or 4,
-/// little-endian, and that text, a dictionary of Python:
+/// The bytes are "\x93NUMPY", the version 1.0, 2.0 or 3.0, the length of the text that follows in 2 bytes
+/// (version 1.0) or 4, little-endian, and that text, a dictionary of Python:
 ///
 ///     {'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }
 ///
@@ -169,8 +170,8 @@ class NpyText {
   std::string_view where_;
 };
 
-/// The offset of the elements in .npy bytes, right after the header. `prefix` holds at least the first npy_prefix_bytes
-/// bytes. Throws FileError for another format, another version, or a text beyond the limit.
+/// The offset of the elements in .npy bytes, right after the header. `prefix` holds at least the first
+/// npy_prefix_bytes bytes. Throws FileError for another format, another version, or a text beyond the limit.
 inline std::size_t npy_data_begin(std::span<const std::uint8_t> prefix, std::string_view where) {
   const auto refuse = [&](std::string_view expected, std::string_view got) {
     raise<FileError>("npy", str_cat(expected, " in ", where), got);
@@ -191,8 +192,8 @@ inline std::size_t npy_data_begin(std::span<const std::uint8_t> prefix, std::str
   return 8 + width + length;
 }
 
-/// Reads the header of .npy bytes of `total` bytes in all; `header` is all of them up to where the elements begin. Throws
-/// FileError, naming `where`, for anything but a whole array of a known type.
+/// Reads the header of .npy bytes of `total` bytes in all; `header` is all of them up to where the elements
+/// begin. Throws FileError, naming `where`, for anything but a whole array of a known type.
 inline NpyEntry parse_npy_header(std::span<const std::uint8_t> header, std::uint64_t total,
                                  std::string_view where) {
   const std::size_t text_begin = header[6] == 1 ? 10 : 12;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reads NumPy's .npz files, stored or compressed, trusted or not: arrays by name, on demand (link `zip`).
 #pragma once
@@ -19,17 +20,18 @@
 
 namespace pixnerd {
 
-/// An open .npz file. The constructor reads and checks all headers; an array is read on demand, and its checksum
-/// compared on the first read. Has the members of TensorFile. Safe to use from several threads.
+/// An open .npz file. The constructor reads and checks all headers; an array is read on demand, and its
+/// checksum compared on the first read. Has the members of TensorFile. Safe to use from several threads.
 ///
 ///     const NpzFile file("statistics.npz");
 ///     const auto mean = file.tensor<double>("mu");
 ///
-/// Element types are little-endian floats and integers and bool; unsigned integers of more than a byte, complex numbers,
-/// strings, structures and pickled objects are refused by name.
+/// Element types are little-endian floats and integers and bool; unsigned integers of more than a byte,
+/// complex numbers, strings, structures and pickled objects are refused by name.
 class NpzFile {
  public:
-  /// Throws FileError, naming the file and the array, when it is missing or anything but whole arrays in a zip file.
+  /// Throws FileError, naming the file and the array, when it is missing or anything but whole arrays in a
+  /// zip file.
   explicit NpzFile(const std::string& path) : zip_(path, "npz", most_unpacked) {
     for (const auto& [file, number] : zip_.entries()) {
       constexpr std::string_view suffix = ".npy";
@@ -60,8 +62,8 @@ class NpzFile {
     return entries_[found->second];
   }
 
-  /// The bytes of an array's elements, row-major, whatever their order in the file. Throws ValueError unless `out` has
-  /// `entry.bytes` bytes, FileError when the file is damaged there.
+  /// The bytes of an array's elements, row-major, whatever their order in the file. Throws ValueError unless
+  /// `out` has `entry.bytes` bytes, FileError when the file is damaged there.
   void read_bytes(const NpyEntry& entry, std::span<std::uint8_t> out) const {
     if (out.size() != entry.bytes) {
       raise<ValueError>("npz",
@@ -90,9 +92,9 @@ class NpzFile {
     detail::convert_or_throw("npz", path(), entry, bytes.data(), out);
   }
 
-  /// Reads the elements from number `first` on, row-major, so an array larger than memory can be
-  /// read in pieces. Fast in a stored file; a compressed one is unpacked from its beginning each time. Throws ValueError
-  /// beyond the array's end and for column-major arrays.
+  /// Reads the elements from number `first` on, row-major, so an array larger than memory can be read in
+  /// pieces. Fast in a stored file; a compressed one is unpacked from its beginning each time. Throws
+  /// ValueError beyond the array's end and for column-major arrays.
   template <TensorElement T>
   void read(const NpyEntry& entry, std::uint64_t first, std::span<T> out) const {
     const auto count = static_cast<std::uint64_t>(entry.shape.count());
@@ -123,17 +125,17 @@ class NpzFile {
     return Tensor<T, Device>::from_host(entry(name).shape, read<T>(name));
   }
 
-  /// Throws FileError, naming the file and the array, unless an array that is to be unpacked into much memory is as large
-  /// and undamaged as the file claims. read() and tensor() call it before they take memory; who allocates for read_bytes()
-  /// should, too.
+  /// Throws FileError, naming the file and the array, unless an array that is to be unpacked into much memory
+  /// is as large and undamaged as the file claims. read() and tensor() call it before they take memory; who
+  /// allocates for read_bytes() should, too.
   void check_before_allocating(const NpyEntry& entry) const {
     constexpr std::uint64_t much = 8 << 20;
     if (entry.bytes > much && zip_.is_packed(file_of(entry))) zip_.read(file_of(entry), 0, {});
   }
 
  private:
-  /// Compressed arrays of more bytes than this must be compressed less than `most_ratio` to one: who checks them should
-  /// not need minutes for a file of a few megabytes.
+  /// Compressed arrays of more bytes than this must be compressed less than `most_ratio` to one: who checks
+  /// them should not need minutes for a file of a few megabytes.
   static constexpr std::uint64_t large = 512 << 20;
   static constexpr std::uint64_t most_ratio = 16;
   static constexpr std::uint64_t most_unpacked = std::uint64_t{1} << 62;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Reads safetensors files: tensors by name, on demand, from untrusted files.
 ///
@@ -17,8 +18,8 @@
 
 namespace pixnerd {
 
-/// An open safetensors file. The constructor reads and checks the header; tensors are read on demand. Safe to use from
-/// several threads.
+/// An open safetensors file. The constructor reads and checks the header; tensors are read on demand. Safe to
+/// use from several threads.
 ///
 ///     const SafetensorsFile file("model.safetensors");
 ///     for (const auto& entry : file.entries()) …

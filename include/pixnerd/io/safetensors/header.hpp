@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The header of a safetensors file: names, element types, shapes and places of its tensors.
 ///
@@ -27,7 +28,8 @@ namespace pixnerd::detail {
 /// Largest header in bytes; other readers of the format have the same limit.
 inline constexpr std::uint64_t safetensors_header_limit = 100'000'000;
 
-// Limits on a header, far beyond any real model, so that reading it takes at most 64 MB beyond the file's size:
+// Limits on a header, far beyond any real model, so that reading it takes at most 64 MB beyond the file's
+// size:
 /// Tensors and keys of the metadata.
 inline constexpr std::size_t safetensors_most_names = 100'000;
 /// Characters of all names, keys and values of the metadata.

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The JSON of a safetensors header, read and written with JSON for Modern C++.
 ///
-/// The header is parsed by SAX events: whatever is not part of the format is refused on sight, so JSON is never held as a
-/// tree, however long or deeply nested.
+/// The header is parsed by SAX events: whatever is not part of the format is refused on sight, so JSON is
+/// never held as a tree, however long or deeply nested.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@
 
 namespace pixnerd::detail {
 
-/// Builds a directory from the events of the header's JSON. Throws FileError at the first event that does not fit.
+/// Builds a directory from the events of the header's JSON. Throws FileError at the first event that does not
+/// fit.
 class SafetensorsEvents final : public nlohmann::json::json_sax_t {
  public:
   /// `path` is for messages and must outlive this.
@@ -183,8 +185,8 @@ class SafetensorsEvents final : public nlohmann::json::json_sax_t {
   std::size_t characters_ = 0;  ///< of them and of what was a value
 };
 
-/// Throws unless every string, every number and every run of blanks is short enough to be held several times over, as the
-/// library does while it reads one.
+/// Throws unless every string, every number and every run of blanks is short enough to be held several times
+/// over, as the library does while it reads one.
 inline void check_safetensors_tokens(std::string_view json, const std::string& path) {
   if (measure_json(json).longest_token <= safetensors_longest_token) return;
   raise<FileError>("safetensors",

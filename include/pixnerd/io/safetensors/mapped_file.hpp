@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// safetensors files mapped into memory, for trusted files that nobody modifies while they are open.
 ///
-/// Mapping reads pages on first use, and processes that map the same file share them. The price: touching a page that a
-/// truncated file no longer has, or that the disk cannot read, kills the process (SIGBUS), which cannot be turned into an
-/// exception. So everything else in this library uses SafetensorsFile; mapping is opt-in.
+/// Mapping reads pages on first use, and processes that map the same file share them. The price: touching a
+/// page that a truncated file no longer has, or that the disk cannot read, kills the process (SIGBUS), which
+/// cannot be turned into an exception. So everything else in this library uses SafetensorsFile; mapping is
+/// opt-in.
 #pragma once
 
 #include <sys/mman.h>
@@ -19,8 +21,8 @@
 
 namespace pixnerd {
 
-/// A SafetensorsFile whose tensors can also be accessed in place, without a copy. Safe to use from several threads. Spans
-/// are valid as long as this object lives.
+/// A SafetensorsFile whose tensors can also be accessed in place, without a copy. Safe to use from several
+/// threads. Spans are valid as long as this object lives.
 ///
 ///     const MappedSafetensors file("model.safetensors");
 ///     for (const float weight : file.elements<float>("s_embedder.proj.weight")) …
@@ -49,8 +51,8 @@ class MappedSafetensors : public SafetensorsFile {
     return {begin_ + data_begin_ + found.begin, found.bytes};
   }
 
-  /// The elements of a tensor, row-major. Throws FileError when there is none of that name, when its type is not T, or
-  /// when it is not aligned to T's size, which the format allows; read() handles both.
+  /// The elements of a tensor, row-major. Throws FileError when there is none of that name, when its type is
+  /// not T, or when it is not aligned to T's size, which the format allows; read() handles both.
   template <TensorElement T>
   std::span<const T> elements(std::string_view name) const {
     const auto& found = entry(name);

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Reads tensors split over several safetensors files, listed by an index such as "model.safetensors.index.json".
+/// Reads tensors split over several safetensors files, listed by an index such as
+/// "model.safetensors.index.json".
 #pragma once
 
 #include <algorithm>
@@ -17,11 +19,12 @@
 
 namespace pixnerd {
 
-/// The index is {"weight_map": {"name": "file", …}, …}; the files are in its folder. Tensors that the index does
-/// not name are ignored.
+/// The index is {"weight_map": {"name": "file", …}, …}; the files are in its folder. Tensors that the index
+/// does not name are ignored.
 class ShardedSafetensors : public TensorFile {
  public:
-  /// Throws FileError when the index or one of its files is missing or damaged, or a file lacks a tensor that it should have.
+  /// Throws FileError when the index or one of its files is missing or damaged, or a file lacks a tensor that
+  /// it should have.
   explicit ShardedSafetensors(const std::string& index)
       : TensorFile("sharded safetensors", index, /*piece_bytes=*/1 << 18) {
     const auto root = read_json_file(index, "sharded safetensors", {.bytes = most_index_bytes});

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Writes safetensors files, tensor by tensor, atomically.
 #pragma once
@@ -22,9 +23,9 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Computes the offset of every tensor. Tensors with the widest elements come first, otherwise the order stays: readers that
-/// map the file need aligned tensors, and the format allows no padding between them. Throws ValueError for tensors that no
-/// file can hold.
+/// Computes the offset of every tensor. Tensors with the widest elements come first, otherwise the order
+/// stays: readers that map the file need aligned tensors, and the format allows no padding between them.
+/// Throws ValueError for tensors that no file can hold.
 inline std::vector<TensorEntry> lay_out_safetensors(std::vector<TensorEntry> entries,
                                                     const std::string& path) {
   std::set<std::string_view> names;
@@ -90,8 +91,8 @@ class SafetensorsWriter {
     write_part(name, bytes);
   }
 
-  /// The same in parts: a tensor is complete once all of its bytes have been written. Also throws ValueError when `bytes`
-  /// exceed what the tensor still lacks.
+  /// The same in parts: a tensor is complete once all of its bytes have been written. Also throws ValueError
+  /// when `bytes` exceed what the tensor still lacks.
   void write_part(std::string_view name, std::span<const std::uint8_t> bytes) {
     check_next(name, bytes.size(), /*is_whole=*/false);
     file_.write(bytes);

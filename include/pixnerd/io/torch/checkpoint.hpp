@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Reads files written by torch.save, including Lightning checkpoints, without Python and without executing anything:
-/// tensors by name, on demand.
+/// Reads files written by torch.save, including Lightning checkpoints, without Python and without executing
+/// anything: tensors by name, on demand.
 #pragma once
 
 #include <cstdint>
@@ -15,15 +16,17 @@
 
 namespace pixnerd {
 
-/// An open checkpoint: all of its tensors, named by the keys of the dictionaries and lists that hold them, joined by dots;
-/// those of "state_dict" without that key. Integers and short texts of the outermost dictionary are its metadata.
+/// An open checkpoint: all of its tensors, named by the keys of the dictionaries and lists that hold them,
+/// joined by dots; those of "state_dict" without that key. Integers and short texts of the outermost
+/// dictionary are its metadata.
 ///
 ///     const TorchCheckpoint file("epoch=3.ckpt");
 ///     const auto weight = file.read<float>("ema_denoiser.s_embedder.proj.weight");
 class TorchCheckpoint : public TensorFile {
  public:
-  /// Throws FileError, naming the file, when it is missing, damaged, or holds anything but tensors, numbers, strings, lists
-  /// and dictionaries; the message then names what else it holds. Nothing in a file is ever executed.
+  /// Throws FileError, naming the file, when it is missing, damaged, or holds anything but tensors, numbers,
+  /// strings, lists and dictionaries; the message then names what else it holds. Nothing in a file is ever
+  /// executed.
   explicit TorchCheckpoint(const std::string& path)
       // Compressed entries can only be read from the start: reading them in parts would take quadratic time.
       : TensorFile("torch checkpoint", path, whole_tensors), container_(detail::open_torch_container(path)) {

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The two containers of torch checkpoints: a zip file, or, before torch 1.6, pickles and storages in sequence.
+/// The two containers of torch checkpoints: a zip file, or, before torch 1.6, pickles and storages in
+/// sequence.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +28,8 @@ class TorchContainer {
   /// The tensors that the pickle describes.
   const TorchTensors& tensors() const { return tensors_; }
 
-  /// Fills `out` with the bytes of a storage from `begin` on; the storage must have as many. Throws FileError when the file is
-  /// damaged there.
+  /// Fills `out` with the bytes of a storage from `begin` on; the storage must have as many. Throws FileError
+  /// when the file is damaged there.
   virtual void read(const TorchStorage& storage, std::uint64_t begin, std::span<std::uint8_t> out) const = 0;
 
  protected:
@@ -102,7 +104,8 @@ class TorchZip : public TorchContainer {
   }
 
  private:
-  /// torch.save compresses nothing; checkpoints that other programs compressed are accepted if they are small.
+  /// torch.save compresses nothing; checkpoints that other programs compressed are accepted if they are
+  /// small.
   static constexpr std::uint64_t most_unpacked = 4 << 20;
 
   std::string entry_of(const TorchStorage& storage) const { return str_cat(root_, "/data/", storage.key); }
@@ -117,8 +120,8 @@ class TorchZip : public TorchContainer {
   std::string root_;
 };
 
-/// Five pickles (a magic number, a version, facts about the machine, the object, the keys of the storages), then for each
-/// key the number of elements in 8 bytes and the elements.
+/// Five pickles (a magic number, a version, facts about the machine, the object, the keys of the storages),
+/// then for each key the number of elements in 8 bytes and the elements.
 class TorchLegacy : public TorchContainer {
  public:
   explicit TorchLegacy(const std::string& path) : file_(path) {

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Reading Python pickles as data. A pickle is a program for a stack machine. This one executes the instructions that build
-/// numbers, strings and containers, keeps calls as data, and never calls anything.
+/// Reading Python pickles as data. A pickle is a program for a stack machine. This one executes the
+/// instructions that build numbers, strings and containers, keeps calls as data, and never calls anything.
 #pragma once
 
 #include <charconv>
@@ -15,14 +16,14 @@ namespace pixnerd {
 
 /// The value of a pickle, with all values it contains.
 ///
-/// Only names in `allowed` may occur, and calls of them stay data, to be interpreted by the user of this class. Everything
-/// that is not known to be data throws FileError with its name. The state that a pickle sets on an object (BUILD) is read
-/// and dropped.
+/// Only names in `allowed` may occur, and calls of them stay data, to be interpreted by the user of this
+/// class. Everything that is not known to be data throws FileError with its name. The state that a pickle
+/// sets on an object (BUILD) is read and dropped.
 class Pickle : private detail::PickleStack {
  public:
-  /// Reads one pickle from the beginning of `bytes`, which must outlive this; `where` is the file, for messages.
-  /// Throws FileError for a malformed pickle, for one of more than 400,000 values or 800,000 items of
-  /// containers, for a name that is not allowed.
+  /// Reads one pickle from the beginning of `bytes`, which must outlive this; `where` is the file, for
+  /// messages. Throws FileError for a malformed pickle, for one of more than 400,000 values or 800,000 items
+  /// of containers, for a name that is not allowed.
   Pickle(std::span<const std::uint8_t> bytes, std::span<const std::string_view> allowed,
          const std::string& where)
       : PickleStack(bytes, where), allowed_(allowed) {
@@ -35,7 +36,8 @@ class Pickle : private detail::PickleStack {
   const PickleValue& root() const { return values_[root_]; }
   const PickleValue& operator[](std::uint32_t index) const { return values_[index]; }
 
-  /// The value of a key of a dictionary; null when the key is missing or `dictionary` is not a dictionary. The last of equal keys counts.
+  /// The value of a key of a dictionary; null when the key is missing or `dictionary` is not a dictionary.
+  /// The last of equal keys counts.
   const PickleValue* find(const PickleValue& dictionary, std::string_view key) const {
     if (dictionary.kind != PickleKind::dictionary) return nullptr;
     for (std::size_t i = dictionary.items.size(); i >= 2; i -= 2) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The input bytes, stack and memo of the machine that reads a pickle.
 #pragma once
@@ -15,8 +16,8 @@
 
 namespace pixnerd::detail {
 
-/// The state that a pickle's instructions work on: the input bytes, the values, a stack of value indices with marks, and the
-/// memo. Anything malformed throws FileError with its byte position.
+/// The state that a pickle's instructions work on: the input bytes, the values, a stack of value indices with
+/// marks, and the memo. Anything malformed throws FileError with its byte position.
 class PickleStack {
  protected:
   PickleStack(std::span<const std::uint8_t> bytes, const std::string& where) : bytes_(bytes), where_(where) {}

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The values of a Python pickle, as data.
 #pragma once

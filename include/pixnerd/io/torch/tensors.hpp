@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Finds the tensors that a pickle written by torch.save describes: names, shapes, and where their elements are stored.
+/// Finds the tensors that a pickle written by torch.save describes: names, shapes, and where their elements
+/// are stored.
 #pragma once
 
 #include <algorithm>
@@ -103,7 +105,8 @@ class TorchTensorReader {
   static constexpr std::size_t most_visits = 400'000, most_tensors = 32'768;
   static constexpr std::size_t most_name = 1000, most_key = 100, most_name_bytes = 4 << 20;
 
-  /// A key of a dictionary, or an index of a list. They are joined to names for tensors only, since keys may be long.
+  /// A key of a dictionary, or an index of a list. They are joined to names for tensors only, since keys may
+  /// be long.
   using Step = std::variant<std::string_view, std::int64_t>;
 
   [[noreturn]] void refuse(std::string_view expected, std::string_view got) const {

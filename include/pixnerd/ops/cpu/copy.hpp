@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Copies of parts of tensors on the CPU.
 #pragma once

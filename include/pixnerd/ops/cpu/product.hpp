@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Matrix products on the CPU. The only header that includes Eigen.
 ///

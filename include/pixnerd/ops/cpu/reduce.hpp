@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Sums on the CPU that vectorize and whose order depends on sizes alone.
 #pragma once
@@ -30,8 +31,8 @@ T lane_sum(std::int64_t begin, std::int64_t end, Term&& term) {
   return partial[0];
 }
 
-/// The columns of each of `batch` images in pieces of at most `most`, for sums on the stack over an image's rows:
-/// body(image, first, n) gets the columns [first, first + n) of one image, on any thread.
+/// The columns of each of `batch` images in pieces of at most `most`, for sums on the stack over an image's
+/// rows: body(image, first, n) gets the columns [first, first + n) of one image, on any thread.
 template <std::int64_t most, class Body>
   requires std::invocable<Body, std::int64_t, std::int64_t, std::int64_t>
 void parallel_image_columns(std::int64_t batch, std::int64_t width, Body&& body) {

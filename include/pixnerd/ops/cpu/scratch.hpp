@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Working memory of one tile of a CPU kernel.
 #pragma once

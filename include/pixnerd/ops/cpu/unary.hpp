@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Operations of one input, element by element, on the CPU.
 #pragma once
@@ -9,8 +10,8 @@
 
 namespace pixnerd {
 
-/// y = Formula::value(x), computed in wide_t<T>. A formula has static functions value(x) and slope(x), its derivative,
-/// templates over float and double that both devices call.
+/// y = Formula::value(x), computed in wide_t<T>. A formula has static functions value(x) and slope(x), its
+/// derivative, templates over float and double that both devices call.
 template <class Formula, class T>
 void cpu_unary(std::int64_t count, const T* x, T* y) {
   using W = wide_t<T>;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Lets a CPU kernel that is written for float and double serve bfloat16: operands are widened as a whole,
 /// and results rounded as a whole. It costs memory and time, and nothing when the type is wide already.

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The sigmoid in kernels. bfloat16 results need no more than the GPU's own exponential and reciprocal, each one instruction; wider
-/// ones get the formulas of the CPU.
+/// The sigmoid in kernels. bfloat16 results need no more than the GPU's own exponential and reciprocal, each
+/// one instruction; wider ones get the formulas of the CPU.
 #pragma once
 
 #include <concepts>

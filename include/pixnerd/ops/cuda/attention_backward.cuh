@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Attention of bfloat16 on tensor cores, backward.
 ///
 /// With scores s = q k^T / sqrt(d), p = exp(s - log_sum), g = grad_y v^T and r the sum of p g over the keys:
-///   grad_v = p^T grad_y,   grad_s = p (g - r),   grad_k = grad_s^T q / sqrt(d),   grad_q = grad_s k / sqrt(d).
-/// One kernel sums over queries for 64 keys, others over keys for 64 queries, each in order, so that nothing is added from
-/// several blocks; scores and g are computed again for each. r equals the sum of grad_y y over d, which would need fewer
-/// products, but y is rounded: where one key has most of the probability, little is left of g - r but that error.
+///   grad_v = p^T grad_y,  grad_s = p (g - r),  grad_k = grad_s^T q / sqrt(d),  grad_q = grad_s k / sqrt(d).
+/// One kernel sums over queries for 64 keys, others over keys for 64 queries, each in order, so that nothing
+/// is added from several blocks; scores and g are computed again for each. r equals the sum of grad_y y over
+/// d, which would need fewer products, but y is rounded: where one key has most of the probability, little is
+/// left of g - r but that error.
 #pragma once
 
 #include <type_traits>
@@ -15,9 +17,9 @@
 namespace pixnerd {
 namespace detail {
 
-/// Keys and their values stay, a warp having 16 of them; tiles of 32 queries and rows of grad_y are copied one ahead.
-/// Everything is computed transposed, so that p and grad_s are left factors without leaving their registers. Gradients of
-/// values are put before those of keys.
+/// Keys and their values stay, a warp having 16 of them; tiles of 32 queries and rows of grad_y are copied
+/// one ahead. Everything is computed transposed, so that p and grad_s are left factors without leaving their
+/// registers. Gradients of values are put before those of keys.
 template <class Tile>
 __global__ void __launch_bounds__(tile_threads, Tile::key_blocks)
     attention_backward_keys(AttentionSizes s, const bfloat16* all_q, const bfloat16* all_k,
@@ -109,8 +111,8 @@ __global__ void __launch_bounds__(tile_threads, Tile::key_blocks)
   }
 }
 
-/// Queries and rows of grad_y stay in registers, a warp having 16 of them; tiles of 64 keys and values are copied one
-/// ahead. Puts grad_q, or, with only_dots, row_dots.
+/// Queries and rows of grad_y stay in registers, a warp having 16 of them; tiles of 64 keys and values are
+/// copied one ahead. Puts grad_q, or, with only_dots, row_dots.
 template <class Tile, bool only_dots>
 __global__ void __launch_bounds__(tile_threads, only_dots ? Tile::dot_blocks : Tile::query_blocks)
     attention_backward_queries(AttentionSizes s, const bfloat16* all_q, const bfloat16* all_k,

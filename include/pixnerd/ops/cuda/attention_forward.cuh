@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Attention of bfloat16 on tensor cores, forward.
 #pragma once
@@ -7,9 +8,9 @@
 namespace pixnerd {
 namespace detail {
 
-/// A block takes 64 queries of one head; the blocks of a head follow each other, so that its keys and values come from the
-/// cache. Tiles of 64 keys and values are copied one ahead of the products; scores, their softmax over the keys
-/// seen so far, and the output stay in registers, a warp having 16 queries.
+/// A block takes 64 queries of one head; the blocks of a head follow each other, so that its keys and values
+/// come from the cache. Tiles of 64 keys and values are copied one ahead of the products; scores, their
+/// softmax over the keys seen so far, and the output stay in registers, a warp having 16 queries.
 template <class Tile>
 __global__ void __launch_bounds__(tile_threads, Tile::forward_blocks)
     attention_forward_tiles(AttentionSizes s, const bfloat16* all_q, const bfloat16* all_k,
@@ -62,7 +63,8 @@ __global__ void __launch_bounds__(tile_threads, Tile::forward_blocks)
 #pragma unroll
       for (int j = 0; j < 8; ++j) now = fmaxf(now, fmaxf(p[j][2 * r], p[j][2 * r + 1]));
       now = warp_max<4>(now);
-      // The difference comes first: exactly 0 where the maximum stays, also where the compiler fuses products and sums.
+      // The difference comes first: exactly 0 where the maximum stays, also where the compiler fuses products
+      // and sums.
       const float shift = now * slope, correction = exp2_fast((largest[r] - now) * slope);
       largest[r] = now;
       sum[r] *= correction;

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Attention in ordinary arithmetic: for float, double, and bfloat16 of widths or addresses that tensor cores do not take.
+/// Attention in ordinary arithmetic: for float, double, and bfloat16 of widths or addresses that tensor cores
+/// do not take.
 #pragma once
 
 #include <cmath>
@@ -14,8 +16,8 @@ namespace detail {
 
 inline constexpr int plain_warps = 8;
 
-/// Elements from one row in shared memory to the next: whole zero-padded groups of 32, and an odd number of 16 bytes, so
-/// that threads that read 16 bytes of a row each do not wait for each other.
+/// Elements from one row in shared memory to the next: whole zero-padded groups of 32, and an odd number of
+/// 16 bytes, so that threads that read 16 bytes of a row each do not wait for each other.
 template <class W>
 PIXNERD_HOST_DEVICE inline int plain_pitch(std::int64_t width) {
   return static_cast<int>((width + 31) / 32 * 32) + Packet<W>::count;
@@ -103,7 +105,8 @@ __device__ inline void plain_store(const W (&sums)[rows][slots], const W (&facto
   }
 }
 
-/// Every warp has `rows` queries of one head, whose block goes through the keys in tiles of 32, a key each thread.
+/// Every warp has `rows` queries of one head, whose block goes through the keys in tiles of 32, a key each
+/// thread.
 template <class T, int rows, int slots>
 __global__ void __launch_bounds__(plain_warps* warp_size, 2)
     attention_forward_plain(AttentionSizes s, const T* q, const T* k, const T* v, T* y, wide_t<T>* log_sums) {
@@ -163,9 +166,10 @@ __global__ void __launch_bounds__(plain_warps* warp_size, 2)
 /// What backward sums over keys for each query, or over queries for each key.
 enum class PlainSums { row_dots, queries, keys };
 
-/// One side of backward; see cuda_attention_backward.cuh. For keys, every warp has `rows` keys and goes through the queries:
-/// `a`, `b` are keys and values, `c`, `d` queries and grad_y; it puts gradients of values (second), then of keys (first).
-/// Else it has queries and goes through the keys: `a`, `b` are queries and grad_y, `c`, `d` keys and values.
+/// One side of backward; see cuda_attention_backward.cuh. For keys, every warp has `rows` keys and goes
+/// through the queries: `a`, `b` are keys and values, `c`, `d` queries and grad_y; it puts gradients of
+/// values (second), then of keys (first). Else it has queries and goes through the keys: `a`, `b` are queries
+/// and grad_y, `c`, `d` keys and values.
 template <class T, PlainSums what, int rows, int slots>
 __global__ void __launch_bounds__(plain_warps* warp_size, 2)
     attention_backward_plain(AttentionSizes s, const T* a, const T* b, const T* c, const T* d,
@@ -240,7 +244,8 @@ __global__ void __launch_bounds__(plain_warps* warp_size, 2)
   }
 }
 
-/// Bytes of shared memory of a block whose warps have `rows` rows each: those of `tiles` tensors, and weights.
+/// Bytes of shared memory of a block whose warps have `rows` rows each: those of `tiles` tensors, and
+/// weights.
 template <class W>
 std::int64_t plain_bytes(std::int64_t width, std::int64_t rows, std::int64_t tiles) {
   const std::int64_t elements =
@@ -248,8 +253,8 @@ std::int64_t plain_bytes(std::int64_t width, std::int64_t rows, std::int64_t til
   return elements * tiles * static_cast<std::int64_t>(sizeof(W));
 }
 
-/// Calls launch(rows, slots, bytes), the first two constants: four rows a warp for heads up to 128 wide where shared memory
-/// allows it, else one, for heads up to 256.
+/// Calls launch(rows, slots, bytes), the first two constants: four rows a warp for heads up to 128 wide where
+/// shared memory allows it, else one, for heads up to 256.
 template <class W, class Launch>
 void with_plain_tile(std::int64_t width, std::int64_t tiles, Launch launch) {
   const std::int64_t most = cuda_shared_memory(), four = plain_bytes<W>(width, 4, tiles),

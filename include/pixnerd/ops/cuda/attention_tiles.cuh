@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// What attention on tensor cores is made of: tiles of one head's rows in shared memory and their products in registers.
+/// What attention on tensor cores is made of: tiles of one head's rows in shared memory and their products in
+/// registers.
 ///
 /// A block has 4 warps of 16 rows each. A row's `width` elements are units of 8, 16 bytes each.
 #pragma once
@@ -18,8 +20,8 @@ inline constexpr int tile_threads = 128;
 inline constexpr int tile_rows = 64;  // 16 for each warp
 inline constexpr float log2_of_e = 1.4426950408889634f;
 
-/// Rows of up to `units_` units, read as if zeros followed up to a multiple of 16 elements. They lie an odd number of
-/// 16 bytes apart: then the eight rows of a matrix are in different banks.
+/// Rows of up to `units_` units, read as if zeros followed up to a multiple of 16 elements. They lie an odd
+/// number of 16 bytes apart: then the eight rows of a matrix are in different banks.
 template <int units_>
 struct HeadTile {
   static constexpr int units = units_;
@@ -66,8 +68,8 @@ struct HeadRows {
   __device__ T* at(int row, int unit) const { return data + std::int64_t{row} * stride + unit * 8; }
 };
 
-/// Starts to copy `rows` rows from row `first` on; zeros stand where there are none. Eight threads a row, so that each
-/// keeps one address and the others are a fixed distance away.
+/// Starts to copy `rows` rows from row `first` on; zeros stand where there are none. Eight threads a row, so
+/// that each keeps one address and the others are a fixed distance away.
 template <class Tile, int rows>
 __device__ inline void load_tile(bfloat16* shared, const HeadRows<const bfloat16>& from, int first) {
   constexpr int row_units = 2 * Tile::steps, pass_rows = tile_threads / 8;
@@ -192,8 +194,8 @@ __device__ inline void mask_columns(float (&c)[n][4], int valid) {
   }
 }
 
-/// Puts a warp's 16 rows, row r times factor[r / 8], to rows of a head from `first` on, through the warp's own 16 rows
-/// of shared memory, so that 16 bytes go at a time.
+/// Puts a warp's 16 rows, row r times factor[r / 8], to rows of a head from `first` on, through the warp's
+/// own 16 rows of shared memory, so that 16 bytes go at a time.
 template <class Tile>
 __device__ inline void store_tile(const float (&c)[Tile::units][4], const float (&factor)[2],
                                   bfloat16* shared, const HeadRows<bfloat16>& to, bool add, int first) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Formulas over broadcast operands on the GPU. Sums over repeated axes are in cuda_broadcast_sum.cuh.
 #pragma once
@@ -72,9 +73,10 @@ __global__ void broadcast_kernel(std::int64_t count, std::int64_t units, CudaLoo
 
 }  // namespace detail
 
-/// For every element i of the result of broadcasting a with b: y[i] = formula(g[i], a[ia], b[ib]), written or added. g is read
-/// only if Formula::reads_gradient, a and b only if Formula::reads_operands. One thread 16 bytes of y where the innermost
-/// loop and the addresses allow it, else one a number; operands that are repeated come from the caches.
+/// For every element i of the result of broadcasting a with b: y[i] = formula(g[i], a[ia], b[ib]), written or
+/// added. g is read only if Formula::reads_gradient, a and b only if Formula::reads_operands. One thread 16
+/// bytes of y where the innermost loop and the addresses allow it, else one a number; operands that are
+/// repeated come from the caches.
 template <class T, class Formula>
 void cuda_broadcast(const char* op, const BroadcastLoops& loops, const T* g, const T* a, const T* b,
                     GradTarget<T> y, Formula formula) {

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Sums over some axes of a tensor on the GPU: the gradients of what was broadcast, and the reductions. Every sum is added
-/// in an order that depends on sizes alone: in a thread, over the threads of a block, over the blocks in a second kernel.
+/// Sums over some axes of a tensor on the GPU: the gradients of what was broadcast, and the reductions. Every
+/// sum is added in an order that depends on sizes alone: in a thread, over the threads of a block, over the
+/// blocks in a second kernel.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +20,8 @@ inline constexpr int sum_threads = 256;
 template <class A>
 inline constexpr int sum_blocks = sizeof(A) == 8 ? 3 : 4;
 
-/// Sums over threadIdx.y, a power of two, in a block of at most 256 threads; every thread gets them. All threads must
-/// call it.
+/// Sums over threadIdx.y, a power of two, in a block of at most 256 threads; every thread gets them. All
+/// threads must call it.
 template <int width, class A>
 __device__ inline void sum_along_y(A (&sums)[width]) {
   __shared__ A partial[width * sum_threads];
@@ -41,7 +43,8 @@ __device__ inline void sum_along_y(A (&sums)[width]) {
   for (int j = 0; j < width; ++j) sums[j] = partial[j * sum_threads + threadIdx.x];
 }
 
-/// The sum over threadIdx.x in a block of 32 x n or of 32 n x 1 threads; every thread gets it. All threads must call it.
+/// The sum over threadIdx.x in a block of 32 x n or of 32 n x 1 threads; every thread gets it. All threads
+/// must call it.
 template <class A>
 __device__ inline A sum_along_x(A value) {
   return blockDim.x == warp_size ? warp_sum(value) : block_sum(value);
@@ -69,8 +72,9 @@ struct SumOutput {
   }
 };
 
-/// What the kernels sum: formula(g, a, b) over the loops `reduced`, for each element of a, which are the loops `kept`. The
-/// innermost loop, of `inner` elements, is in neither. First strides are g's, second ones b's.
+/// What the kernels sum: formula(g, a, b) over the loops `reduced`, for each element of a, which are the
+/// loops `kept`. The innermost loop, of `inner` elements, is in neither. First strides are g's, second ones
+/// b's.
 template <class I>
 struct SumInput {
   CudaLoops kept, reduced;
@@ -81,7 +85,8 @@ struct SumInput {
   const I* b = nullptr;
 };
 
-/// The innermost loop is kept. Threads of a warp take neighboring columns, those along y every blockDim.y-th row.
+/// The innermost loop is kept. Threads of a warp take neighboring columns, those along y every blockDim.y-th
+/// row.
 template <int width, class A, class I, class T, class Formula>
 __global__ void __launch_bounds__(sum_threads, sum_blocks<A>)
     column_sums_kernel(SumInput<I> in, std::int64_t tiles, SumOutput<A, T> out, Formula formula) {
@@ -112,7 +117,8 @@ __global__ void __launch_bounds__(sum_threads, sum_blocks<A>)
   if (inside && threadIdx.y == 0) out.put(i, chunk, sums);
 }
 
-/// The innermost loop is summed. Threads along x take neighboring pieces of one sum, those along y different sums.
+/// The innermost loop is summed. Threads along x take neighboring pieces of one sum, those along y different
+/// sums.
 template <int width, class A, class I, class T, class Formula>
 __global__ void __launch_bounds__(sum_threads, sum_blocks<A>)
     row_sums_kernel(SumInput<I> in, std::int64_t count, SumOutput<A, T> out, Formula formula) {
@@ -163,7 +169,8 @@ struct SumOfPartials : PlainSum {};
 /// Enough blocks for the largest GPUs, whatever GPU this is, so that sums do not depend on it.
 inline constexpr std::int64_t wanted_blocks = 1024;
 
-/// How many blocks share one sum, when `blocks` would do with one each and `pieces` is the most that is worth it.
+/// How many blocks share one sum, when `blocks` would do with one each and `pieces` is the most that is worth
+/// it.
 inline std::int64_t sum_chunks(std::int64_t blocks, std::int64_t pieces, std::int64_t most) {
   return std::clamp<std::int64_t>(std::min((wanted_blocks + blocks - 1) / blocks, pieces), 1, most);
 }
@@ -219,10 +226,10 @@ void launch_row_sums(const char* op, SumInput<I> in, std::int64_t count, SumOutp
 
 }  // namespace detail
 
-/// For each of the count_a elements of a: factor times the sum of formula(g[i], a, b[ib]) over the elements i of the
-/// broadcast result that a was repeated for, added in A, written or added to `result`. a and b are read only if
-/// Formula::reads_operands. 16 bytes an access where the innermost loop and the addresses allow it; few long sums are
-/// shared by several blocks.
+/// For each of the count_a elements of a: factor times the sum of formula(g[i], a, b[ib]) over the elements i
+/// of the broadcast result that a was repeated for, added in A, written or added to `result`. a and b are
+/// read only if Formula::reads_operands. 16 bytes an access where the innermost loop and the addresses allow
+/// it; few long sums are shared by several blocks.
 template <class A, class T, class Formula>
 void cuda_broadcast_sum(const char* op, const BroadcastLoops& loops, std::int64_t count_a, const T* g,
                         const T* a, const T* b, GradTarget<T> result, double factor, Formula formula) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The launcher of elementwise kernels: any formula from some inputs to some outputs, 16 bytes at a time.
 #pragma once
@@ -90,9 +91,9 @@ __global__ void elementwise_kernel_by_packet(std::int64_t count, Pointers<T, inp
 
 }  // namespace detail
 
-/// For every i in [0, count): formula(i, x, y) sets y[0 ... outputs) from x[0 ... inputs), all in wide_t<T>, and the y go
-/// to the targets, written or added; a target that is false is passed over. Inputs and targets may share memory
-/// elementwise. `formula` is a functor for the device.
+/// For every i in [0, count): formula(i, x, y) sets y[0 ... outputs) from x[0 ... inputs), all in wide_t<T>,
+/// and the y go to the targets, written or added; a target that is false is passed over. Inputs and targets
+/// may share memory elementwise. `formula` is a functor for the device.
 template <class T, int inputs, int outputs, class Formula>
 void cuda_elementwise(const char* op, std::int64_t count, const T* const (&in)[inputs],
                       const GradTarget<T> (&out)[outputs], Formula formula) {

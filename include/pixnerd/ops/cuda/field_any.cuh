@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The neural field of any size and element type on the GPU, without tensor cores: what float32 and float64 use, and
-/// bfloat16 where the fast kernels do not apply.
+/// The neural field of any size and element type on the GPU, without tensor cores: what float32 and float64
+/// use, and bfloat16 where the fast kernels do not apply.
 #pragma once
 
 #include <algorithm>
@@ -14,8 +15,8 @@ namespace pixnerd::detail {
 
 inline constexpr int field_any_threads = 256;
 
-/// A block's working set: a patch's matrices, some rows of pixels and what is computed from them, all in W; in shared
-/// memory where it fits there, else in global memory.
+/// A block's working set: a patch's matrices, some rows of pixels and what is computed from them, all in W;
+/// in shared memory where it fits there, else in global memory.
 template <class W>
 struct FieldScratch {
   int width, hidden, rows;
@@ -62,8 +63,8 @@ struct FieldScratch {
   }
 };
 
-/// put(i, j, sum over k of left(i, k) right(k, j)) for all i < m, j < n, by the whole block, a thread for four rows and four
-/// columns at a time.
+/// put(i, j, sum over k of left(i, k) right(k, j)) for all i < m, j < n, by the whole block, a thread for
+/// four rows and four columns at a time.
 template <class W, class Left, class Right, class Put>
 __device__ inline void field_product(int m, int n, int inner, Left left, Right right, Put put) {
   const int column_groups = (n + 63) / 64, units = (m + 3) / 4 * column_groups * 16;
@@ -121,7 +122,8 @@ __device__ inline void load_field_matrices(const FieldScratch<W>& f, bool normal
   __syncthreads();
 }
 
-/// Normalizes `count` pixels from x on and computes the hidden layer before its activation. Ends with a barrier.
+/// Normalizes `count` pixels from x on and computes the hidden layer before its activation. Ends with a
+/// barrier.
 template <class T, class W>
 __device__ inline void field_hidden(const FieldScratch<W>& f, int count, W epsilon, const T* x,
                                     const W* norm_weight) {

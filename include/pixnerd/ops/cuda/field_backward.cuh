@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The neural field backward on tensor cores.
 #pragma once
@@ -8,8 +9,8 @@
 
 namespace pixnerd::detail {
 
-/// Warps of a backward block: one for 16 hidden units. Two registers a hidden unit and feature collect the matrices'
-/// gradients, which limits how many units a block has.
+/// Warps of a backward block: one for 16 hidden units. Two registers a hidden unit and feature collect the
+/// matrices' gradients, which limits how many units a block has.
 constexpr std::int64_t field_backward_warps(std::int64_t hidden) {
   return hidden / 16;
 }
@@ -17,16 +18,17 @@ constexpr std::int64_t field_backward_most_hidden(std::int64_t width) {
   return width <= 64 ? 256 : 128;
 }
 
-/// Shared memory of the backward kernel: both matrices; pixels and gradients; gradients of the hidden layer; factors.
-/// F = 64, hidden 128, from 128 pixels on: 108,800 bytes, so two blocks of eight warps live on a multiprocessor of an H100.
+/// Shared memory of the backward kernel: both matrices; pixels and gradients; gradients of the hidden layer;
+/// factors. F = 64, hidden 128, from 128 pixels on: 108,800 bytes, so two blocks of eight warps live on a
+/// multiprocessor of an H100.
 constexpr std::int64_t field_backward_bytes(std::int64_t width, std::int64_t hidden, std::int64_t rows) {
   return 2 * (width * (hidden + field_pad) + hidden * (width + field_pad) + 2 * rows * (width + field_pad) +
               hidden * (rows + field_pad)) +
          4 * (hidden + width + rows);
 }
 
-/// Pixels that a backward block holds at a time: 16 a warp and at most 128, fewer where shared memory is small; 0 when there
-/// is too little for any.
+/// Pixels that a backward block holds at a time: 16 a warp and at most 128, fewer where shared memory is
+/// small; 0 when there is too little for any.
 constexpr std::int64_t field_backward_rows(const FieldSizes& s, std::int64_t most_shared) {
   std::int64_t rows =
       std::min({s.hidden, std::int64_t{128}, std::max<std::int64_t>(16, (s.pixels + 15) / 16 * 16)});
@@ -59,7 +61,8 @@ struct NeuralFieldBlock {
         second_scale(first_scale + hidden),
         inverse_rms(second_scale + width) {}
 
-  /// This warp's 16 hidden units of the first matrix, transposed, as left operand: features [16 k, 16 k + 16).
+  /// This warp's 16 hidden units of the first matrix, transposed, as left operand: features [16 k, 16 k +
+  /// 16).
   __device__ void load_first(std::uint32_t (&a)[4], int lane, int k) const {
     load_matrices_transposed(a,
                              first + k * 16 * hidden_stride + warp * 16 + columns_first(lane, hidden_stride));
@@ -115,10 +118,10 @@ struct NeuralFieldBlock {
     }
   }
 
-  /// From all pixels held, for this warp's hidden units: the hidden layer's gradient, times the first matrix's factors and
-  /// over the pixels' root mean square, to shared memory; the normalized matrices' gradients, of units x features, added to
-  /// the sums, that of the first still without the norm's weights. Pixels and their gradients are operands as they are, so
-  /// that nothing rounds them.
+  /// From all pixels held, for this warp's hidden units: the hidden layer's gradient, times the first
+  /// matrix's factors and over the pixels' root mean square, to shared memory; the normalized matrices'
+  /// gradients, of units x features, added to the sums, that of the first still without the norm's weights.
+  /// Pixels and their gradients are operands as they are, so that nothing rounds them.
   __device__ void hidden_pass(const float* norm_weight, int tiles, float (&first_sum)[2 * steps][4],
                               float (&second_sum)[2 * steps][4]) const {
     const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2;

@@ -1,23 +1,25 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The neural field backward on tensor cores: the kernel, and how the gradients of normalized matrices become those of the
-/// generated ones.
+/// The neural field backward on tensor cores: the kernel, and how the gradients of normalized matrices become
+/// those of the generated ones.
 #pragma once
 
 #include <pixnerd/ops/cuda/field_backward.cuh>
 
 namespace pixnerd::detail {
 
-/// Turns the sums of all pixels into the gradients of the generated matrices, in their place in shared memory, and of the
-/// norm's weights, one row of `grad_weights` a patch. With N a normalized matrix, s the factors of its columns and G the
-/// gradient of N, that of the generated matrix is s (G - N (column sums of N G)).
+/// Turns the sums of all pixels into the gradients of the generated matrices, in their place in shared
+/// memory, and of the norm's weights, one row of `grad_weights` a patch. With N a normalized matrix, s the
+/// factors of its columns and G the gradient of N, that of the generated matrix is s (G - N (column sums of N
+/// G)).
 template <int width>
 __device__ inline void field_matrix_gradients(const NeuralFieldBlock<width>& block, bool normalize_second,
                                               const float* norm_weight, float (&first_sum)[width / 8][4],
                                               float (&second_sum)[width / 8][4], float* grad_weights) {
   constexpr int steps = width / 16, stride = NeuralFieldBlock<width>::stride;
   const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2, unit = block.warp * 16 + group;
-  // Over the pixels, which are no longer needed: sums over a warp's units, first of the norm's weights, then of the second
-  // matrix's columns.
+  // Over the pixels, which are no longer needed: sums over a warp's units, first of the norm's weights, then
+  // of the second matrix's columns.
   float* const partial = reinterpret_cast<float*>(block.pixels);
   float along[2] = {};
 #pragma unroll
@@ -94,11 +96,12 @@ __device__ inline void field_matrix_gradients(const NeuralFieldBlock<width>& blo
   __syncwarp();
 }
 
-/// A block takes a patch, each of its warps 16 hidden units. Shared memory holds the matrices and up to 128 pixels; for each
-/// such piece every warp computes its units of the hidden layer anew, transposed, so that results are left operands as they
-/// are, and collects its units' part of both matrices' gradients in registers, from the first pixel to the last; then each
-/// warp finishes the gradient of 16 pixels. The gradient of the norm's weights needs no sum over pixels of its own: it
-/// follows from that of the first matrix.
+/// A block takes a patch, each of its warps 16 hidden units. Shared memory holds the matrices and up to 128
+/// pixels; for each such piece every warp computes its units of the hidden layer anew, transposed, so that
+/// results are left operands as they are, and collects its units' part of both matrices' gradients in
+/// registers, from the first pixel to the last; then each warp finishes the gradient of 16 pixels. The
+/// gradient of the norm's weights needs no sum over pixels of its own: it follows from that of the first
+/// matrix.
 template <int width>
 __global__ void __launch_bounds__(2 * field_backward_most_hidden(width), 1)
     field_backward_kernel(FieldSizes s, int rows, float epsilon, const bfloat16* x, const bfloat16* theta,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// The neural field forward on tensor cores.
 #pragma once
@@ -16,9 +17,9 @@ constexpr std::int64_t field_forward_bytes(std::int64_t width, std::int64_t hidd
          4 * (hidden + width);
 }
 
-/// A block takes a patch and holds its matrices in shared memory; each warp takes tiles of 16 pixels in turn and fetches the
-/// next while it works on one. The normalized pixels stay in registers as left operand; the hidden layer exists for 16
-/// units at a time, as the result of one product and left operand of the next.
+/// A block takes a patch and holds its matrices in shared memory; each warp takes tiles of 16 pixels in turn
+/// and fetches the next while it works on one. The normalized pixels stay in registers as left operand; the
+/// hidden layer exists for 16 units at a time, as the result of one product and left operand of the next.
 template <int width>
 __global__ void __launch_bounds__(32 * field_forward_warps, width <= 32   ? 6
                                                             : width <= 64 ? 4

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// What the tensor-core kernels of the neural field share: matrices in shared memory, their columns' norms, fragments.
+/// What the tensor-core kernels of the neural field share: matrices in shared memory, their columns' norms,
+/// fragments.
 ///
-/// Each rounding of an operand to bfloat16 costs accuracy, so factors go to the float32 results where they can: those of
-/// columns, 1 / norm, to what the generated matrices give as they are; in backward those of pixels, too.
+/// Each rounding of an operand to bfloat16 costs accuracy, so factors go to the float32 results where they
+/// can: those of columns, 1 / norm, to what the generated matrices give as they are; in backward those of
+/// pixels, too.
 #pragma once
 
 #include <cmath>
@@ -16,8 +19,8 @@
 
 namespace pixnerd::detail {
 
-/// Rows of matrices in shared memory are 16 bytes longer than their content, so that eight rows under one another lie in
-/// different banks.
+/// Rows of matrices in shared memory are 16 bytes longer than their content, so that eight rows under one
+/// another lie in different banks.
 inline constexpr int field_pad = 8;
 
 /// The factor of a column from the sum of its squares: 1 / norm, negative where the norm was clamped.
@@ -28,19 +31,20 @@ __device__ inline W field_scale(W square) {
   return norm > W(smallest) ? W(1) / norm : W(-1 / smallest);
 }
 
-/// What a column's projection on itself is multiplied by in the gradient of the generated matrix: the square of its factor,
-/// 0 where the norm does not depend on the column.
+/// What a column's projection on itself is multiplied by in the gradient of the generated matrix: the square
+/// of its factor, 0 where the norm does not depend on the column.
 template <class W>
 __device__ inline W field_projection(bool normalized, W scale) {
   return normalized && scale > W(0) ? scale * scale : W(0);
 }
 
-/// Where a thread reads in load_matrices for a 16 x 16 tile whose quarters are wanted in the order (0, 0), (8, 0), (0, 8),
-/// (8, 8): left operands as they lie, right operands transposed.
+/// Where a thread reads in load_matrices for a 16 x 16 tile whose quarters are wanted in the order (0, 0),
+/// (8, 0), (0, 8), (8, 8): left operands as they lie, right operands transposed.
 __device__ inline int rows_first(int lane, int stride) {
   return lane % 16 * stride + lane / 16 * 8;
 }
-/// The same in the order (0, 0), (0, 8), (8, 0), (8, 8): right operands as they lie, left operands transposed.
+/// The same in the order (0, 0), (0, 8), (8, 0), (8, 8): right operands as they lie, left operands
+/// transposed.
 __device__ inline int columns_first(int lane, int stride) {
   return (lane % 8 + lane / 16 * 8) * stride + lane / 8 % 2 * 8;
 }
@@ -83,7 +87,8 @@ __device__ inline void store_four(bfloat16* at, const std::uint32_t (&pairs)[4])
   *reinterpret_cast<uint4*>(at) = {pairs[0], pairs[1], pairs[2], pairs[3]};
 }
 
-/// Calls body(row, column) for each 16 bytes of a matrix of bfloat16, `columns` a multiple of 8, spread over the block.
+/// Calls body(row, column) for each 16 bytes of a matrix of bfloat16, `columns` a multiple of 8, spread over
+/// the block.
 template <class Body>
 __device__ inline void for_each_packet(int rows, int columns, Body body) {
   // Divides once, not for each packet.
@@ -111,8 +116,8 @@ __device__ inline void copy_matrix_async(bfloat16* to, int stride, const bfloat1
   });
 }
 
-/// Sums each of eight values over the eight threads whose numbers differ in the bits step, 2 step, 4 step; the thread with
-/// those bits at b returns the sum of value b.
+/// Sums each of eight values over the eight threads whose numbers differ in the bits step, 2 step, 4 step;
+/// the thread with those bits at b returns the sum of value b.
 template <int step>
 __device__ inline float scattered_sum(float (&values)[8]) {
   const int lane = static_cast<int>(threadIdx.x) % warp_size;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// A thread's part of a head's features on the GPU: loaded, turned by a rotary table, stored.
 #pragma once
@@ -11,8 +12,8 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Neighboring elements of a head that one thread has: those of 16 bytes, in one access, or two, of which the second may
-/// not exist.
+/// Neighboring elements of a head that one thread has: those of 16 bytes, in one access, or two, of which the
+/// second may not exist.
 template <class T, bool packets>
 struct HeadElements {
   using W = wide_t<T>;

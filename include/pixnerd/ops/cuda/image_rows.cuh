@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Walks over the rows of images on the GPU whose vectors stay in registers.
 #pragma once
@@ -34,8 +35,9 @@ __global__ void __launch_bounds__(image_row_threads)
     walk(image, column, image * length + begin, image * length + end, image_row_threads >> x_bits);
 }
 
-/// For all of x (images, length, width): walk(image, column, first, last, step), called on the device, handles columns
-/// [column, column + packet) of rows first, first + step, ... below last, all of them of one image.
+/// For all of x (images, length, width): walk(image, column, first, last, step), called on the device,
+/// handles columns [column, column + packet) of rows first, first + step, ... below last, all of them of one
+/// image.
 template <int packet, class Walk>
 void image_rows(const char* op, std::int64_t images, std::int64_t length, std::int64_t width, Walk walk) {
   if (images == 0 || length == 0 || width == 0) return;

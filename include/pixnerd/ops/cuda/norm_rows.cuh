@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Root mean square normalization of rows on the GPU, with and without shift and scale: what rms_norm and norm_modulate
-/// share.
+/// Root mean square normalization of rows on the GPU, with and without shift and scale: what rms_norm and
+/// norm_modulate share.
 ///
-/// Forward: a team of 8, 16 or 32 threads holds a row in registers, 16 bytes a thread and access, so that a row is read once
-/// and written once. Rows that are wider, or not a multiple of 16 bytes, are handled by a block each that reads them twice.
+/// Forward: a team of 8, 16 or 32 threads holds a row in registers, 16 bytes a thread and access, so that a
+/// row is read once and written once. Rows that are wider, or not a multiple of 16 bytes, are handled by a
+/// block each that reads them twice.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +21,8 @@ namespace pixnerd::detail {
 
 constexpr int norm_threads = 128;
 
-/// Rows (images, length, width) of X, and how they are normalized. Without modulation, shift and scale are null.
+/// Rows (images, length, width) of X, and how they are normalized. Without modulation, shift and scale are
+/// null.
 template <class X, class T>
 struct NormRows {
   std::int64_t images, length, width;
@@ -143,8 +146,9 @@ struct NormLayout {
   static constexpr int team = team_, packets = packets_;
 };
 
-/// Calls launch_with(NormLayout) with the smallest layout that holds rows of `width` elements; false when none does. There are
-/// more layouts for bfloat16, whose speed matters most, and few for float64, which serves to check gradients.
+/// Calls launch_with(NormLayout) with the smallest layout that holds rows of `width` elements; false when
+/// none does. There are more layouts for bfloat16, whose speed matters most, and few for float64, which
+/// serves to check gradients.
 template <class T, class Launch>
 bool with_row_layout(std::int64_t width, Launch launch_with) {
   const std::int64_t packets = (width + packet_width<T> - 1) / packet_width<T>;
@@ -183,7 +187,8 @@ void norm_forward(const char* op, const NormForward<X, T>& a) {
   const bool packed = rows_fit<packet_width<T>>(a.width, a.x, a.weight, a.shift, a.scale, a.y) && a.width > 0;
   const auto with_layout = [&]<class Layout>(Layout) {
     constexpr int teams = norm_threads / Layout::team;
-    // A team that takes up to four rows reads weight, shift and scale from the nearest cache for all but the first.
+    // A team that takes up to four rows reads weight, shift and scale from the nearest cache for all but the
+    // first.
     const auto turns = static_cast<int>(std::clamp<std::int64_t>(rows / (teams * 512), 1, 4));
     launch(op, norm_forward_kernel<X, T, Layout::team, Layout::packets, modulated>,
            blocks_for(rows, teams * turns), norm_threads, 0, rows, turns, a);

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// The backward of cuda_norm_rows.cuh: one pass over x and grad_y that writes the gradient of x and leaves sums.
+/// The backward of cuda_norm_rows.cuh: one pass over x and grad_y that writes the gradient of x and leaves
+/// sums.
 #pragma once
 
 #include <algorithm>
@@ -49,8 +51,8 @@ __device__ inline void add_over_teams(W (&values)[count]) {
   }
 }
 
-/// Adds each of `count` values over a team; every thread gets the sums. A block that calls it in a loop passes turn 0 and 1
-/// alternately: one barrier a call suffices then.
+/// Adds each of `count` values over a team; every thread gets the sums. A block that calls it in a loop
+/// passes turn 0 and 1 alternately: one barrier a call suffices then.
 template <int team, int count, class W>
 __device__ inline void add_over_members(W (&values)[count], int turn) {
   if constexpr (team <= warp_size) {
@@ -74,8 +76,8 @@ __device__ inline void add_over_members(W (&values)[count], int turn) {
   }
 }
 
-/// Block b handles part b % split of the rows of image b / split. Each thread of a team owns one packet of columns: their
-/// sums stay in its registers.
+/// Block b handles part b % split of the rows of image b / split. Each thread of a team owns one packet of
+/// columns: their sums stay in its registers.
 template <class X, class T, int team, bool modulated>
 __global__ void __launch_bounds__(team == block_team ? block_team : norm_threads)
     norm_backward_kernel(NormBackward<X, T> a, int split, wide_t<T>* partial) {
@@ -212,8 +214,8 @@ void norm_backward_in_packets(const char* op, const NormBackward<X, T>& a, bool 
                                     put);
 }
 
-/// Contributes to a.grad_x and, if wanted, calls put(image, column, total) on the device with the sums over the rows of each
-/// image.
+/// Contributes to a.grad_x and, if wanted, calls put(image, column, total) on the device with the sums over
+/// the rows of each image.
 template <bool modulated, class X, class T, class Put>
 void norm_backward(const char* op, const NormBackward<X, T>& a, bool sums_wanted, Put put) {
   using W = wide_t<T>;

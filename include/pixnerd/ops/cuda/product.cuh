@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Products of matrices on the GPU.
 ///
-/// cuBLASLt multiplies bfloat16 on tensor cores and adds up in float32; float32 is multiplied as float32 unless
-/// allow_tf32(true). An algorithm is chosen once for each kind of product, by the library's own estimate and not by timing,
-/// so that it is the same in every run; of those that split the inner dimension only such may be chosen as add the parts
-/// in a separate step, in the type of the sum. Two runs give the same bits.
+/// cuBLASLt multiplies bfloat16 on tensor cores and adds up in float32; float32 is multiplied as float32
+/// unless allow_tf32(true). An algorithm is chosen once for each kind of product, by the library's own
+/// estimate and not by timing, so that it is the same in every run; of those that split the inner dimension
+/// only such may be chosen as add the parts in a separate step, in the type of the sum. Two runs give the
+/// same bits.
 ///
-/// After its first call a product neither asks the system for memory nor waits, and may be captured into a graph.
+/// After its first call a product neither asks the system for memory nor waits, and may be captured into a
+/// graph.
 #pragma once
 
 #include <pixnerd/ops/cuda/product_library.cuh>
@@ -65,9 +68,10 @@ struct CopyFormula {
 
 }  // namespace detail
 
-/// c = a b + bias for every matrix of a batch, or c += a b + bias when the result adds; a `bias` that is not null is a row
-/// of `columns` added to every row. T: float, double or bfloat16; R: T or wide_t<T>. An inner size of 0 gives zeros or
-/// the bias. Throws CudaError, in the name of `op`, when cuBLASLt fails or knows no way; ShapeError for sizes from 2^31.
+/// c = a b + bias for every matrix of a batch, or c += a b + bias when the result adds; a `bias` that is not
+/// null is a row of `columns` added to every row. T: float, double or bfloat16; R: T or wide_t<T>. An inner
+/// size of 0 gives zeros or the bias. Throws CudaError, in the name of `op`, when cuBLASLt fails or knows no
+/// way; ShapeError for sizes from 2^31.
 template <class T, class R>
 void cuda_product(const char* op, const ProductSizes& s, const ProductOperand<T>& a,
                   const ProductOperand<T>& b, const ProductResult<R>& c, const T* bias = nullptr) {
@@ -89,9 +93,9 @@ void cuda_product(const char* op, const ProductSizes& s, const ProductOperand<T>
   if (bias != nullptr) detail::apply_bias(op, s, c, true, bias);
 }
 
-/// One product whose left operand is stored transposed, and the sums of that operand's stored columns (a's rows) in the
-/// same pass where the library can: the gradients of a weight and a bias are c = grad_y^T x and the column sums of
-/// grad_y. Both targets are written or added to.
+/// One product whose left operand is stored transposed, and the sums of that operand's stored columns (a's
+/// rows) in the same pass where the library can: the gradients of a weight and a bias are c = grad_y^T x and
+/// the column sums of grad_y. Both targets are written or added to.
 template <class T>
 void cuda_product_and_sums(const char* op, const ProductSizes& s, const ProductOperand<T>& a,
                            const ProductOperand<T>& b, const ProductResult<wide_t<T>>& c,

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// How products of row-major matrices are put to a library that knows only column-major ones.
 ///
-/// A row-major matrix read by columns is its transpose. So the library is asked for c^T = b^T a^T, and neither operand nor
-/// result moves.
+/// A row-major matrix read by columns is its transpose. So the library is asked for c^T = b^T a^T, and
+/// neither operand nor result moves.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@ struct ProductSizes {
   std::int64_t rows = 0, columns = 0, inner = 0, batch = 1;
 };
 
-/// An operand as it lies in memory: its stored rows start `stride` elements apart, its matrices `batch_stride`, which may
-/// be 0. A transposed operand is stored as the transpose of what it stands for.
+/// An operand as it lies in memory: its stored rows start `stride` elements apart, its matrices
+/// `batch_stride`, which may be 0. A transposed operand is stored as the transpose of what it stands for.
 template <class T>
 struct ProductOperand {
   const T* data = nullptr;

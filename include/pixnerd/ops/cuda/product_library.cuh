@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// cuBLASLt: its handle, its working memory, and which of its algorithms computes a product.
 #pragma once
@@ -108,8 +109,8 @@ class ProductLibrary {
   static constexpr std::size_t workspace_bytes = std::size_t{64} << 20;
   using Key = std::array<std::int64_t, 20>;
 
-  /// Descriptors are kept so that a call need not fill them in again. They stay where they were filled in: nothing says
-  /// that copies of them are good.
+  /// Descriptors are kept so that a call need not fill them in again. They stay where they were filled in:
+  /// nothing says that copies of them are good.
   struct Plan {
     cublasLtMatmulDescOpaque_t operation;
     cublasLtMatrixLayoutOpaque_t first, second, result;
@@ -232,8 +233,8 @@ class ProductLibrary {
 
 }  // namespace detail
 
-/// Whether products of float32 may round their operands to TensorFloat-32, which has 10 bits behind the point and is
-/// several times as fast; false unless called.
+/// Whether products of float32 may round their operands to TensorFloat-32, which has 10 bits behind the point
+/// and is several times as fast; false unless called.
 inline void allow_tf32(bool allow) {
   detail::tf32_allowed() = allow;
 }

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Sums over the rows of matrices and over all elements on the GPU, in an order that sizes alone fix.
 ///
-/// Blocks of threads add up pieces of the work into a buffer of partial sums, and a second launch adds these in order; one
-/// launch does where the work is small or has many columns. No atomics: two runs give the same bits.
+/// Blocks of threads add up pieces of the work into a buffer of partial sums, and a second launch adds these
+/// in order; one launch does where the work is small or has many columns. No atomics: two runs give the same
+/// bits.
 #pragma once
 
 #include <algorithm>
@@ -20,8 +22,8 @@ namespace detail {
 
 constexpr int reduce_threads = 256;
 
-/// The threads of a block form 2^x_bits columns of threads, each with `packet` neighboring columns of the matrix; those of
-/// one column of threads share its rows.
+/// The threads of a block form 2^x_bits columns of threads, each with `packet` neighboring columns of the
+/// matrix; those of one column of threads share its rows.
 template <class W, int sums, int packet, class Term, class Put>
 __global__ void __launch_bounds__(reduce_threads, 4)
     grouped_column_sums_kernel(std::int64_t rows, std::int64_t width, unsigned tiles, int split, int x_bits,
@@ -76,10 +78,10 @@ struct PartialSums {
 }  // namespace detail
 
 /// For each of `groups` stacked matrices (rows, width): `sums` sums over the rows of each column, in W.
-/// term(row, column, sum) adds the contribution of columns [column, column + packet) of a row, counted over all groups, to
-/// W (&sum)[sums][packet], and may do more, such as write an elementwise result: it is called once for each. `packet` must
-/// divide `width`. put(group, column, total) takes the totals of one column, const W (&total)[sums]. Both are functors for
-/// the device.
+/// term(row, column, sum) adds the contribution of columns [column, column + packet) of a row, counted over
+/// all groups, to W (&sum)[sums][packet], and may do more, such as write an elementwise result: it is called
+/// once for each. `packet` must divide `width`. put(group, column, total) takes the totals of one column,
+/// const W (&total)[sums]. Both are functors for the device.
 template <class W, int sums, int packet, class Term, class Put>
 void grouped_column_sums(const char* op, std::int64_t groups, std::int64_t rows, std::int64_t width,
                          Term term, Put put) {
@@ -157,7 +159,8 @@ bool in_packets(std::int64_t width, const Pointer*... pointers) {
 
 }  // namespace detail
 
-/// target[j] is, or gains, the sum over `rows` of term(row, j), a W from a functor for the device, for j in [0, width).
+/// target[j] is, or gains, the sum over `rows` of term(row, j), a W from a functor for the device, for j in
+/// [0, width).
 template <class T, class Term>
 void column_sums(const char* op, std::int64_t rows, std::int64_t width, Term term,
                  GradTarget<wide_t<T>> target) {
@@ -209,8 +212,8 @@ struct PutTotal {
 
 }  // namespace detail
 
-/// put(total) with the sum in float64 of term(i) for i in [0, count). Both are functors for the device; put runs on one
-/// thread.
+/// put(total) with the sum in float64 of term(i) for i in [0, count). Both are functors for the device; put
+/// runs on one thread.
 template <class Term, class Put>
 void total_sum(const char* op, std::int64_t count, Term term, Put put) {
   const std::int64_t blocks =

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// What is contracted from wide rows to at most 4 values a row, and summed over rows, in one pass over them; how it maps to
-/// threads is said in cuda_thin_product.cuh.
+/// What is contracted from wide rows to at most 4 values a row, and summed over rows, in one pass over them;
+/// how it maps to threads is said in cuda_thin_product.cuh.
 #pragma once
 
 #include <bit>

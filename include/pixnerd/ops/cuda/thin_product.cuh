@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Products of tall matrices with at most 4 columns, which libraries of large products do badly: they only read and write
-/// memory, so each wide row is touched once.
+/// Products of tall matrices with at most 4 columns, which libraries of large products do badly: they only
+/// read and write memory, so each wide row is touched once.
 ///
-/// Rows repeat after a period, such as the pixels of one patch after another. A thread owns 16 bytes of features of one row
-/// of the period and walks over a part of its repetitions, so that weights, what depends on the place in the period alone,
-/// and all sums over rows stay in registers; neighboring threads touch neighboring memory.
+/// Rows repeat after a period, such as the pixels of one patch after another. A thread owns 16 bytes of
+/// features of one row of the period and walks over a part of its repetitions, so that weights, what depends
+/// on the place in the period alone, and all sums over rows stay in registers; neighboring threads touch
+/// neighboring memory.
 #pragma once
 
 #include <algorithm>

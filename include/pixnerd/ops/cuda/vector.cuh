@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// What kernels over rows share: neighboring elements in one access of 16 bytes, widened and rounded; indices of rows.
+/// What kernels over rows share: neighboring elements in one access of 16 bytes, widened and rounded; indices
+/// of rows.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +18,8 @@ inline constexpr int packet_width = 16 / static_cast<int>(sizeof(T));
 
 namespace detail {
 
-/// What fit_packets() promises is 16 bytes: more, and GPUs from compute capability 10 on move 32 at a time, from addresses
-/// that are multiples of 32 alone.
+/// What fit_packets() promises is 16 bytes: more, and GPUs from compute capability 10 on move 32 at a time,
+/// from addresses that are multiples of 32 alone.
 template <class T, int width>
 struct alignas(sizeof(T) * width < 16 ? sizeof(T) * width : 16) Vector {
   T values[width];

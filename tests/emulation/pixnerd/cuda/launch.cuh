@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// \file
 /// Stands in for pixnerd/cuda/launch.cuh in emulation.
 #pragma once

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 /// \file
-/// Stands in for pixnerd/cuda/mma.cuh in emulation: the same functions, from the definition of their fragments.
+/// Stands in for pixnerd/cuda/mma.cuh in emulation: the same functions, from the definition of their
+/// fragments.
 #pragma once
 
 #include <cmath>
