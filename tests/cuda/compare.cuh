@@ -147,8 +147,8 @@ inline void check_close(const std::string& what, const std::vector<double>& gpu,
   }
   difference = std::sqrt(difference);
   norm = std::sqrt(norm);
-  // What is left where numbers of order one cancel is rounding, and another one where one compiler fuses
-  // products and sums and the other does not.
+  // Where numbers of order one cancel, only rounding is left, and it differs where one compiler fuses products and sums and
+  // the other does not.
   const double rounding = 0.25 * std::min(tolerance, device_tolerance<float>);
   // Written so that NaN fails.
   BOOST_TEST((difference <= tolerance * norm + rounding), what << " on the GPU is off by " << difference
@@ -158,7 +158,9 @@ inline void check_close(const std::string& what, const std::vector<double>& gpu,
 
 inline void check_close(const std::string& where, const Results& gpu, const Results& cpu, double tolerance) {
   check_close(where + ": output", gpu.output, cpu.output, tolerance);
-  BOOST_TEST_REQUIRE(gpu.gradients.size() == cpu.gradients.size());
+  BOOST_TEST_REQUIRE(
+      gpu.gradients.size() == cpu.gradients.size(),
+      where << ": gradients of " << gpu.gradients.size() << " inputs, expected " << cpu.gradients.size());
   for (std::size_t k = 0; k < cpu.gradients.size(); ++k) {
     check_close(str_cat(where, ": gradient of input ", k), gpu.gradients[k], cpu.gradients[k], tolerance);
   }
@@ -167,27 +169,31 @@ inline void check_close(const std::string& where, const Results& gpu, const Resu
 }  // namespace detail
 
 /// Calls function(leaves) with the same random inputs on both devices and compares. `function` takes a
-/// std::vector<Tensor<T, Device>> on either device and returns one tensor.
+/// std::vector<Tensor<T, Device>> on either device and returns one tensor. A failure names the calling line, the operation,
+/// the element type and the inputs' shapes.
 template <class T, class Function>
 void compare_devices(const std::string& what, const std::vector<Input>& inputs, Function function,
-                     double tolerance = device_tolerance<T>) {
+                     double tolerance = device_tolerance<T>, const char* file = __builtin_FILE(),
+                     int line = __builtin_LINE()) {
   std::string shapes;
-  for (const auto& input : inputs) shapes += input.shape.string();
+  for (const auto& input : inputs) shapes += str_cat(" ", input.shape);
   for (const bool add : {false, true}) {
     const auto cpu = detail::run_on<T, Cpu>(inputs, function, add);
     const auto gpu = detail::run_on<T, Cuda>(inputs, function, add);
-    detail::check_close(str_cat(what, " ", element_name<T>, " ", shapes, add ? ", added" : ""), gpu, cpu,
-                        tolerance);
+    detail::check_close(
+        str_cat(file, ":", line, ": ", what, " ", element_name<T>, shapes, add ? ", added" : ""), gpu, cpu,
+        tolerance);
   }
 }
 
 /// The same for every element type.
 template <class Function>
 void compare_devices_in_all_types(const std::string& what, const std::vector<Input>& inputs,
-                                  Function function) {
-  compare_devices<float>(what, inputs, function);
-  compare_devices<double>(what, inputs, function);
-  compare_devices<bfloat16>(what, inputs, function);
+                                  Function function, const char* file = __builtin_FILE(),
+                                  int line = __builtin_LINE()) {
+  compare_devices<float>(what, inputs, function, device_tolerance<float>, file, line);
+  compare_devices<double>(what, inputs, function, device_tolerance<double>, file, line);
+  compare_devices<bfloat16>(what, inputs, function, device_tolerance<bfloat16>, file, line);
 }
 
 }  // namespace pixnerd

@@ -10,7 +10,7 @@
 
 namespace pixnerd {
 
-/// Random elements that start one element behind an aligned address.
+/// Random elements that start one element after an aligned address.
 template <class T, class Device>
 Tensor<T, Device> unaligned(const Shape& shape, std::uint32_t stream) {
   const std::int64_t count = shape.count();
@@ -19,7 +19,7 @@ Tensor<T, Device> unaligned(const Shape& shape, std::uint32_t stream) {
       .reshape(shape);
 }
 
-/// The output, then the gradients of the inputs, those of `parameters` and of nobody else in wide_t<T>.
+/// The output, then the gradients of the inputs: those of parameters in wide_t<T>, the others in T.
 template <class T, class Device, class Function>
 std::vector<std::vector<double>> output_and_gradients(std::vector<Tensor<T, Device>> inputs,
                                                       const std::vector<bool>& is_parameter,
@@ -41,7 +41,10 @@ std::vector<std::vector<double>> output_and_gradients(std::vector<Tensor<T, Devi
 
 /// Inputs whose memory is not aligned, on both devices, and twice on the GPU: there with equal bits.
 template <class T, class Function>
-void compare_unaligned(const std::string& what, const std::vector<Input>& inputs, Function function) {
+void compare_unaligned(const std::string& what, const std::vector<Input>& inputs, Function function,
+                       const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  std::string where = str_cat(file, ":", line, ": ", what, " ", element_name<T>);
+  for (const Input& input : inputs) where += str_cat(" ", input.shape);
   std::vector<Tensor<T, Cpu>> cpu;
   std::vector<Tensor<T, Cuda>> gpu;
   std::vector<bool> is_parameter;
@@ -53,10 +56,10 @@ void compare_unaligned(const std::string& what, const std::vector<Input>& inputs
   }
   const auto expected = output_and_gradients<T, Cpu>(cpu, is_parameter, function);
   const auto got = output_and_gradients<T, Cuda>(gpu, is_parameter, function);
-  BOOST_TEST((output_and_gradients<T, Cuda>(gpu, is_parameter, function) == got));
+  BOOST_TEST((output_and_gradients<T, Cuda>(gpu, is_parameter, function) == got),
+             where << ": two runs on the GPU differ");
   for (std::size_t k = 0; k < expected.size(); ++k)
-    detail::check_close(str_cat(what, " ", element_name<T>, ", unaligned, result ", k), got[k], expected[k],
-                        device_tolerance<T>);
+    detail::check_close(str_cat(where, ", unaligned, result ", k), got[k], expected[k], device_tolerance<T>);
 }
 
 }  // namespace pixnerd

@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <set>
+#include <string>
 #include <vector>
 
 #include <pixnerd/autograd/tape.hpp>
@@ -78,19 +79,24 @@ std::vector<std::vector<float>> run_in(Function function, const std::vector<Shap
 
 /// Runs function(inputs) on the same random inputs of these shapes as bfloat16 and as float32, and compares
 /// the results and the gradients, written and added, by their relative L2 distance. `function` takes a vector
-/// of tensors of either type and returns one tensor of either. `parameters` are the indices of inputs whose
-/// gradients are float32.
+/// of tensors of either type and returns one tensor of either. `parameters` are the indices of inputs whose gradients
+/// are float32. A failure names the calling line and the shapes.
 template <class Function>
 void check_bfloat16(Function function, const std::vector<Shape>& shapes,
-                    const std::set<std::size_t>& parameters = {}, double tolerance = 5e-3) {
+                    const std::set<std::size_t>& parameters = {}, double tolerance = 5e-3,
+                    const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  std::string where = str_cat(file, ":", line, ":");
+  for (const Shape& shape : shapes) where += str_cat(" ", shape);
   for (const bool add : {false, true}) {
     const auto narrow = detail::run_in<bfloat16>(function, shapes, parameters, add);
     const auto wide = detail::run_in<float>(function, shapes, parameters, add);
-    BOOST_TEST_REQUIRE(narrow.size() == wide.size());
+    BOOST_TEST_REQUIRE(narrow.size() == wide.size(), where << ": " << narrow.size()
+                                                           << " results in bfloat16, " << wide.size()
+                                                           << " in float32");
     for (std::size_t i = 0; i < wide.size(); ++i) {
-      const double error = relative_error(narrow[i], wide[i]);
-      BOOST_TEST(error <= tolerance, (i == 0 ? "output" : "gradient")
-                                         << " " << i << (add ? " added" : "") << " is off by " << error);
+      const double error = relative_error(narrow[i], wide[i], file, line);
+      BOOST_TEST(error <= tolerance, where << (i == 0 ? ": output" : ": gradient") << " " << i
+                                           << (add ? " added" : "") << " is off by " << error);
     }
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What every data set must do.
+/// What every dataset must do.
 #pragma once
 
 #include <algorithm>
@@ -15,9 +15,11 @@
 
 namespace pixnerd::test {
 
-/// Looks at every image's label and reads a few images at two sizes.
+/// Checks every image's label and captions, reads a few images at two sizes, and checks that indices out of range throw.
+/// A failure names the calling line.
 template <Dataset D>
-void check_dataset(const D& data) {
+void check_dataset(const D& data, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  BOOST_TEST_INFO_SCOPE(file << ":" << line);
   BOOST_TEST_REQUIRE(data.size() > 0);
   BOOST_TEST_REQUIRE(data.class_count() > 0);
   std::vector<std::int64_t> images_of(static_cast<std::size_t>(data.class_count()));

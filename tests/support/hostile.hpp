@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Tables of malformed files, and the check that reading one ends in a sentence, soon, with little memory.
+/// Tables of malformed files, and the check that reading one fails with a clear message, quickly and in little memory.
 #pragma once
 
 #include <malloc.h>
@@ -22,7 +22,7 @@
 
 namespace pixnerd::test {
 
-/// A file that is wrong in one way, and what the message must say of it.
+/// A file with one defect, and a word that the message must contain.
 struct Defect {
   std::string name;
   std::string bytes;
@@ -43,17 +43,17 @@ inline void write_quickly(const std::string& path, const std::string& bytes) {
   BOOST_REQUIRE(file.write(bytes.data(), static_cast<std::streamsize>(bytes.size())).flush());
 }
 
-/// What reading a file took and ended in.
+/// The cost and the outcome of reading a file.
 struct Reading {
-  std::string message;    ///< empty where it was read
-  bool ended = false;     ///< by itself, not by a signal
-  double seconds = 0;     ///< of the processor
-  std::int64_t peak = 0;  ///< most bytes of memory that the process had
+  std::string message;    ///< of the exception; empty when the file was read
+  bool ended = false;     ///< the process exited by itself, not by a signal
+  double seconds = 0;     ///< processor time
+  std::int64_t peak = 0;  ///< peak resident memory, in bytes
 };
 
-/// Runs `read` in a process of its own, which a hang or a crash ends as well.
+/// Runs `read` in a process of its own, so that a hang or a crash ends only that one.
 inline Reading read_apart(const std::function<void()>& read) {
-  ::malloc_trim(0);  // or the child would find memory that counts already
+  ::malloc_trim(0);  // else the child inherits free memory that hides what it allocates
   int ends[2];
   BOOST_REQUIRE(::pipe(ends) == 0);
   const pid_t child = ::fork();
@@ -91,16 +91,17 @@ inline Reading read_apart(const std::function<void()>& read) {
   return out;
 }
 
-/// Each file must be refused with a message that names the file and holds the word, within a second and with
-/// 64 MB of memory beyond the file's size.
+/// Each file must be refused with a message that names the file and holds the word, within a second and with 64 MB of
+/// memory beyond the file's size. A failure names the calling line and the defect.
 inline void check_refused(const std::vector<Defect>& defects, const std::string& file_name,
-                          const std::function<void(const std::string& path)>& read) {
+                          const std::function<void(const std::string& path)>& read,
+                          const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   const Folder folder;
   const std::string path = folder / file_name;
   double slowest = 0;
   std::int64_t most = 0;
   for (const auto& defect : defects) {
-    BOOST_TEST_CONTEXT(defect.name) {
+    BOOST_TEST_CONTEXT(file << ":" << line << ": " << defect.name) {
       write_quickly(path, defect.bytes);
       const std::int64_t before = read_apart([] {}).peak;
       const Reading reading = read_apart([&] { read(path); });
@@ -120,10 +121,11 @@ inline void check_refused(const std::vector<Defect>& defects, const std::string&
                                     << " KB beyond the file's size");
 }
 
-/// Every beginning of a file, and the file with any one byte changed, is refused by a message that names it,
-/// or read. Returns how many were read.
+/// Every beginning of a file, and the file with any one byte changed, is refused by a message that names it, or read.
+/// Returns how many were read. A failure names the calling line.
 inline int check_prefixes_and_flips(const std::string& whole, const std::string& path,
-                                    const std::function<void(const std::string& path)>& read) {
+                                    const std::function<void(const std::string& path)>& read,
+                                    const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   int loaded = 0;
   const auto check = [&](const std::string& bytes, std::string_view what, std::size_t at) {
     write_quickly(path, bytes);
@@ -132,7 +134,8 @@ inline int check_prefixes_and_flips(const std::string& whole, const std::string&
       ++loaded;
     } catch (const FileError& error) {
       if (std::string(error.what()).find(path) == std::string::npos)
-        BOOST_ERROR(what << " " << at << ": no file in '" << error.what() << "'");
+        BOOST_ERROR(file << ":" << line << ": " << what << " " << at << ": no file in '" << error.what()
+                         << "'");
     }
   };
   for (std::size_t at = 0; at < whole.size(); ++at) {

@@ -44,7 +44,7 @@ void check_module_gradient(Module module, Call call, std::vector<Tensor<double>>
     inputs.push_back(random_tensor(parameter.shape(), static_cast<std::uint32_t>(100 + inputs.size())));
     for (std::int64_t i = 0; i < parameter.count(); ++i) inputs.back().data()[i] *= deviation;
   });
-  BOOST_TEST(inputs.size() > first_parameter);
+  BOOST_TEST(inputs.size() > first_parameter, file << ":" << line << ": the module has no parameters");
   check_gradient(
       [&](const std::vector<Tensor<double>>& t) {
         std::size_t next = first_parameter;

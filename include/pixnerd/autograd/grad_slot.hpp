@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Where the gradient of one tensor is collected during backward.
+/// The slot that collects the gradient of a tensor during backward.
 #pragma once
 
 #include <memory>
@@ -10,8 +10,8 @@
 
 namespace pixnerd {
 
-/// Where an operation's backward puts the gradient of one input. The first contribution to a gradient is
-/// written, later ones are added; an input that wants no gradient gives a target that is false.
+/// Where an operation's backward puts the gradient of one input. The first contribution is written, later
+/// ones are added. The target converts to false if the input wants no gradient.
 template <class T>
 struct GradTarget {
   T* data = nullptr;
@@ -25,8 +25,8 @@ struct GradTarget {
   }
 };
 
-/// A flat gradient of as many elements as its tensor, so that reshaped views share it. Its element type is
-/// fixed by the first contribution: that of the tensor for activations, float32 for bfloat16 parameters.
+/// A flat gradient with as many elements as its tensor, so reshaped views share it. The first contribution
+/// fixes its element type: the tensor's for activations, float32 for bfloat16 parameters.
 template <class Device>
 class GradSlot {
  public:
@@ -48,8 +48,8 @@ class GradSlot {
     return {reinterpret_cast<T*>(data_), std::exchange(written_, true)};
   }
 
-  /// Contributes a gradient that nobody else needs: a first contribution takes its memory instead of copying
-  /// it. Returns false, having done nothing, when the caller must add it itself.
+  /// Contributes a gradient that nobody else needs: if it is the first contribution, takes over its memory
+  /// instead of copying it. Otherwise does nothing and returns false; the caller must then add it.
   template <class T>
   PIXNERD_NOINLINE bool adopt(const Tensor<T, Device>& gradient) {
     if (written_ || data_ != nullptr) return false;
@@ -60,7 +60,7 @@ class GradSlot {
     return true;
   }
 
-  /// Lets the gradient be collected in given memory: a parameter's part of its store, or a test's pre-filled
+  /// Collects the gradient in the given memory: a parameter's part of its store, or a test's pre-filled
   /// buffer.
   template <class T>
   void bind(const Tensor<T, Device>& memory, bool written = false) {
@@ -73,7 +73,7 @@ class GradSlot {
     written_ = written;
   }
 
-  /// The collected gradient under the shape of its tensor; undefined when nothing was contributed.
+  /// The collected gradient in the shape of its tensor; undefined if nothing was contributed.
   template <class T>
   Tensor<T, Device> gradient(const Shape& shape) const {
     if (!written_) return {};
@@ -81,10 +81,10 @@ class GradSlot {
     return Tensor<T, Device>(storage_, reinterpret_cast<T*>(data_), shape);
   }
 
-  /// Forgets the contributions; the next one writes. Bound memory stays bound.
+  /// Drops the contributions: the next one writes. Bound memory stays bound.
   void clear() { written_ = false; }
 
-  /// Forgets contributions and memory.
+  /// Drops contributions and memory.
   void release() {
     clear();
     storage_ = nullptr;
@@ -107,7 +107,7 @@ class GradSlot {
   bool written_ = false;
 };
 
-/// The target of an input's gradient; false when the input wants none.
+/// The target of an input's gradient; false if the input wants none.
 template <class T, class Device>
 PIXNERD_NOINLINE GradTarget<T> grad_target(const std::shared_ptr<GradSlot<Device>>& slot) {
   return slot ? slot->template target<T>() : GradTarget<T>{};
@@ -126,7 +126,7 @@ Tensor<wide_t<T>, Device> grad(const Tensor<T, Device>& x) {
   return x.slot() ? x.slot()->template gradient<wide_t<T>>(x.shape()) : Tensor<wide_t<T>, Device>{};
 }
 
-/// Forgets the gradient of a leaf, so that the next backward starts afresh.
+/// Drops the gradient of a leaf, so the next backward starts from nothing.
 template <class T, class Device>
 void clear_grad(const Tensor<T, Device>& x) {
   if (x.slot()) x.slot()->clear();

@@ -36,12 +36,12 @@ inline std::vector<double> test_values(std::int64_t count, std::uint64_t seed, s
 
 }  // namespace detail
 
-/// Compares the gradient of <function(inputs), r>, r a fixed random tensor, with central differences of order
-/// four.
+/// Compares the gradient of the inner product <function(inputs), r>, with a fixed random tensor r, with
+/// central differences of fourth order.
 ///
 /// `function` takes the vector of inputs and returns one tensor; it must be smooth near the inputs. Every
-/// element of every input is moved. Backward runs twice: into memory full of NaN that it must overwrite, and
-/// into a gradient that already holds numbers, to which it must add.
+/// element of every input is varied. Backward runs twice: into memory filled with NaN, which it must
+/// overwrite, and into a gradient that already holds numbers, to which it must add.
 template <class Device, class Function>
 GradcheckResult gradcheck(Function function, const std::vector<Tensor<double, Device>>& inputs,
                           double step = 5e-4, std::uint64_t seed = 1) {

@@ -11,8 +11,9 @@
 namespace pixnerd {
 
 /// Computes segment(inputs...) and saves only the inputs; backward runs the segment again on an inner tape.
-/// The segment must compute the same values each time. Gradients of parameters it captures are collected as
-/// usual. Throws ValueError for a segment that returns an input or a view of one.
+/// The segment must compute the same values each time. Gradients of parameters that it uses are collected as
+/// usual. Throws ValueError if the segment returns an input or a view of one. Source: Chen et al. 2016,
+/// "Training deep nets with sublinear memory cost".
 template <class Segment, class... Tensors>
 auto recompute(Segment segment, const Tensors&... inputs) {
   auto output = [&] {

@@ -23,11 +23,11 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// The recorder of this thread, or null.
+  /// The tape that records on this thread, or null.
   static Tape* current() { return current_; }
 
   /// Puts the derivative of the one-element `loss` with respect to every leaf into the leaf's gradient.
-  /// Throws ShapeError for another number of elements, Error when called twice or when `loss` was not
+  /// Throws ShapeError if `loss` has another number of elements, Error when called twice or if `loss` was not
   /// recorded.
   template <class T, class Device>
   void backward(const Tensor<T, Device>& loss) {
@@ -36,8 +36,8 @@ class Tape {
     backward(loss, Tensor<T, Device>::full(loss.shape(), static_cast<T>(1)));
   }
 
-  /// The same from a given gradient of `output`, which has its shape. Its memory is given away: gradients may
-  /// be collected in it. Throws Error when `output` holds a gradient already, as a leaf may.
+  /// The same from a given gradient of `output`, of the same shape. Its memory is given away: gradients may
+  /// be collected in it. Throws Error if `output` already holds a gradient, as a leaf may.
   template <class T, class Device>
   void backward(const Tensor<T, Device>& output, const Tensor<T, Device>& grad_output) {
     if (finished_) raise<Error>("backward", "a tape that has not run yet", "a second call");
@@ -50,7 +50,7 @@ class Tape {
     if (!output.slot()->adopt(grad_output))
       raise<Error>("backward", "a tensor without a gradient of its own", "one that has memory for it");
     finished_ = true;
-    // What backward functions compute is not recorded, except on tapes of their own.
+    // Backward functions are not recorded, except on tapes of their own.
     const auto recorder = std::exchange(current_, nullptr);
     struct Restore {
       Tape* tape;
@@ -92,7 +92,7 @@ class Tape {
   static inline thread_local Tape* current_ = nullptr;
 };
 
-/// While it lives, nothing is recorded on this thread.
+/// While an object of this type lives, nothing is recorded on this thread.
 class NoGrad {
  public:
   NoGrad() : previous_(std::exchange(Tape::current_, nullptr)) {}

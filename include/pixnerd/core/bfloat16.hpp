@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// bfloat16: the upper half of a float32. A storage type; arithmetic happens in float.
+/// bfloat16: the upper half of a float32. A storage type: arithmetic is done in float.
 #pragma once
 
 #include <cstdint>

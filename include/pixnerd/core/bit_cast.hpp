@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// std::bit_cast for both devices: nvcc does not let device code call the standard one.
+/// std::bit_cast for both devices: nvcc does not allow the standard one in device code.
 #pragma once
 
 #include <pixnerd/core/annotations.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Device tags. A tensor, a layer and a kernel name the device they live on as a type.
+/// Device tags: the device of a tensor, a layer or a kernel is a type.
 #pragma once
 
 namespace pixnerd {
@@ -10,14 +10,13 @@ struct Cpu {
   static constexpr const char* name = "cpu";
 };
 
-/// An NVIDIA GPU. Only the tag lives here; what runs on it is in the `.cuh` files.
+/// An NVIDIA GPU. This is only the tag; the code for it is in the `.cuh` files.
 struct Cuda {
   static constexpr const char* name = "cuda";
 };
 
-/// The base of every template that each device specializes (SwigluKernel, MemoryPool, …): its primary
-/// template, without code, is an error of compilation in which the compiler names the template and the
-/// device.
+/// The base of the primary template wherever each device has its own specialization (SwigluKernel,
+/// MemoryPool, ...). Using a device without one is a compile error that names the template and the device.
 template <class Device>
 struct MissingKernel {
   static_assert(sizeof(Device) == 0,

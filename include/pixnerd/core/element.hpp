@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Element types of tensors and the precisions derived from them.
+/// Element types of tensors, and the type in which each of them is summed.
 #pragma once
 
 #include <concepts>
@@ -10,7 +10,7 @@
 
 namespace pixnerd {
 
-/// What a differentiable tensor may hold.
+/// Element types of differentiable tensors.
 template <class T>
 concept Element = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, bfloat16>;
 
@@ -25,8 +25,7 @@ struct wide<bfloat16> {
 };
 }  // namespace detail
 
-/// The type in which statistics, sums and parameter gradients of T are kept: float for bfloat16, else T
-/// itself.
+/// The type of statistics, sums and parameter gradients of T: float for bfloat16, otherwise T itself.
 template <Element T>
 using wide_t = typename detail::wide<T>::type;
 

@@ -11,7 +11,7 @@
 
 namespace pixnerd {
 
-/// Base of everything the library throws on purpose.
+/// Base class of all exceptions of the library.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -23,7 +23,7 @@ class ShapeError : public Error {
   using Error::Error;
 };
 
-/// A setting or argument outside its range.
+/// An argument or setting outside its range.
 class ValueError : public Error {
  public:
   using Error::Error;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Running the same work again and again, which a GPU can do from a recording.
+/// Repeating the same work, which a GPU can do from a captured graph.
 #pragma once
 
 #include <utility>
@@ -9,29 +9,29 @@
 
 namespace pixnerd {
 
-/// Runs work that is the same each time but for the contents of fixed memory: `replay(work)` calls work(), or
-/// repeats what an earlier call of it asked the device to do. Each device specializes it.
+/// Runs work that differs from call to call only in the contents of fixed memory: `capture(work)` calls
+/// work(), or repeats the device operations of an earlier call. Each device specializes it.
 ///
-/// A GPU runs the first two calls as they are, records the third as a graph, and replays that from then on
-/// without calling `work`. So `work` must ask for the same operations each time, on tensors that live as long
-/// as this object or are made and freed inside, and must neither look at numbers on the device nor copy from
-/// the host: what changes from call to call is put into fixed tensors before. Its first call alone may do
-/// more, and make tensors that are kept. What it leaves on the host, the last call that was made leaves. The
-/// CPU simply calls `work`.
+/// A GPU runs the first two calls directly, captures the third as a graph, and from then on launches that
+/// graph without calling `work`. So `work` must issue the same operations each time, on tensors that live as
+/// long as this object or are created and freed inside. It must neither read numbers from the device nor copy
+/// from the host: write what changes into fixed tensors before the call. Only the first call may do more,
+/// such as creating tensors that are kept. Results that `work` leaves on the host are those of its last real
+/// call. The CPU simply calls `work`.
 ///
-/// Constructed with false it calls `work` each time on every device. Two of them that never run at once, and
-/// whose work keeps nothing that it makes in later calls than its first, may share the memory for it.
+/// Constructed with false, it calls `work` each time on every device. Two objects may share memory if they
+/// never run at the same time and their work keeps nothing that it creates after its first call.
 template <class Device>
 class GraphCapture : MissingKernel<Device> {};
 
 template <>
 class GraphCapture<Cpu> {
  public:
-  /// Whether calls of `work` are ever left out on this device.
+  /// Whether this device ever skips calls of `work`.
   static constexpr bool captures = false;
 
   explicit GraphCapture(bool capture = true) { (void)capture; }
-  /// One that shares the memory of `other`.
+  /// Shares the memory of `other`.
   GraphCapture(bool capture, const GraphCapture& other) { (void)capture, (void)other; }
 
   template <class Work>
@@ -39,7 +39,7 @@ class GraphCapture<Cpu> {
     std::forward<Work>(work)();
   }
 
-  /// Forgets the recording: the tensors that the work uses are other ones from now on.
+  /// Drops the captured graph. Call it when the work will use other tensors.
   void reset() {}
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Host memory from a caching pool: a steady training step allocates nothing new.
+/// Host memory from a caching pool: after the first steps, a training step allocates nothing new.
 #pragma once
 
 #include <algorithm>
@@ -20,30 +20,30 @@
 
 namespace pixnerd {
 
-/// Memory that was asked for and is not to be had.
+/// An allocation failed.
 class OutOfMemory : public Error {
  public:
   using Error::Error;
 };
 
-/// Bytes a pool holds from the system, and how many of them tensors use now and used at most.
+/// Bytes that a pool holds from the system, and how many of them tensors use now and used at the peak.
 struct MemoryStatistics {
   std::size_t held = 0;
   std::size_t in_use = 0;
   std::size_t peak = 0;
-  std::size_t system_allocations = 0;  ///< how often the pool asked the system
+  std::size_t system_allocations = 0;  ///< number of allocations from the system
 };
 
-/// Allocates and frees the memory of tensors on a device. Each device specializes it.
+/// Allocates and frees the memory of tensors. Each device specializes it.
 template <class Device>
 struct MemoryPool : MissingKernel<Device> {};
 
-/// Blocks aligned to 64 bytes, kept by size when freed. Safe to use from several threads.
+/// Host memory in blocks aligned to 64 bytes. Freed blocks are kept by size. Thread-safe.
 template <>
 struct MemoryPool<Cpu> {
  public:
   static MemoryPool& instance() {
-    // Never destroyed: tensors with static lifetime may be freed after any other static object.
+    // Never destroyed, because tensors with static lifetime may be freed after any other static object.
     static MemoryPool* pool = new MemoryPool;
     return *pool;
   }
@@ -85,7 +85,7 @@ struct MemoryPool<Cpu> {
     }
   }
 
-  /// Gives unused blocks back to the system.
+  /// Returns unused blocks to the system.
   void trim() {
     const std::lock_guard lock(mutex_);
     release_free_blocks();
@@ -99,7 +99,7 @@ struct MemoryPool<Cpu> {
  private:
   static constexpr std::size_t alignment = 64;
 
-  /// Rounds up to an eighth of the next lower power of two, so that close sizes share blocks.
+  /// Rounds up to a multiple of an eighth of the next lower power of two, so that similar sizes share blocks.
   static std::size_t block_size(std::size_t bytes) {
     std::size_t step = alignment;
     while (step * 16 <= bytes) step *= 2;
@@ -119,7 +119,7 @@ struct MemoryPool<Cpu> {
   MemoryStatistics statistics_;
 };
 
-/// Moves bytes within a device and between it and the host. Each device specializes it.
+/// Copies bytes within a device and between it and the host. Each device specializes it.
 template <class Device>
 struct MemoryTransfer : MissingKernel<Device> {};
 

@@ -4,8 +4,8 @@
 /// 2, 3").
 ///
 /// A number is a pure function of (seed, purpose, sample, step, element), so it does not depend on batches,
-/// threads, ranks or the device, and resuming needs no generator state. Words and uniforms are bit-equal
-/// everywhere; so are normals, because their logarithm, sine and cosine are built here from explicit fma,
+/// threads, ranks or the device, and resuming needs no generator state. Words and uniforms have the same bits
+/// everywhere. So do normals, because their logarithm, sine and cosine are built here from explicit fma,
 /// division and square root.
 #pragma once
 
@@ -17,7 +17,8 @@
 
 namespace pixnerd {
 
-/// What a number is used for; keeps the streams of one seed apart. Values are part of the checkpoint format.
+/// What a number is used for: separates the streams of one seed. The values are part of the checkpoint
+/// format.
 enum class RandomPurpose : std::uint32_t {
   initialization = 0,
   noise = 1,
@@ -31,7 +32,7 @@ enum class RandomPurpose : std::uint32_t {
   test = 99,
 };
 
-/// Names one stream of numbers.
+/// Identifies one stream of numbers.
 struct RandomKey {
   std::uint64_t seed = 0;
   RandomPurpose purpose = RandomPurpose::noise;
@@ -39,7 +40,7 @@ struct RandomKey {
   std::uint32_t step = 0;    ///< training step, epoch or solver step
 };
 
-/// Four numbers; std::array is not for device code.
+/// Four numbers. std::array cannot be used in device code.
 template <class T>
 struct FourOf {
   T values[4];
@@ -69,7 +70,7 @@ PIXNERD_HOST_DEVICE inline RandomWords philox(RandomWords counter, std::uint32_t
   return counter;
 }
 
-/// Words of elements [4 * block, 4 * block + 4) of a stream.
+/// The words of elements [4 * block, 4 * block + 4) of a stream.
 PIXNERD_HOST_DEVICE inline RandomWords random_words(const RandomKey& key, std::uint32_t block) {
   return philox({block, static_cast<std::uint32_t>(key.purpose), key.sample, key.step},
                 static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32));
@@ -118,13 +119,13 @@ PIXNERD_HOST_DEVICE inline SinCos portable_sincos(float angle) {
   return {std::fma(angle, s, angle), std::fma(a2, c, 1.0f)};
 }
 
-/// Two independent standard normals from two words (Box and Muller).
+/// Two independent standard normals from two words, by the Box-Muller transform.
 PIXNERD_HOST_DEVICE inline void normal_pair(std::uint32_t word0, std::uint32_t word1, float& first,
                                             float& second) {
-  // (0, 1] with 32 bits, so that the tail reaches 6.7 deviations.
+  // (0, 1] with 32 bits, so that the tail reaches 6.7 standard deviations.
   const float u = std::fma(static_cast<float>(word0), 0x1p-32f, 0x1p-33f);
   const float radius = std::sqrt(-2.0f * portable_log(u));
-  // The two top bits pick the quarter turn, the rest an angle in [-pi/4, pi/4).
+  // The top two bits select the quadrant, the rest an angle in [-pi/4, pi/4).
   const int within = static_cast<int>(word1 & 0x3fffffffu) - (1 << 29);
   const SinCos turn =
       portable_sincos(static_cast<float>(within) * static_cast<float>(1.5707963267948966 * 0x1p-30));
@@ -144,6 +145,13 @@ PIXNERD_HOST_DEVICE inline FourOf<float> random_normals(const RandomKey& key, st
   detail::normal_pair(words[0], words[1], out[0], out[1]);
   detail::normal_pair(words[2], words[3], out[2], out[3]);
   return out;
+}
+
+/// Uniforms on [0, 1): elements [4 * block, 4 * block + 4) of a stream.
+PIXNERD_HOST_DEVICE inline FourOf<float> random_uniforms(const RandomKey& key, std::uint32_t block) {
+  const RandomWords words = random_words(key, block);
+  return {uniform_from_word(words[0]), uniform_from_word(words[1]), uniform_from_word(words[2]),
+          uniform_from_word(words[3])};
 }
 
 /// Uniform on [0, 1): one element of a stream.

@@ -32,8 +32,8 @@ class Shape {
   std::int64_t operator[](int axis) const { return sizes_[checked(axis)]; }
   std::int64_t& operator[](int axis) { return sizes_[checked(axis)]; }
 
-  /// Appends an innermost axis. Throws ShapeError for a negative size, a ninth axis or 2^63 elements and
-  /// more.
+  /// Appends an innermost axis. Throws ShapeError for a negative size, a ninth axis, or 2^63 or more
+  /// elements.
   PIXNERD_NOINLINE void push_back(std::int64_t size) {
     if (size < 0) raise<ShapeError>("shape", "sizes of at least 0", std::to_string(size));
     if (rank_ == max_rank) raise<ShapeError>("shape", str_cat("at most ", max_rank, " axes"), "more");
@@ -43,7 +43,7 @@ class Shape {
 
   /// Number of elements.
   PIXNERD_NOINLINE std::int64_t count() const {
-    // A zero anywhere makes the product zero, however large the rest.
+    // A size of 0 makes the product 0, however large the others are.
     for (const auto size : *this) {
       if (size == 0) return 0;
     }
@@ -64,7 +64,7 @@ class Shape {
     return product;
   }
 
-  /// Everything but the innermost axis folded together: the number of rows of length shape[-1].
+  /// The product of all axes but the innermost: the number of rows of length shape[-1].
   std::int64_t rows() const { return rank_ == 0 ? 1 : count(0, rank_ - 1); }
 
   PIXNERD_NOINLINE bool operator==(const Shape& other) const {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Building messages without streams or <format> (neither is cheap to include, the latter is missing before
-/// g++ 13).
+/// Building strings without streams or <format>: neither is cheap to include, and g++ has <format> only from
+/// version 13 on.
 #pragma once
 
 #include <charconv>
@@ -31,7 +31,7 @@ inline void append_to(std::string& out, std::integral auto value) {
   out += std::to_string(value);
 }
 
-/// Shortest decimal form that reads back as the same number.
+/// The shortest decimal form that reads back as the same number.
 inline void append_to(std::string& out, std::floating_point auto value) {
   char digits[64];
   const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;

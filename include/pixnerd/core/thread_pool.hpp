@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// One pool of threads for all parallel loops. Results never depend on its size, because callers cut work
-/// into tiles by shape alone and each tile runs on one thread.
+/// One thread pool for all parallel loops. Results never depend on its size: callers cut work into tiles by
+/// shape alone, and each tile runs on one thread.
 #pragma once
 
 #include <sched.h>
@@ -24,7 +24,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Processors this process may use: its affinity mask, and its cgroup's quota where there is one.
+/// The number of processors this process may use, by its affinity mask and its cgroup's quota.
 inline int available_processors() {
   int count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   cpu_set_t set;
@@ -59,7 +59,7 @@ class ThreadPool {
 
   /// Runs call(context, i) for every i in [0, count). The first exception is rethrown here.
   void run(std::int64_t count, void (*call)(void*, std::int64_t), void* context) {
-    // A loop inside a loop, and a loop beside one from another thread, run serially on their own thread.
+    // A nested loop, or one started while another thread runs a loop, runs serially on its own thread.
     std::unique_lock busy(busy_, std::defer_lock);
     if (count <= 1 || size() == 1 || inside_ || !busy.try_lock()) {
       for (std::int64_t i = 0; i < count; ++i) call(context, i);
@@ -77,7 +77,7 @@ class ThreadPool {
     }
     wake_.notify_all();
     work();
-    // Workers that have not woken up by now are not waited for: nothing is left for them.
+    // Does not wait for workers that have not woken up yet: nothing is left for them.
     std::unique_lock lock(mutex_);
     open_ = false;
     if (working_ > 0) {
@@ -92,8 +92,7 @@ class ThreadPool {
  private:
   ThreadPool() : size_(available_processors()) {}
 
-  /// Starts the workers that are missing. Where the system gives no more threads, those that there are do the
-  /// work.
+  /// Starts the missing workers. If the system refuses to create more threads, the existing ones do the work.
   void start() {
     try {
       while (static_cast<int>(workers_.size()) + 1 < size()) start_one();
@@ -119,8 +118,8 @@ class ThreadPool {
     });
   }
 
-  /// Loops follow each other closely, and waking a sleeping thread takes longer than many a loop: so threads
-  /// look for a while before they sleep, letting others have the processor meanwhile.
+  /// Loops follow each other closely, and waking a sleeping thread takes longer than many loops do. So
+  /// threads poll for a while before they sleep, and yield the processor meanwhile.
   template <class Condition>
   static void spin_until(Condition condition) {
     for (int i = 0; i < 200 && !condition(); ++i) std::this_thread::yield();
@@ -158,7 +157,7 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   std::atomic<bool> stopping_ = false;
   std::atomic<std::uint64_t> generation_ = 0;  // counts loops
-  std::atomic<int> working_ = 0;               // workers inside the present loop
+  std::atomic<int> working_ = 0;               // workers inside the current loop
   bool open_ = false;                          // whether workers may still join it
   void (*call_)(void*, std::int64_t) = nullptr;
   void* context_ = nullptr;
@@ -170,19 +169,19 @@ class ThreadPool {
 
 }  // namespace detail
 
-/// Threads used by parallel loops; by default the processors this process may use.
+/// The number of threads of parallel loops. Default: the number of processors this process may use.
 inline int thread_count() {
   return detail::ThreadPool::instance().size();
 }
 
-/// Sets the number of threads of parallel loops. No result depends on it. Throws ValueError below 1,
+/// Sets the number of threads of parallel loops. No result depends on it. Throws ValueError below 1, and
 /// Error inside a parallel loop.
 inline void set_thread_count(int count) {
   detail::ThreadPool::instance().resize(count);
 }
 
-/// Runs body(i) for every i in [0, count) on the pool. What each i computes must not depend on the others.
-/// Loops inside loops run serially. The first exception thrown by a body is rethrown.
+/// Runs body(i) for every i in [0, count) on the pool. No call may depend on another. Nested loops run
+/// serially. The first exception thrown by a body is rethrown.
 template <class Body>
 void parallel_for(std::int64_t count, Body&& body) {
   using Plain = std::remove_reference_t<Body>;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
 /// The random numbers of PyTorch's CPU generator, so that a published seed gives the published noise. The
-/// library itself draws from random.hpp; this is for comparing with, and starting from, what PyTorch programs
-/// drew.
+/// library itself draws from random.hpp; this is for reproducing what PyTorch programs drew.
 #pragma once
 
 #include <cmath>
@@ -20,12 +19,13 @@
 
 namespace pixnerd {
 
-/// What torch.manual_seed(seed) starts on the CPU: a Mersenne twister and PyTorch's ways of making numbers of
-/// its words. Integers are equal to PyTorch's, normals within rounding of logarithm, sine and cosine.
-/// Compared with PyTorch 2.15; versions before 2.7 draw integers of some ranges otherwise, see integers().
+/// The generator that torch.manual_seed(seed) sets on the CPU: a Mersenne twister, and PyTorch's ways of
+/// turning its words into numbers. Integers equal PyTorch's; normals do up to rounding in logarithm, sine and
+/// cosine. Compared with PyTorch 2.15; versions before 2.7 draw integers of some ranges differently, see
+/// integers().
 class TorchRandom {
  public:
-  /// PyTorch takes a 64-bit seed and uses its lower half.
+  /// PyTorch takes a 64-bit seed and uses its lower 32 bits.
   explicit TorchRandom(std::uint64_t seed) : engine_(static_cast<std::uint32_t>(seed)) {}
 
   /// torch.rand: float32 on [0, 1), multiples of 2^-24.
@@ -33,8 +33,8 @@ class TorchRandom {
     for (float& value : out) value = next_uniform();
   }
 
-  /// torch.randn: standard normals in float32. From 16 values on they are made in groups of 16, and the last
-  /// group is drawn anew where the count is no multiple of 16; fewer are made in float64 one by one.
+  /// torch.randn: standard normals in float32. 16 or more values are drawn in groups of 16, and the last 16
+  /// are drawn again unless the count is a multiple of 16. Fewer are drawn one by one in float64.
   void normal(std::span<float> out) {
     constexpr std::size_t group = 16;
     if (out.size() < group) {
@@ -51,8 +51,8 @@ class TorchRandom {
   }
 
   /// torch.randint in int64: integers of [low, high). Throws ValueError unless low < high. A number takes two
-  /// words of the twister where there are 2^28 or more to choose from. Before PyTorch 2.7 that began at 2^32,
-  /// so between the two those versions draw other numbers.
+  /// words of the twister if the range has 2^28 or more values. Before PyTorch 2.7 that limit was 2^32, so
+  /// those versions draw other numbers for ranges in between.
   void integers(std::int64_t low, std::int64_t high, std::span<std::int64_t> out) {
     if (low >= high) raise<ValueError>("torch random", "low < high", str_cat(low, " and ", high));
     const std::uint64_t range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
@@ -63,8 +63,8 @@ class TorchRandom {
     }
   }
 
-  /// torch.randperm: the numbers 0 ... count - 1 in random order. PyTorch orders 214,748,364 and more
-  /// otherwise.
+  /// torch.randperm: the numbers 0 ... count - 1 in random order. Differs from PyTorch for 214,748,364 and
+  /// more.
   std::vector<std::int64_t> permutation(std::int64_t count) {
     if (count < 0) raise<ValueError>("torch random", "at least 0 numbers", str_cat(count));
     std::vector<std::int64_t> out(static_cast<std::size_t>(count));
@@ -88,7 +88,7 @@ class TorchRandom {
     return static_cast<double>(next_double_word() & ((std::uint64_t{1} << 53) - 1)) * 0x1p-53;
   }
 
-  /// Makes two at a time, by Box and Muller, and keeps the second.
+  /// Draws two at a time by the Box-Muller transform and keeps the second for the next call.
   double next_normal() {
     if (kept_) return *std::exchange(kept_, std::nullopt);
     const double turn = 2 * std::numbers::pi * next_uniform_double();
@@ -97,7 +97,7 @@ class TorchRandom {
     return radius * std::cos(turn);
   }
 
-  /// Box and Muller on pairs that lie eight apart.
+  /// The Box-Muller transform of pairs that are eight apart.
   static void to_normals(std::span<float> group) {
     for (std::size_t i = 0; i < 8; ++i) {
       const float radius = std::sqrt(-2.0f * std::log(1.0f - group[i]));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Repeated copies from the host to a device that do not wait for the work between them.
+/// Repeated copies from the host to a device that do not wait for the work in between.
 #pragma once
 
 #include <cstddef>
@@ -9,11 +9,11 @@
 
 namespace pixnerd {
 
-/// Copies to a device, again and again: `upload(to, from, bytes)` has read all of `from` when it returns, and
-/// the device has the numbers before any work that is asked of it afterwards. Each device specializes it.
+/// Copies to a device repeatedly: `upload(to, from, bytes)` has read all of `from` when it returns, and the
+/// copy comes before any device work that is issued later. Each device specializes it.
 ///
-/// A GPU takes them from pinned memory of this object, so a call only waits for the copy of the call before,
-/// not for the work that follows that copy.
+/// On a GPU the bytes pass through pinned memory of this object, so a call only waits for the previous copy,
+/// not for the work after it.
 template <class Device>
 class Upload : MissingKernel<Device> {};
 

@@ -5,7 +5,7 @@
 
 namespace pixnerd {
 
-/// The same number as the CMake package has.
+/// The same as the version of the CMake package.
 inline constexpr const char* version = "0.2.0";
 
 }  // namespace pixnerd

@@ -73,7 +73,7 @@ struct FieldMlpKernel<Cpu> {
         for (std::int64_t i = 0; i < hiddens; ++i) {
           const T h = p.hidden[i], gate = sigmoid(h);
           active[i] = h * gate;
-          grad_hidden[i] *= gate * (T(1) + h * (T(1) - gate));
+          grad_hidden[i] *= silu_slope(h, gate);
         }
         if (grad_theta) {
           product_tile<T>(s.width, s.hidden, s.pixels, {p.normed, s.width, true}, {grad_hidden, s.hidden},

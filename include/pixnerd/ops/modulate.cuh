@@ -27,7 +27,7 @@ struct ModulateForward {
       W values[packet];
       load_wide<packet>(x + row * width + column, values);
 #pragma unroll
-      for (int j = 0; j < packet; ++j) values[j] = values[j] * (W(1) + a[j]) + b[j];
+      for (int j = 0; j < packet; ++j) values[j] = ModulateFormula::value(values[j], b[j], a[j]);
       put_wide<packet>(GradTarget<T>{y}, row * width + column, values);
     }
   }

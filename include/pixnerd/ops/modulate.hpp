@@ -12,6 +12,14 @@
 
 namespace pixnerd {
 
+/// The formula, for both devices. norm_modulate() uses it as well.
+struct ModulateFormula {
+  template <class W>
+  PIXNERD_FORMULA static W value(W x, W shift, W scale) {
+    return x * (W(1) + scale) + shift;
+  }
+};
+
 template <class Device>
 struct ModulateKernel : MissingKernel<Device> {};
 
@@ -28,7 +36,7 @@ struct ModulateKernel<Cpu> {
         const T* xt = x + token * width;
         T* yt = y + token * width;
         for (std::int64_t j = 0; j < width; ++j)
-          yt[j] = static_cast<T>(W(xt[j]) * (W(1) + W(scale[image + j])) + W(shift[image + j]));
+          yt[j] = static_cast<T>(ModulateFormula::value(W(xt[j]), W(shift[image + j]), W(scale[image + j])));
       }
     });
   }

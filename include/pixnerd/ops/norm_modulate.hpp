@@ -9,6 +9,7 @@
 
 #include <pixnerd/autograd/tape.hpp>
 #include <pixnerd/ops/cpu/reduce.hpp>
+#include <pixnerd/ops/modulate.hpp>
 #include <pixnerd/ops/rms_norm.hpp>
 
 namespace pixnerd {
@@ -43,12 +44,12 @@ struct NormModulateKernel<Cpu> {
         if (round_first) {
           for (std::int64_t j = 0; j < width; ++j) {
             const W normed = W(static_cast<T>(W(xt[j]) * inverse)) * weight[j];
-            yt[j] = static_cast<T>(normed * (W(1) + W(a[j])) + W(b[j]));
+            yt[j] = static_cast<T>(ModulateFormula::value(normed, W(b[j]), W(a[j])));
           }
         } else {
           for (std::int64_t j = 0; j < width; ++j) {
             const W normed = W(static_cast<T>(W(xt[j]) * inverse * weight[j]));
-            yt[j] = static_cast<T>(normed * (W(1) + W(a[j])) + W(b[j]));
+            yt[j] = static_cast<T>(ModulateFormula::value(normed, W(b[j]), W(a[j])));
           }
         }
       }

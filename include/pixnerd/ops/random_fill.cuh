@@ -20,9 +20,7 @@ struct NormalBlock {
 
 struct UniformBlock {
   __device__ FourOf<float> operator()(const RandomKey& key, std::uint32_t block) const {
-    const RandomWords words = random_words(key, block);
-    return {uniform_from_word(words[0]), uniform_from_word(words[1]), uniform_from_word(words[2]),
-            uniform_from_word(words[3])};
+    return random_uniforms(key, block);
   }
 };
 

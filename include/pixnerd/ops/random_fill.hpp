@@ -42,11 +42,7 @@ struct RandomFillKernel<Cpu> {
 
   template <class T>
   static void uniform(std::int64_t count, const RandomKey& key, T* y) {
-    fill(count, y, [=](std::uint32_t block) {
-      const RandomWords words = random_words(key, block);
-      return FourOf<float>{uniform_from_word(words[0]), uniform_from_word(words[1]),
-                           uniform_from_word(words[2]), uniform_from_word(words[3])};
-    });
+    fill(count, y, [=](std::uint32_t block) { return random_uniforms(key, block); });
   }
 
  private:

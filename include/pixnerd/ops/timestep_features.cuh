@@ -18,8 +18,8 @@ __global__ void timestep_features_kernel_of(std::int64_t batch, std::int64_t hal
   const std::int64_t index = thread_index();
   if (index >= batch * half) return;
   const auto [i, k] = divide(index, half);
-  const double frequency = exp(-log_period * static_cast<double>(k) / static_cast<double>(half));
-  const double angle = static_cast<double>(static_cast<wide_t<T>>(t[i])) * frequency;
+  const double angle =
+      static_cast<double>(static_cast<wide_t<T>>(t[i])) * timestep_frequency(k, half, log_period);
   y[i * 2 * half + k] = static_cast<T>(static_cast<wide_t<T>>(cos(angle)));
   y[i * 2 * half + half + k] = static_cast<T>(static_cast<wide_t<T>>(sin(angle)));
 }

@@ -11,6 +11,11 @@
 
 namespace pixnerd {
 
+/// Frequency k of `half`, for both devices: exp(-log_period k / half).
+PIXNERD_FORMULA inline double timestep_frequency(std::int64_t k, std::int64_t half, double log_period) {
+  return std::exp(-log_period * static_cast<double>(k) / static_cast<double>(half));
+}
+
 template <class Device>
 struct TimestepFeaturesKernel : MissingKernel<Device> {};
 
@@ -20,8 +25,7 @@ struct TimestepFeaturesKernel<Cpu> {
   static void forward(std::int64_t batch, std::int64_t half, double max_period, const T* t, T* y) {
     std::vector<double> frequencies;
     for (std::int64_t k = 0; k < half; ++k) {
-      frequencies.push_back(
-          std::exp(-std::log(max_period) * static_cast<double>(k) / static_cast<double>(half)));
+      frequencies.push_back(timestep_frequency(k, half, std::log(max_period)));
     }
     parallel_ranges(batch, 16, [=, &frequencies](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// NumPy's broadcasting: the shape that two shapes give together, and the loops over it.
+/// NumPy's broadcasting: the shape of the result, and the loops over it.
 #pragma once
 
 #include <algorithm>
@@ -27,8 +27,8 @@ inline Shape broadcast_shape(std::string_view op, const Shape& a, const Shape& b
   return out;
 }
 
-/// The loops over the result of broadcasting a with b, as few as possible: neighboring axes that both inputs
-/// walk alike are one loop. Equal shapes give a single loop; (B, L, D) with (D) gives two.
+/// The loops over the result of broadcasting a with b. Neighboring axes are merged into one loop where
+/// possible: equal shapes give a single loop, (B, L, D) with (D) gives two.
 struct BroadcastLoops {
   int rank = 0;  ///< at least 1 once built
   std::array<std::int64_t, Shape::max_rank> size{};
@@ -58,7 +58,7 @@ struct BroadcastLoops {
   }
 
   /// Calls body(i, a, b, n) for the pieces of the innermost loop that make up elements [begin, end): n
-  /// elements of the result from i on belong to the elements of the inputs from a and from b on.
+  /// elements of the result starting at i, whose operands start at a and b.
   template <class Body>
   void for_pieces(std::int64_t begin, std::int64_t end, Body&& body) const {
     const int inner = rank - 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Tensors as text, for looking at them.
+/// Tensors as text.
 #pragma once
 
 #include <ostream>
@@ -31,7 +31,8 @@ void append_elements(std::string& out, const std::vector<T>& values, const Shape
 }
 }  // namespace detail
 
-/// Nested brackets behind element type, shape and device: "float32 (2, 2) on cpu\n[[1, 2],\n[3, 4]]".
+/// Element type, shape and device, then the elements in nested brackets: "float32 (2, 2) on cpu\n[[1,
+/// 2],\n[3, 4]]".
 template <class T, class Device>
 std::string to_string(const Tensor<T, Device>& x) {
   std::string out = str_cat(element_name<T>, " ", x.shape(), " on ", Device::name, "\n");

@@ -21,8 +21,8 @@ namespace pixnerd {
 template <class Device>
 class GradSlot;  // autograd/grad_slot.hpp
 
-/// Shared storage, an offset into it, a shape, and, where a gradient is wanted, the slot it is collected in.
-/// Copying a Tensor copies the handle, not the elements; see copy() for those.
+/// Shared storage, an offset into it, a shape and, if a gradient is wanted, the slot that collects it.
+/// Copying a Tensor copies the handle, not the elements; use copy() for those.
 template <class T, class Device = Cpu>
 class Tensor {
  public:
@@ -32,18 +32,18 @@ class Tensor {
   /// No memory and no elements; defined() is false.
   Tensor() = default;
 
-  /// Uninitialized elements. Throws ShapeError for 2^63 bytes and more, OutOfMemory when there is too little.
+  /// Uninitialized elements. Throws ShapeError for 2^63 bytes or more, OutOfMemory when the allocation fails.
   PIXNERD_NOINLINE explicit Tensor(const Shape& shape)
       : storage_(allocate_bytes<Device>(bytes_of(shape))),
         data_(reinterpret_cast<T*>(storage_.get())),
         shape_(shape),
         defined_(true) {}
 
-  /// A window of existing memory that starts at `data` and stays alive with `storage`.
+  /// A view of existing memory that starts at `data`; `storage` keeps it alive.
   Tensor(std::shared_ptr<std::byte> storage, T* data, const Shape& shape)
       : storage_(std::move(storage)), data_(data), shape_(shape), defined_(true) {}
 
-  /// Copies host values. Throws ShapeError when their number is not shape.count().
+  /// Copies values from the host. Throws ShapeError unless there are shape.count() of them.
   PIXNERD_NOINLINE static Tensor from_host(const Shape& shape, std::span<const T> values) {
     if (static_cast<std::int64_t>(values.size()) != shape.count()) {
       raise<ShapeError>("tensor", str_cat(shape.count(), " values for the shape ", shape),
@@ -103,8 +103,8 @@ class Tensor {
     return out;
   }
 
-  /// Rows [begin, end) of the outermost axis, sharing memory. The view has no gradient: see split() for one
-  /// that has.
+  /// Rows [begin, end) of the outermost axis, sharing memory. The view has no gradient; slice() and split()
+  /// have.
   PIXNERD_NOINLINE Tensor rows(std::int64_t begin, std::int64_t end) const {
     if (rank() == 0 || begin < 0 || end < begin || end > size(0)) {
       raise<ShapeError>("rows", str_cat("a range within the outermost axis of ", shape_),
@@ -123,7 +123,7 @@ class Tensor {
     return out;
   }
 
-  /// The gradient slot, or null when no gradient is wanted.
+  /// The gradient slot, or null if no gradient is wanted.
   const std::shared_ptr<GradSlot<Device>>& slot() const { return slot_; }
   void set_slot(std::shared_ptr<GradSlot<Device>> slot) { slot_ = std::move(slot); }
 
@@ -143,7 +143,7 @@ class Tensor {
   std::shared_ptr<GradSlot<Device>> slot_;
 };
 
-/// A tensor with its own memory and the same elements. Has no gradient slot.
+/// The same elements in memory of their own, without a gradient slot.
 template <class T, class Device>
 Tensor<T, Device> copy(const Tensor<T, Device>& x) {
   Tensor<T, Device> out(x.shape());

@@ -160,9 +160,9 @@ struct NeuralFieldBlock {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
           const float factor = scales[i / 2] * (i % 2 == 0 ? inverse.x : inverse.y);
-          const float h = active[half][i] * factor, gate = field_sigmoid(h);
+          const float h = active[half][i] * factor, gate = cuda_sigmoid<bfloat16>(h);
           active[half][i] = h * gate;
-          slope[half][i] *= gate * (1.0f + h * (1.0f - gate)) * factor;
+          slope[half][i] *= silu_slope(h, gate) * factor;
         }
       }
       std::uint32_t left_active[4], left_grad[4];

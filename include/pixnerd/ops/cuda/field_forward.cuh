@@ -114,7 +114,7 @@ __global__ void __launch_bounds__(32 * field_forward_warps, width <= 32   ? 6
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
           const float h = active[half][i] * std::abs(i % 2 == 0 ? scale.x : scale.y);
-          active[half][i] = h * field_sigmoid(h);
+          active[half][i] = h * cuda_sigmoid<bfloat16>(h);
         }
       }
       pack_operand(left, active[0], active[1]);

@@ -14,6 +14,7 @@
 #include <pixnerd/cuda/launch.cuh>
 #include <pixnerd/cuda/mma.cuh>
 #include <pixnerd/cuda/warp.cuh>
+#include <pixnerd/ops/cuda/activation.cuh>
 #include <pixnerd/ops/field_mlp.hpp>
 
 namespace pixnerd::detail {
@@ -61,11 +62,6 @@ __device__ inline void pack_operand(std::uint32_t (&a)[4], const float (&c0)[4],
   a[1] = pack_bfloat16(c0[2], c0[3]);
   a[2] = pack_bfloat16(c1[0], c1[1]);
   a[3] = pack_bfloat16(c1[2], c1[3]);
-}
-
-/// 1 / (1 + e^-x).
-__device__ inline float field_sigmoid(float x) {
-  return reciprocal_fast(1.0f + exp2_fast(-1.44269504f * x));
 }
 
 /// Two neighboring bfloat16 and floats; their address must be aligned to the pair.

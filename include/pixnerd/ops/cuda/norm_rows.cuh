@@ -14,6 +14,7 @@
 #include <pixnerd/cuda/warp.cuh>
 #include <pixnerd/ops/cuda/image_rows.cuh>
 #include <pixnerd/ops/cuda/reduce.cuh>
+#include <pixnerd/ops/modulate.hpp>
 #include <pixnerd/ops/rms_norm.hpp>
 
 namespace pixnerd::detail {
@@ -75,7 +76,7 @@ __device__ inline void put_normalized(const NormForward<X, T>& a, std::int64_t r
     load_wide<packet>(a.scale + at, scale);
     load_wide<packet>(a.shift + at, shift);
 #pragma unroll
-    for (int j = 0; j < packet; ++j) values[j] = values[j] * (W(1) + scale[j]) + shift[j];
+    for (int j = 0; j < packet; ++j) values[j] = ModulateFormula::value(values[j], shift[j], scale[j]);
   }
   put_wide<packet>(GradTarget<T>{a.y}, row * a.width + column, values);
 }
