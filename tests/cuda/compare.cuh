@@ -147,8 +147,8 @@ inline void check_close(const std::string& what, const std::vector<double>& gpu,
   }
   difference = std::sqrt(difference);
   norm = std::sqrt(norm);
-  // Where numbers of order one cancel, only rounding is left, and it differs where one compiler fuses products and sums and
-  // the other does not.
+  // Where numbers of order one cancel, only rounding is left, and it differs where one compiler fuses
+  // products and sums and the other does not.
   const double rounding = 0.25 * std::min(tolerance, device_tolerance<float>);
   // Written so that NaN fails.
   BOOST_TEST((difference <= tolerance * norm + rounding), what << " on the GPU is off by " << difference
@@ -169,8 +169,8 @@ inline void check_close(const std::string& where, const Results& gpu, const Resu
 }  // namespace detail
 
 /// Calls function(leaves) with the same random inputs on both devices and compares. `function` takes a
-/// std::vector<Tensor<T, Device>> on either device and returns one tensor. A failure names the calling line, the operation,
-/// the element type and the inputs' shapes.
+/// std::vector<Tensor<T, Device>> on either device and returns one tensor. A failure names the calling line,
+/// the operation, the element type and the inputs' shapes.
 template <class T, class Function>
 void compare_devices(const std::string& what, const std::vector<Input>& inputs, Function function,
                      double tolerance = device_tolerance<T>, const char* file = __builtin_FILE(),

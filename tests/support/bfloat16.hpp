@@ -79,8 +79,8 @@ std::vector<std::vector<float>> run_in(Function function, const std::vector<Shap
 
 /// Runs function(inputs) on the same random inputs of these shapes as bfloat16 and as float32, and compares
 /// the results and the gradients, written and added, by their relative L2 distance. `function` takes a vector
-/// of tensors of either type and returns one tensor of either. `parameters` are the indices of inputs whose gradients
-/// are float32. A failure names the calling line and the shapes.
+/// of tensors of either type and returns one tensor of either. `parameters` are the indices of inputs whose
+/// gradients are float32. A failure names the calling line and the shapes.
 template <class Function>
 void check_bfloat16(Function function, const std::vector<Shape>& shapes,
                     const std::set<std::size_t>& parameters = {}, double tolerance = 5e-3,

@@ -15,8 +15,8 @@
 
 namespace pixnerd::test {
 
-/// Checks every image's label and captions, reads a few images at two sizes, and checks that indices out of range throw.
-/// A failure names the calling line.
+/// Checks every image's label and captions, reads a few images at two sizes, and checks that indices out of
+/// range throw. A failure names the calling line.
 template <Dataset D>
 void check_dataset(const D& data, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   BOOST_TEST_INFO_SCOPE(file << ":" << line);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Tables of malformed files, and the check that reading one fails with a clear message, quickly and in little memory.
+/// Tables of malformed files, and the check that reading one fails with a clear message, quickly and in
+/// little memory.
 #pragma once
 
 #include <malloc.h>
@@ -91,8 +92,8 @@ inline Reading read_apart(const std::function<void()>& read) {
   return out;
 }
 
-/// Each file must be refused with a message that names the file and holds the word, within a second and with 64 MB of
-/// memory beyond the file's size. A failure names the calling line and the defect.
+/// Each file must be refused with a message that names the file and holds the word, within a second and with
+/// 64 MB of memory beyond the file's size. A failure names the calling line and the defect.
 inline void check_refused(const std::vector<Defect>& defects, const std::string& file_name,
                           const std::function<void(const std::string& path)>& read,
                           const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
@@ -121,8 +122,8 @@ inline void check_refused(const std::vector<Defect>& defects, const std::string&
                                     << " KB beyond the file's size");
 }
 
-/// Every beginning of a file, and the file with any one byte changed, is refused by a message that names it, or read.
-/// Returns how many were read. A failure names the calling line.
+/// Every beginning of a file, and the file with any one byte changed, is refused by a message that names it,
+/// or read. Returns how many were read. A failure names the calling line.
 inline int check_prefixes_and_flips(const std::string& whole, const std::string& path,
                                     const std::function<void(const std::string& path)>& read,
                                     const char* file = __builtin_FILE(), int line = __builtin_LINE()) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include <pixnerd/nn/initializer.hpp>
+#include <pixnerd/nn/layer.hpp>
 
 namespace pixnerd {
 
@@ -32,9 +33,11 @@ struct PatchSize {
 /// default values, and is constructed as D(sizes, config, init).
 template <class D, class T, class Device>
 concept Decoder = std::default_initializable<typename D::Config> &&
+    std::equality_comparable<typename D::Config> &&
     std::constructible_from<D, const DecoderSizes&, const typename D::Config&, Initializer&> &&
     requires(const D& decoder, const Tensor<T, Device>& tokens, const Tensor<wide_t<T>, Device>& x) {
   { decoder(tokens, x, x) } -> std::convertible_to<Tensor<wide_t<T>, Device>>;
+  D::visit(decoder, detail::AnyVisitor{});
 };
 
 /// A decoder that draws patches of any size from the same tokens: decoder(tokens (B, L, D), noisy image (B,

@@ -58,8 +58,7 @@ class PatchBackbone {
         time_embedding_(config.width, init),
         conditioning_(config, init),
         decoder_({config.channels, config.patch, config.width, config.depth}, config.decoder, init) {
-    // Each parameter's initial values follow from its place in the order of construction, which stays as it
-    // is so that a seed keeps its weights.
+    // Initial values depend on the order of construction: with another one, a seed would give other weights.
     patch_embedding_.initialize(init);
     conditioning_.add_blocks(config, init);
     blocks_.reserve(static_cast<std::size_t>(config.depth));

@@ -23,9 +23,9 @@ bool same_layout(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
   return a.shape() == b.shape();
 }
 
-/// Stands for a model with forward(x, t, condition, tap): its results are the model's. A GPU records the
-/// forward once for each shape of x and the condition, and repeats that; where it cannot, on a tape or with a
-/// tap, and on the CPU, the model is called as it is.
+/// Stands for a model with forward(x, t, condition, tap): its results are the model's. A GPU captures the
+/// forward once for each shape of x and the condition, and launches that from then on. On the CPU, under a
+/// tape and with a tap the model is called directly.
 ///
 ///   const CapturedModel replayed(model, labels);   // the labels only tell the type of a condition
 ///   const GuidedField field(replayed, labels, no_class, {.scale = 3.5});
@@ -82,8 +82,8 @@ class CapturedModel {
         return *known;
       }
     }
-    // They never run at once, and what a model keeps, tables of a size, its first call makes: memory can be
-    // shared.
+    // Graphs never run at the same time, and tables that a model keeps are made by its first call, outside of
+    // the graph's memory: so all graphs can share it.
     const bool first = recordings.empty();
     recordings.push_back(std::unique_ptr<Recording<T>>(new Recording<T>{
         copy(x), copy(t), Tensor<T, Device>(x.shape()), copy(condition),

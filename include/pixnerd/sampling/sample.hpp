@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Images from a model: noise by seed, guidance, a solver, and what editing changes in these.
+/// Images from a model: noise by seed, guidance, a solver, and image editing.
 #pragma once
 
 #include <algorithm>

@@ -45,8 +45,8 @@ inline Dinov2Config dinov2_config_of(const TensorFile& file, const std::string& 
 }
 
 /// The DINOv2 whose parameters a file holds under `prefix`, with the published file's names; a .pth file is
-/// opened as a TorchCheckpoint or converted first. Throws FileError for anything but all parameters of one
-/// model, NonFiniteError for NaN and infinity among them.
+/// opened as a TorchCheckpoint or converted first. Throws FileError unless the file holds exactly the model's
+/// parameters there, NonFiniteError for NaN and infinity among them.
 template <class Policy = On<Cpu>>
 Dinov2<Policy> load_dinov2(const TensorFile& file, const std::string& prefix = "", std::int64_t heads = 0) {
   return model_from_file<Dinov2<Policy>>(file, dinov2_config_of(file, prefix, heads), prefix);

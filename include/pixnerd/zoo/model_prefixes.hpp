@@ -12,13 +12,13 @@
 
 namespace pixnerd {
 
-/// Whether what stands below a prefix is a model: gradients and moments have the names of parameters, too.
+/// Whether a prefix names a model. Gradients and optimizer state use the same parameter names below others.
 inline bool is_model_prefix(std::string_view prefix) {
   return prefix.empty() || prefix == "param" || prefix == "param0" || prefix.starts_with("denoiser") ||
          prefix.starts_with("ema");
 }
 
-/// Under which prefixes a file holds models, in order; "" is none.
+/// The prefixes of the models in a file, in order; the empty string means no prefix.
 inline std::vector<std::string> model_prefixes(const TensorFile& file) {
   constexpr std::string_view first = "s_embedder.proj.weight";
   std::vector<std::string> prefixes;

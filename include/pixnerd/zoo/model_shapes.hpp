@@ -13,8 +13,8 @@
 
 namespace pixnerd::detail {
 
-/// Reads shapes of parameters below a prefix; what it misses is told as a file that does not hold `kind`,
-/// such as "a text-to-image PixNerd".
+/// Reads shapes of parameters below a prefix. If one is missing, the error says that the file does not hold
+/// `kind`, such as "a text-to-image PixNerd".
 class ModelShapes {
  public:
   ModelShapes(const TensorFile& file, const std::string& prefix, std::string kind)

@@ -19,7 +19,7 @@ namespace pixnerd {
 
 /// What the shapes in a file do not tell.
 struct FamilyHints {
-  std::int64_t word_parts = 12;  ///< numbers of a word, of models that learned their words
+  std::int64_t word_parts = 12;  ///< how many numbers encode a word, of models with learned words
 };
 
 /// Sizes of a text-to-image model with the features of words that it learned.

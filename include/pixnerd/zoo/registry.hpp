@@ -31,7 +31,7 @@ concept ModelFamily = requires(const typename F::Config& config, Initializer& in
 
 template <ModelFamily... F>
 struct FamilyList {
-  /// Sizes of a model of any family, which tell the family.
+  /// The configuration of a model of any family; its type identifies the family.
   using AnyConfig = std::variant<typename F::Config...>;
 };
 

@@ -24,7 +24,7 @@ struct NeuralFieldConfig {
   bool operator==(const NeuralFieldConfig&) const = default;
 };
 
-/// Noisy pixels and their coordinates become features, field blocks move them, the head turns them into a
+/// Noisy pixels and their coordinates become features, blocks transform them, the head turns them into a
 /// velocity. Basis, Field and Head can be exchanged for any types with the constructors and calls used below.
 template <class Policy = On<Cpu>, class Basis = DctBasis, class Field = NeuralFieldBlock<Policy>,
           class Head = NeuralFieldHead<Policy>>
@@ -56,7 +56,7 @@ struct NeuralFieldDecoder {
     return (*this)(tokens, x, condition, {sizes.patch, sizes.patch});
   }
 
-  /// The same for patches of ph x pw pixels: the field of a patch on another grid. Throws ShapeError unless
+  /// The same for patches of ph x pw pixels: the same field sampled on another grid. Throws ShapeError unless
   /// the patches of x are as many as the tokens.
   Tensor<W, Device> operator()(const Tensor<T, Device>& tokens, const Tensor<W, Device>& x,
                                const Tensor<W, Device>& /*condition*/, const PatchSize& patch) const {
