@@ -9,7 +9,7 @@
 
 namespace pixnerd {
 
-/// Something that the GPU, its driver or a kernel could not do.
+/// A failure of the GPU, its driver or a kernel.
 class CudaError : public Error {
  public:
   using Error::Error;
@@ -18,7 +18,7 @@ class CudaError : public Error {
 namespace detail {
 
 [[noreturn]] PIXNERD_COLD inline void raise_cuda(const char* op, cudaError_t error) {
-  (void)cudaGetLastError();  // so that the next call is not blamed for it
+  (void)cudaGetLastError();  // clears the error, so that no later call reports it
   raise<CudaError>(op, "a GPU that does this",
                    str_cat(cudaGetErrorName(error), ": ", cudaGetErrorString(error)));
 }
@@ -26,8 +26,8 @@ namespace detail {
 }  // namespace detail
 }  // namespace pixnerd
 
-/// Calls a function of the CUDA runtime in the name of an operation; throws CudaError, naming it, when it
-/// fails.
+/// Calls a function of the CUDA runtime on behalf of an operation. Throws CudaError, which names the
+/// operation, when it fails.
 #define PIXNERD_CUDA_CHECK(op, call)                                                    \
   do {                                                                                  \
     const cudaError_t pixnerd_error = (call);                                           \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Recording work on the GPU as a graph, and repeating it.
+/// Capturing work on the GPU as a graph, and launching that graph.
 #pragma once
 
 #include <memory>
@@ -11,9 +11,9 @@
 
 namespace pixnerd {
 
-/// The recorded work allocates from memory of this object's own. So does the call before it, which leaves
-/// there what the recording needs, but not the first one: what that makes to be kept, a table of some size,
-/// stays with whoever keeps it, out of the reach of what is recorded.
+/// Captured work allocates from an arena of this object. So does the call before the capture, which leaves in
+/// the arena the blocks that the capture needs. The first call does not: tensors that it creates to be kept,
+/// such as tables, must not lie in memory that the graph uses.
 template <>
 class GraphCapture<Cuda> {
  public:
@@ -25,7 +25,7 @@ class GraphCapture<Cuda> {
   GraphCapture& operator=(const GraphCapture&) = delete;
   ~GraphCapture() { forget(); }
 
-  /// Throws what `work` throws, and CudaError when it asks for what cannot be recorded.
+  /// Throws what `work` throws, and CudaError when it does something that cannot be captured.
   template <class Work>
   void operator()(Work&& work) {
     if (!arena_) {
@@ -35,7 +35,7 @@ class GraphCapture<Cuda> {
     if (graph_ == nullptr) {
       if (calls_ == 0) {
         work();
-        MemoryPool<Cuda>::instance().trim();  // the arena has use for it
+        MemoryPool<Cuda>::instance().trim();  // the arena needs the memory
         ++calls_;
         return;
       }
@@ -59,7 +59,7 @@ class GraphCapture<Cuda> {
   template <class Work>
   static cudaGraphExec_t capture(Work& work) {
     const cudaStream_t stream = cuda_stream();
-    // Other threads may go on with whatever they ask of the GPU.
+    // Other threads may go on using the GPU.
     PIXNERD_CUDA_CHECK("replay", cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
     cudaGraph_t graph = nullptr;
     try {
@@ -87,11 +87,11 @@ class GraphCapture<Cuda> {
 
   void forget() noexcept {
     if (graph_ == nullptr) return;
-    cuda_wait();  // it may be running
+    cuda_wait();  // the graph may be running
     (void)cudaGraphExecDestroy(std::exchange(graph_, nullptr));
   }
 
-  std::shared_ptr<CudaArena> arena_;  // null: nothing is recorded
+  std::shared_ptr<CudaArena> arena_;  // null: never captures
   cudaGraphExec_t graph_ = nullptr;
   int calls_ = 0;
 };

@@ -13,8 +13,8 @@
 
 namespace pixnerd {
 
-/// Starts kernel(arguments...) on the library's stream, in the name of an operation. An empty grid is no
-/// work. Throws CudaError, naming the operation, when the launch fails.
+/// Starts kernel(arguments...) on the library's stream on behalf of an operation. An empty grid does nothing.
+/// Throws CudaError, which names the operation, when the launch fails.
 template <class... Parameters, class... Arguments>
 void launch(const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
             Arguments&&... arguments) {
@@ -27,7 +27,7 @@ void launch(const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block
   std::apply(
       [&](auto&... value) {
         void* pointers[] = {static_cast<void*>(&value)...};
-        // More than 48 KiB of shared memory have to be asked for.
+        // A kernel must opt in to more than 48 KiB of shared memory.
         if (shared_bytes > 48 * 1024) {
           PIXNERD_CUDA_CHECK(op, cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                                       static_cast<int>(shared_bytes)));
@@ -44,7 +44,7 @@ __device__ inline T* dynamic_shared() {
   return reinterpret_cast<T*>(pixnerd_dynamic_shared);
 }
 
-/// Blocks that cover `count` with `each` a block, at most 2^31 - 1.
+/// The number of blocks that cover `count` with `each` per block, at most 2^31 - 1.
 inline unsigned blocks_for(std::int64_t count, std::int64_t each) {
   const std::int64_t blocks = (count + each - 1) / each;
   if (blocks > 0x7fffffff) raise<ShapeError>("cuda", "fewer than 2^31 blocks of work", str_cat(blocks));

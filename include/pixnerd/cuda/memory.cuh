@@ -2,8 +2,8 @@
 /// \file
 /// GPU memory from a caching pool, copies, and pinned host memory.
 ///
-/// All work is ordered on one stream, so memory that a tensor gives back may be used again at once: whoever
-/// gets it works behind those who had it.
+/// All work is ordered on one stream, so memory that a tensor frees can be reused at once: the new owner's
+/// work runs after the old owner's.
 #pragma once
 
 #include <algorithm>
@@ -19,12 +19,12 @@
 
 namespace pixnerd {
 
-/// Blocks kept by size when freed, in the arena they were allocated for. Safe to use from several threads.
+/// GPU memory. Freed blocks are kept by size, in the arena they were allocated for. Thread-safe.
 template <>
 struct MemoryPool<Cuda> {
  public:
   static MemoryPool& instance() {
-    static MemoryPool* pool = new MemoryPool;  // never destroyed, as on the host
+    static MemoryPool* pool = new MemoryPool;  // never destroyed, as the host's pool
     return *pool;
   }
 
@@ -33,7 +33,7 @@ struct MemoryPool<Cuda> {
     const std::lock_guard lock(mutex_);
     const std::size_t size = caching_ ? block_size(bytes) : bytes;
     auto& free = free_[arena_];
-    // A block that is somewhat larger will do.
+    // Takes a somewhat larger block, too.
     auto found = free.lower_bound(size);
     void* memory = nullptr;
     if (found != free.end() && found->first <= size + size / 8) {
@@ -52,7 +52,7 @@ struct MemoryPool<Cuda> {
     const auto block = blocks_.find(memory);
     statistics_.in_use -= block->second.size;
     const auto arena = free_.find(block->second.arena);
-    // Once its arena is gone the system gets it back. Not before: recorded work may use it.
+    // Returned to the system only once its arena is gone: captured work may use it until then.
     if ((caching_ || block->second.arena != 0) && arena != free_.end()) {
       arena->second.insert(std::move(block->second.place));
       return;
@@ -60,21 +60,21 @@ struct MemoryPool<Cuda> {
     release(block);
   }
 
-  /// Gives unused blocks back to the system, but for those of arenas.
+  /// Returns unused blocks to the system, except those of arenas.
   void trim() {
     const std::lock_guard lock(mutex_);
     release_free_blocks(0);
   }
 
-  /// Whether freed blocks are kept; off, every tensor has memory of exactly its size from the system, so that
-  /// tools that watch memory see all of its ends. For debugging: slow.
+  /// Whether freed blocks are kept. If not, every tensor has memory of exactly its size from the system, so
+  /// that memory checkers see each end of it. Slow; for debugging.
   void set_caching(bool caching) {
     const std::lock_guard lock(mutex_);
     caching_ = caching;
     if (!caching) release_free_blocks(0);
   }
 
-  /// The largest use from now on becomes the peak.
+  /// Resets the peak to what is used now.
   void reset_peak() {
     const std::lock_guard lock(mutex_);
     statistics_.peak = statistics_.in_use;
@@ -92,13 +92,14 @@ struct MemoryPool<Cuda> {
   struct Block {
     std::size_t size;
     std::int64_t arena;
-    /// Its entry among the free ones, kept here while it is in use: so giving it back takes no memory.
+    /// Its node of the map of free blocks, kept here while the block is in use, so that freeing allocates
+    /// nothing.
     FreeBlocks::node_type place;
   };
   using Blocks = std::unordered_map<void*, Block>;
 
-  /// Rounds up to an eighth of the next lower power of two, from 512 bytes to a page of the GPU, so that
-  /// close sizes share blocks.
+  /// Rounds up to a multiple of an eighth of the next lower power of two, but at least 512 bytes and at most
+  /// a page of the GPU (2 MiB), so that similar sizes share blocks.
   static std::size_t block_size(std::size_t bytes) {
     constexpr std::size_t page = std::size_t{2} << 20;
     std::size_t step = 512;
@@ -106,7 +107,7 @@ struct MemoryPool<Cuda> {
     return (bytes + step - 1) / step * step;
   }
 
-  /// Asks the system though work may be captured: a graph's memory is its arena's.
+  /// Allocates from the system even while work is captured: a graph's memory belongs to its arena.
   template <class Call>
   static cudaError_t while_capturing(Call call) {
     auto mode = cudaStreamCaptureModeRelaxed;
@@ -166,17 +167,17 @@ struct MemoryPool<Cuda> {
   std::int64_t arenas_ = 0;
   bool caching_ = true;
   MemoryStatistics statistics_;
-  static inline thread_local std::int64_t arena_ = 0;  // 0: the common memory
+  static inline thread_local std::int64_t arena_ = 0;  // 0: the shared pool
 };
 
-/// Memory set aside for work that runs again and again at the same addresses: a captured graph's. What is
-/// allocated by a thread that uses the arena comes from it and goes back to it, and nobody else gets it.
+/// Memory for work that runs repeatedly at the same addresses: that of a captured graph. What a thread
+/// allocates while it uses the arena comes from the arena and goes back to it; nobody else gets it.
 class CudaArena {
  public:
   CudaArena() {
     auto& pool = MemoryPool<Cuda>::instance();
     const std::lock_guard lock(pool.mutex_);
-    pool.release_free_blocks(0);  // nobody but the arena will grow now
+    pool.release_free_blocks(0);  // from now on only the arena grows
     id_ = ++pool.arenas_;
     pool.free_[id_];
   }
@@ -189,11 +190,11 @@ class CudaArena {
     pool.free_.erase(id_);
   }
 
-  /// While it lives, this thread allocates from the arena.
+  /// While an object of this type lives, this thread allocates from the arena.
   class Use {
    public:
     explicit Use(const CudaArena& arena) : before_(std::exchange(MemoryPool<Cuda>::arena_, arena.id_)) {}
-    /// From the common memory, for what outlives every arena.
+    /// Allocates from the shared pool, for what outlives every arena.
     Use() : before_(std::exchange(MemoryPool<Cuda>::arena_, 0)) {}
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
@@ -231,8 +232,8 @@ struct MemoryTransfer<Cuda> {
     launch("fill", detail::fill_kernel<T>, blocks_for(count, 256), 256, 0, to, count, value);
   }
 
-  /// The host memory may be changed as soon as this returns. Waits, since some GPUs read any host memory by
-  /// themselves.
+  /// The host memory may be changed as soon as this returns. Waits for the copy, since some GPUs read any
+  /// host memory directly.
   static void from_host(void* to, const void* from, std::size_t bytes) {
     if (bytes == 0) return;
     check_not_capturing("copy from the host");
@@ -241,7 +242,7 @@ struct MemoryTransfer<Cuda> {
     cuda_synchronize("copy from the host");
   }
 
-  /// Waits for all work before it.
+  /// Waits for all earlier work.
   static void to_host(void* to, const void* from, std::size_t bytes) {
     if (bytes == 0) return;
     check_not_capturing("copy to the host");
@@ -259,8 +260,8 @@ struct MemoryTransfer<Cuda> {
   }
 };
 
-/// Host memory that the GPU reads and writes by itself, so that copies need not be waited for: whoever uses
-/// it must not change it before the stream has passed the copy.
+/// Pinned host memory, which the GPU reads and writes directly, so copies do not block. It must not be
+/// changed before the stream has completed the copy.
 template <class T>
 class PinnedBuffer {
  public:
@@ -282,14 +283,14 @@ class PinnedBuffer {
   std::size_t size() const { return count_; }
   std::span<T> values() const { return {static_cast<T*>(data_), count_}; }
 
-  /// Asks for a copy of the first `count` values to the GPU.
+  /// Enqueues a copy of the first `count` values to the GPU.
   void send(T* to, std::size_t count) const {
     if (count == 0) return;
     PIXNERD_CUDA_CHECK("copy from the host",
                        cudaMemcpyAsync(to, data_, count * sizeof(T), cudaMemcpyHostToDevice, cuda_stream()));
   }
 
-  /// Asks for a copy of `count` values from the GPU into the first ones.
+  /// Enqueues a copy of `count` values from the GPU into the first ones.
   void receive(const T* from, std::size_t count) {
     if (count == 0) return;
     PIXNERD_CUDA_CHECK("copy to the host", cudaMemcpyAsync(data_, from, count * sizeof(T),

@@ -15,7 +15,7 @@
 
 namespace pixnerd {
 
-/// What is known about a GPU.
+/// Facts about a GPU.
 struct CudaDeviceInfo {
   std::string name;
   int major = 0, minor = 0;  ///< compute capability
@@ -23,7 +23,7 @@ struct CudaDeviceInfo {
   std::size_t memory = 0;  ///< bytes
 };
 
-/// Number of GPUs; 0 without a GPU and without a driver. Never throws.
+/// The number of GPUs; 0 without a GPU or a driver. Never throws.
 inline int cuda_device_count() {
   int count = 0;
   if (cudaGetDeviceCount(&count) != cudaSuccess) {
@@ -39,7 +39,7 @@ namespace detail {
 class CudaContext {
  public:
   static CudaContext& instance() {
-    // Never destroyed: the driver may be gone before static objects are.
+    // Never destroyed: the driver may shut down before static objects are destroyed.
     static CudaContext* context = new CudaContext;
     return *context;
   }
@@ -61,7 +61,7 @@ class CudaContext {
 
   cudaStream_t stream() {
     if (const auto stream = stream_.load(std::memory_order_acquire)) {
-      // The runtime keeps the present GPU for each thread.
+      // The runtime keeps the current GPU per thread.
       if (bound_ != this) bind();
       return stream;
     }
@@ -90,13 +90,13 @@ class CudaContext {
 
 }  // namespace detail
 
-/// Chooses the GPU of this process, 0 unless called. Throws ValueError when there is no such GPU, Error when
-/// another is in use already.
+/// Chooses the GPU of this process, 0 unless called. Throws ValueError if there is no such GPU, Error if
+/// another one is in use already.
 inline void use_cuda_device(int index) {
   detail::CudaContext::instance().choose(index);
 }
 
-/// Facts about a GPU. Throws CudaError when there is no such GPU or its driver fails.
+/// Queries a GPU. Throws CudaError if there is no such GPU or its driver fails.
 inline CudaDeviceInfo cuda_device_info(int index) {
   cudaDeviceProp properties{};
   PIXNERD_CUDA_CHECK("cuda device", cudaGetDeviceProperties(&properties, index));
@@ -104,8 +104,8 @@ inline CudaDeviceInfo cuda_device_info(int index) {
           properties.totalGlobalMem};
 }
 
-/// Bytes of a GPU's memory that nobody uses now. Begins to use that GPU: throws CudaError when it or its
-/// driver does not let this process.
+/// Free memory of a GPU, in bytes. Starts to use that GPU: throws CudaError if the GPU or its driver refuses
+/// this process.
 inline std::size_t cuda_free_memory(int index) {
   int before = 0;
   PIXNERD_CUDA_CHECK("cuda device", cudaGetDevice(&before));
@@ -123,10 +123,10 @@ inline cudaStream_t cuda_stream() {
   return detail::CudaContext::instance().stream();
 }
 
-/// Bytes of shared memory that a block may have on the GPU in use. Throws CudaError without a GPU.
+/// The most shared memory that a block may have on the GPU in use, in bytes. Throws CudaError without a GPU.
 inline std::int64_t cuda_shared_memory() {
   static const std::int64_t bytes = [] {
-    (void)cuda_stream();  // from now on the GPU stays the same
+    (void)cuda_stream();  // fixes the GPU
     int most = 0;
     PIXNERD_CUDA_CHECK("cuda device", cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin,
                                                              detail::CudaContext::instance().index()));
@@ -135,28 +135,27 @@ inline std::int64_t cuda_shared_memory() {
   return bytes;
 }
 
-/// Waits until the GPU has done all that was asked of it. Throws CudaError, in the name of `op`, when some of
-/// it failed.
+/// Waits until the GPU has completed all work. Throws CudaError, which names `op`, if some of it failed.
 inline void cuda_synchronize(const char* op) {
   PIXNERD_CUDA_CHECK(op, cudaStreamSynchronize(cuda_stream()));
 }
 
-/// The same for destructors: whatever failed is left to the next call that can say so.
+/// The same for destructors: a failure is reported by the next call that can throw.
 inline void cuda_wait() noexcept {
   try {
     (void)cudaStreamSynchronize(cuda_stream());
-  } catch (const Error&) {  // no GPU any more
+  } catch (const Error&) {  // no GPU anymore
   }
 }
 
-/// Whether work is being captured into a graph, not done.
+/// Whether work is being captured into a graph instead of executed.
 inline bool cuda_is_capturing() {
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
   PIXNERD_CUDA_CHECK("cuda graph", cudaStreamIsCapturing(cuda_stream(), &status));
   return status != cudaStreamCaptureStatusNone;
 }
 
-/// A point in the order of the stream that can be waited for.
+/// A point in the stream that can be waited for.
 class CudaEvent {
  public:
   CudaEvent() {
@@ -172,13 +171,13 @@ class CudaEvent {
     if (event_ != nullptr) (void)cudaEventDestroy(event_);
   }
 
-  /// Marks the work asked for so far.
+  /// Marks the work enqueued so far.
   void record() { PIXNERD_CUDA_CHECK("cuda event", cudaEventRecord(event_, cuda_stream())); }
 
-  /// Waits until the marked work is done. Throws CudaError, in the name of `op`, when some of it failed.
+  /// Waits until the marked work is complete. Throws CudaError, which names `op`, if some of it failed.
   void synchronize(const char* op) const { PIXNERD_CUDA_CHECK(op, cudaEventSynchronize(event_)); }
 
-  /// Milliseconds on the GPU from another event, both of them done.
+  /// Milliseconds on the GPU since an earlier event. Both must be complete.
   double milliseconds_since(const CudaEvent& earlier) const {
     float out = 0;
     PIXNERD_CUDA_CHECK("cuda event", cudaEventElapsedTime(&out, earlier.event_, event_));

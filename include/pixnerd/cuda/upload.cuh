@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Copies to the GPU by way of pinned memory.
+/// Copies to the GPU through pinned memory.
 #pragma once
 
 #include <cstddef>
@@ -28,9 +28,9 @@ class Upload<Cuda> {
     if (bytes == 0) return;
     if (copied_) copied_->synchronize("copy from the host");
     if (!memory_ || memory_->size() < bytes) memory_.emplace(bytes);
-    if (!copied_) copied_.emplace();  // before there is anything that it has to wait for
+    if (!copied_) copied_.emplace();  // created before the first copy, so there is nothing to wait for
     std::byte* pinned = memory_->values().data();
-    constexpr std::int64_t grain = 1 << 18;  // a single thread does not reach the memory's speed
+    constexpr std::int64_t grain = 1 << 18;  // a single thread does not saturate the memory bandwidth
     parallel_ranges(static_cast<std::int64_t>(bytes), grain, [&](std::int64_t begin, std::int64_t end) {
       std::memcpy(pinned + begin, static_cast<const std::byte*>(from) + begin,
                   static_cast<std::size_t>(end - begin));

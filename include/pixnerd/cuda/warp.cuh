@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Sums and maxima over the threads of a warp or a block, in an order that depends on nothing but their
-/// number.
+/// Sums and maxima over the threads of a warp or a block, in an order that depends only on their number.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -40,7 +39,7 @@ __device__ inline W block_sum(W value) {
   const int warps = static_cast<int>(blockDim.x * blockDim.y * blockDim.z) / warp_size;
   const int lane = thread % warp_size;
   value = warp_sum(value);
-  __syncthreads();  // an earlier call may still be read
+  __syncthreads();  // results of an earlier call may still be in use
   if (lane == 0) partial[thread / warp_size] = value;
   __syncthreads();
   return warp_sum(lane < warps ? partial[lane] : W(0));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Scaled dot-product attention on the GPU: never stores scores, adds nothing atomically.
+/// Scaled dot-product attention on the GPU. Scores are never stored, and nothing is added atomically.
 #pragma once
 
 #include <algorithm>
@@ -13,9 +13,9 @@
 
 namespace pixnerd {
 
-/// bfloat16 heads of a width that is a multiple of 8 up to 128 go through tensor cores, when all addresses
-/// are multiples of 16 bytes and all keys are seen; all other heads, up to a width of 256, through ordinary
-/// arithmetic in wide_t<T>.
+/// bfloat16 heads whose width is a multiple of 8 up to 128 use tensor cores if all addresses are multiples of
+/// 16 bytes and every query sees all keys. All other heads, up to a width of 256, use ordinary arithmetic in
+/// wide_t<T>.
 template <>
 struct AttentionKernel<Cuda> {
   /// `log_sums` (B, A, Lq) may be null.

@@ -15,14 +15,15 @@
 
 namespace pixnerd {
 
-/// Sizes of an attention: batch, heads, number of queries and of keys, head width; and which keys are seen.
+/// Sizes of an attention: batch, heads, number of queries and of keys, head width; and which keys each query
+/// sees.
 struct AttentionSizes {
   std::int64_t batch = 0, heads = 0, queries = 0, keys = 0, width = 0;
-  bool causal = false;  ///< query i sees the keys up to i alone
+  bool causal = false;  ///< query i sees only the keys up to i
   const std::int64_t* counts =
-      nullptr;  ///< (B): of them, the first ones that count, all if none; with causal
+      nullptr;  ///< (B): with causal, the number of keys that count, from the first on; 0 stands for all
 
-  /// How many keys a query sees, the first ones: at least one, all unless causal.
+  /// The number of keys that a query sees, from the first on: at least one, and all unless causal.
   PIXNERD_HOST_DEVICE std::int64_t visible(std::int64_t image, std::int64_t query) const {
     if (!causal) return keys;
     const std::int64_t until = query < keys ? query + 1 : keys;
@@ -39,9 +40,9 @@ struct AttentionKernel : MissingKernel<Device> {};
 
 template <>
 struct AttentionKernel<Cpu> {
-  static constexpr std::int64_t block = 64;  // queries whose scores are held at a time
+  static constexpr std::int64_t block = 64;  // queries whose scores exist at a time
 
-  /// The sums are not kept: computing them again costs little beside the scores.
+  /// The softmax's sums are not saved: recomputing them costs little compared with the scores.
   template <class T>
   static void forward(const AttentionSizes& s, const T* q, const T* k, const T* v, T* y, T*) {
     const std::int64_t blocks = (s.queries + block - 1) / block, stride = s.heads * s.width;
@@ -63,7 +64,7 @@ struct AttentionKernel<Cpu> {
                        GradTarget<T> grad_q, GradTarget<T> grad_k, GradTarget<T> grad_v) {
     const std::int64_t stride = s.heads * s.width;
     const T scale = T(1) / std::sqrt(T(s.width));
-    // All query blocks of a head on one thread, so that the sums over queries have one order.
+    // All query blocks of a head run on one thread, so that sums over queries have a fixed order.
     parallel_for(s.batch * s.heads, [=](std::int64_t tile) {
       const std::int64_t image = tile / s.heads, head = tile % s.heads;
       const std::int64_t at_keys = image * s.keys * stride + head * s.width;
@@ -125,7 +126,7 @@ struct AttentionKernel<Cpu> {
   }
 
  private:
-  /// Rows of softmax(q k^T / sqrt(width)), of the queries from `first` on.
+  /// Rows of softmax(q k^T / sqrt(width)) for the queries starting at `first`.
   template <class T>
   static void probabilities(const AttentionSizes& s, std::int64_t image, std::int64_t first,
                             std::int64_t rows, const T* q, const T* k, T* p) {
@@ -147,8 +148,8 @@ struct AttentionKernel<Cpu> {
 
 namespace detail {
 
-/// What attention() and causal_attention() share; of `sizes`, which keys are seen is given, and `counts` kept
-/// alive.
+/// The part that attention() and causal_attention() share. `sizes` comes with causal and counts set; `counts`
+/// keeps their memory alive.
 template <class T, class Device>
 Tensor<T, Device> attend(const char* name, AttentionSizes sizes, const Tensor<std::int64_t, Device>& counts,
                          const Tensor<T, Device>& q, const Tensor<T, Device>& k, const Tensor<T, Device>& v) {
@@ -171,7 +172,7 @@ Tensor<T, Device> attend(const char* name, AttentionSizes sizes, const Tensor<st
   kernel::forward(sizes, q.data(), k.data(), v.data(), y.data(), log_sums.data());
   if (recorded) {
     record(y, [=](const Tensor<T, Device>& grad_y) {
-      // In the order in which the kernel contributes to them: one tensor may be two or all of the inputs.
+      // In the order in which the kernel contributes to them, since one tensor may be several of the inputs.
       const auto grad_v = grad_target<T>(v.slot());
       const auto grad_k = grad_target<T>(k.slot());
       const auto grad_q = grad_target<T>(q.slot());
@@ -186,10 +187,11 @@ Tensor<T, Device> attend(const char* name, AttentionSizes sizes, const Tensor<st
 
 }  // namespace detail
 
-/// y = softmax(q k^T / sqrt(d)) v for each image and head, over all keys.
-/// q (B, Lq, A, d), k and v (B, Lk, A, d) -> y (B, Lq, A, d). Saves q, k, v and, for the kernels that use it,
-/// the logarithm of each softmax's sum; backward computes the scores again, and only a block of rows of them
-/// exists at a time. Throws ShapeError when sizes do not fit or there are no keys.
+/// Scaled dot-product attention: y = softmax(q k^T / sqrt(d)) v for each image and head, over all keys. q (B,
+/// Lq, A, d), k and v (B, Lk, A, d) -> y (B, Lq, A, d). Saves q, k, v and, for the kernels that use it, the
+/// logarithm of each softmax's sum. Backward recomputes the scores, of which only a block of rows exists at a
+/// time. Throws ShapeError when sizes do not fit or there are no keys. Source: Vaswani et al. 2017,
+/// "Attention is all you need", section 3.2.1, "Scaled Dot-Product Attention".
 template <class T, class Device>
 Tensor<T, Device> attention(const Tensor<T, Device>& q, const Tensor<T, Device>& k,
                             const Tensor<T, Device>& v) {

@@ -15,7 +15,7 @@ struct BatchedProductKernel : MissingKernel<Device> {};
 template <>
 struct BatchedProductKernel<Cpu> {
   /// c_n (rows x columns) = a_n (rows x inner) * b_n (inner x columns), or += when `add`. A transposed
-  /// operand is stored as the transpose of what it stands for.
+  /// operand is stored as its transpose.
   template <class T>
   static void run(std::int64_t batch, std::int64_t rows, std::int64_t columns, std::int64_t inner, const T* a,
                   bool transpose_a, const T* b, bool transpose_b, T* c, bool add) {
@@ -32,7 +32,7 @@ struct BatchedProductKernel<Cpu> {
   }
 };
 
-/// y_n = a_n b_n: a (N, m, k), b (N, k, n) -> y (N, m, n). Saves a and b.
+/// Multiplies pairs of matrices: y_n = a_n b_n. a (N, m, k), b (N, k, n) -> y (N, m, n). Saves a and b.
 /// Throws ShapeError when the sizes do not fit.
 template <class T, class Device>
 Tensor<T, Device> batched_product(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {

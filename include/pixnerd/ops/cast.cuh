@@ -21,7 +21,7 @@ __global__ void cast_kernel_of(std::int64_t count, const From* x, GradTarget<To>
     }
     return;
   }
-  // The narrower type's 16 bytes are several accesses of the wider one.
+  // 16 bytes of the narrower type take several accesses of the wider one.
   constexpr int from_width = width < packet_width<From> ? width : packet_width<From>;
   constexpr int to_width = width < packet_width<To> ? width : packet_width<To>;
   wide_t<To> values[width];

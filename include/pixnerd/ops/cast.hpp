@@ -23,9 +23,8 @@ struct CastKernel<Cpu> {
   }
 };
 
-/// The same numbers as elements of U, rounded to nearest; float64 becomes bfloat16 by way of float32. Any
-/// shape. The gradient is converted back. A tensor that has the type already is returned itself. Saves
-/// nothing.
+/// Converts elements to U, rounding to nearest; float64 becomes bfloat16 by way of float32. Any shape. The
+/// gradient is converted back. A tensor that already has the type is returned as it is. Saves nothing.
 template <Element U, Element T, class Device>
 Tensor<U, Device> cast(const Tensor<T, Device>& x) {
   if constexpr (std::same_as<U, T>) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Attention of a text's tokens to those before them.
+/// Causal attention: tokens attend to themselves and to the tokens before them.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,11 @@
 
 namespace pixnerd {
 
-/// y = softmax(q k^T / sqrt(d)) v, where query i sees the keys 0 to i, and of these only the first counts[b],
-/// which are the tokens of the text; those behind them pad. A text without tokens, counts[b] = 0, is taken as
-/// if all counted. q (B, L, A, d), k and v (B, L, A, d) -> y (B, L, A, d); counts (B), or undefined where all
-/// tokens count. Saves what attention() does, and counts. Throws ShapeError when sizes do not fit. Source:
-/// Qwen3 (arXiv 2505.09388), as Qwen3TextEncoder in src/models/conditioner/qwen3_text_encoder.py of
+/// y = softmax(q k^T / sqrt(d)) v, where query i sees the keys 0 to i, and of these only the first counts[b]:
+/// the tokens of the text, after which padding follows. A text without tokens, counts[b] = 0, is treated as
+/// if all of them counted. q (B, L, A, d), k and v (B, L, A, d) -> y (B, L, A, d); counts (B), or undefined
+/// if all tokens count. Saves what attention() does, and counts. Throws ShapeError when sizes do not fit.
+/// Source: Qwen3 (arXiv 2505.09388), as Qwen3TextEncoder in src/models/conditioner/qwen3_text_encoder.py of
 /// MCG-NJU/PixNerd at 6da060b calls it.
 template <class T, class Device>
 Tensor<T, Device> causal_attention(const Tensor<T, Device>& q, const Tensor<T, Device>& k,

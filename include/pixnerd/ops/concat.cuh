@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Joining tensors along an axis on the GPU: a copy of rows for every part.
+/// Joining tensors along an axis on the GPU: one copy of rows per part.
 #pragma once
 
 #include <pixnerd/ops/concat.hpp>

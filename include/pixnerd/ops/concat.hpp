@@ -17,7 +17,7 @@ struct ConcatKernel : MissingKernel<Device> {};
 
 template <>
 struct ConcatKernel<Cpu> {
-  /// Columns of whole (rows x whole_width) from `first` on = part (rows x width).
+  /// Writes part (rows x width) into the columns of whole (rows x whole_width) starting at `first`.
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, std::int64_t whole_width, std::int64_t first,
                       const T* part, T* whole) {
@@ -31,10 +31,9 @@ struct ConcatKernel<Cpu> {
   }
 };
 
-/// The tensors one after the other along an axis.
-/// k tensors (..., n_k, ...) that agree in all other axes -> (..., sum of n_k, ...). Negative axes count from
-/// the inside. Saves nothing. Throws ValueError without tensors, ShapeError when there is no such axis or the
-/// shapes do not fit.
+/// Joins tensors along an axis. Tensors (..., n_k, ...) that agree in all other axes -> (..., sum of n_k,
+/// ...). Negative axes count from the innermost. Saves nothing. Throws ValueError without tensors, ShapeError
+/// if there is no such axis or the shapes do not fit.
 template <class T, class Device>
 Tensor<T, Device> concat(const std::vector<Tensor<T, Device>>& tensors, int axis) {
   if (tensors.empty()) raise<ValueError>("concat", "at least one tensor", "none");

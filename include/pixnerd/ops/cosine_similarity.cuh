@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The cosine of the angle between vectors on the GPU. A warp takes a row, a block of 256 threads a long one;
-/// forward reads both vectors once, backward makes both gradients in one pass.
+/// The cosine of the angle between vectors on the GPU. A warp handles a row, a block of 256 threads a long
+/// row. Forward reads both vectors once; backward computes both gradients in one pass.
 #pragma once
 
 #include <pixnerd/ops/cosine_similarity.hpp>
@@ -16,7 +16,7 @@ struct CosineSums {
   W dot = 0, xx = 0, yy = 0;
 };
 
-/// `units` pieces of `width` elements a row; threadIdx.y counts rows.
+/// A row has `units` pieces of `width` elements; threadIdx.y counts rows.
 template <int width, class T>
 __global__ void cosine_similarity_forward(std::int64_t rows, std::int64_t units, wide_t<T> epsilon,
                                           const T* x, const T* y, T* cosine, wide_t<T>* inverse_norms) {
@@ -40,7 +40,7 @@ __global__ void cosine_similarity_forward(std::int64_t rows, std::int64_t units,
   const W dot = sum_along_x(sums.dot), xx = sum_along_x(sums.xx), yy = sum_along_x(sums.yy);
   if (row >= rows || threadIdx.x != 0) return;
   const W norm_x = std::sqrt(xx), norm_y = std::sqrt(yy);
-  // Written so that NaN stays.
+  // Written so that NaN propagates.
   const W inverse_x = W(1) / (norm_x < epsilon ? epsilon : norm_x);
   const W inverse_y = W(1) / (norm_y < epsilon ? epsilon : norm_y);
   cosine[row] = static_cast<T>(dot * inverse_x * inverse_y);
@@ -68,7 +68,7 @@ __global__ void cosine_similarity_backward(std::int64_t rows, std::int64_t units
     W a[width], b[width], grad[width];
     load_wide<width>(x + i, a);
     load_wide<width>(y + i, b);
-    // Both may be one tensor's: one after the other.
+    // Both may belong to one tensor, so one is written after the other.
     if (grad_x.data != nullptr) {
 #pragma unroll
       for (int j = 0; j < width; ++j) grad[j] = across * b[j] - own_x * a[j];
@@ -103,7 +103,7 @@ struct CosineSimilarityKernel<Cuda> {
     }
   }
 
-  /// Either target may be false. Both may be one tensor's: grad_x contributes first.
+  /// Either target may be false. Both may belong to one tensor: grad_x contributes first.
   template <class T>
   static void backward(std::int64_t rows, std::int64_t width, double epsilon, const T* x, const T* y,
                        const T* cosine, const wide_t<T>* inverse_norms, const T* grad_cosine,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The cosine of the angle between vectors.
+/// Cosine similarity of vectors.
 #pragma once
 
 #include <algorithm>
@@ -41,7 +41,7 @@ struct CosineSimilarityKernel<Cpu> {
     });
   }
 
-  /// Either target may be false. Both may be one tensor's: grad_x contributes first.
+  /// Either target may be false. Both may belong to one tensor: grad_x contributes first.
   template <class T>
   static void backward(std::int64_t rows, std::int64_t width, double epsilon, const T* x, const T* y,
                        const T* cosine, const wide_t<T>* inverse_norms, const T* grad_cosine,
@@ -70,9 +70,10 @@ struct CosineSimilarityKernel<Cpu> {
   }
 };
 
-/// x.y / (max(|x|, epsilon) max(|y|, epsilon)) over the innermost axis. x, y (..., D) of one shape -> (...),
-/// between -1 and 1. Saves x, y, their inverse norms and the result. Throws ShapeError when the shapes differ
-/// or have no axis. Source: REPATrainer in training_repa.py, MCG-NJU/PixNerd@6da060b.
+/// Cosine similarity: x.y / (max(|x|, epsilon) max(|y|, epsilon)) over the innermost axis. x, y (..., D) of
+/// one shape -> (...), between -1 and 1. Saves x, y, their inverse norms and the result. Throws ShapeError
+/// when the shapes differ or have no axis. Source: REPATrainer in training_repa.py, MCG-NJU/PixNerd@6da060b,
+/// which calls torch.nn.functional.cosine_similarity.
 template <class T, class Device>
 Tensor<T, Device> cosine_similarity(const Tensor<T, Device>& x, const Tensor<T, Device>& y,
                                     double epsilon = 1e-8) {

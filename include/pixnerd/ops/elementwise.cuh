@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Sum, difference, product and quotient of two tensors on the GPU. Equal shapes go through the launcher of
-/// all elementwise formulas, others through that of broadcast ones.
+/// Sum, difference, product and quotient of two tensors on the GPU. Equal shapes use the launcher of
+/// elementwise formulas, other shapes that of broadcast ones.
 #pragma once
 
 #include <pixnerd/ops/cuda/broadcast_sum.cuh>
@@ -17,7 +17,8 @@ inline constexpr bool reads_inputs = Formula::reads_inputs;
 template <class Formula>
 inline constexpr bool reads_inputs<Exchanged<Formula>> = Formula::reads_inputs;
 
-/// A formula with the same grad_a: those that differ in name alone share kernels, which shortens compilation.
+/// A formula with the same grad_a. Formulas that differ only in name share kernels, which shortens
+/// compilation.
 template <class Formula>
 struct SameSlope {
   using type = Formula;
@@ -35,7 +36,7 @@ struct SameSlope<Exchanged<MultiplyFormula>> {
   using type = MultiplyFormula;
 };
 
-/// A formula's value and its derivative by a, for both launchers.
+/// A formula's value and its derivative with respect to a, for both launchers.
 template <class Formula>
 struct ValueOf {
   static constexpr bool reads_gradient = false, reads_operands = true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Sum, difference, product and quotient of two tensors with NumPy's broadcasting, and the operators for
-/// them.
+/// Sum, difference, product and quotient of two tensors with NumPy's broadcasting, and their operators. They
+/// are one file because one kernel computes them all; a formula says what.
 #pragma once
 
 #include <algorithm>
@@ -17,8 +17,8 @@ namespace pixnerd {
 
 namespace detail {
 
-/// A formula gives y from a and b, and the derivatives of the loss by a and b from g, its derivative by y.
-/// `passes_a`: the derivative by a is g itself. `reads_inputs`: the derivatives contain a or b.
+/// A formula gives y from a and b, and the gradients of a and b from g, the gradient of y. `passes_a`: the
+/// gradient of a is g itself. `reads_inputs`: the gradients depend on a or b.
 struct AddFormula {
   static constexpr const char* name = "add";
   static constexpr bool passes_a = true, passes_b = true, reads_inputs = false;
@@ -51,7 +51,7 @@ struct DivideFormula {
   PIXNERD_HOST_DEVICE static auto grad_b(auto g, auto a, auto b) { return -g * a / (b * b); }
 };
 
-/// The same seen from b: a and b change places.
+/// The formula with a and b exchanged.
 template <class Formula>
 struct Exchanged {
   PIXNERD_HOST_DEVICE static auto grad_a(auto g, auto a, auto b) { return Formula::grad_b(g, b, a); }
@@ -78,7 +78,8 @@ struct ElementwiseKernel<Cpu> {
     });
   }
 
-  /// Writes or adds Formula::grad_a, summed over the axes in which a was repeated. count_a: elements of a.
+  /// Writes or adds Formula::grad_a, summed over the axes along which a was repeated. count_a: the number of
+  /// elements of a.
   template <class Formula, class T>
   static void backward(const BroadcastLoops& loops, std::int64_t count_a, const T* a, const T* b,
                        const T* grad_y, GradTarget<T> grad_a) {
@@ -100,8 +101,8 @@ struct ElementwiseKernel<Cpu> {
     const WideOutput<T> sum(grad_a, count_a);
     const GradTarget<W> target = sum.target();
     if (loops.stride_a[0] == 0) {
-      // Every index of the outermost loop contributes to all of a. At least four times as many elements as a
-      // has in a block, so that adding the blocks costs little.
+      // Every index of the outermost loop contributes to all of a. A block has at least four times as many
+      // elements as a, so that adding the blocks costs little.
       const std::int64_t block = std::max(grain, 4 * count_a) / std::max<std::int64_t>(1, each);
       parallel_column_sums<W>(outer, count_a, std::max<std::int64_t>(1, block), target,
                               [&](std::int64_t begin, std::int64_t end, W* sums) {
@@ -175,7 +176,7 @@ Tensor<T, Device> elementwise(const Tensor<T, Device>& a, const Tensor<T, Device
   record(y, [=, slot_a = a.slot(), slot_b = b.slot(), count_a = a.count(),
              count_b = b.count()](const Tensor<T, Device>& grad_y) {
     const T* g = grad_y.data();
-    // A formula without this input gets any memory in its place; it is never read.
+    // A formula that does not read its inputs gets some other memory, which it never reads.
     const T* a = saved_a.defined() ? saved_a.data() : g;
     const T* b = saved_b.defined() ? saved_b.data() : g;
     const auto backward_a = [&](bool may_adopt) {
@@ -187,7 +188,7 @@ Tensor<T, Device> elementwise(const Tensor<T, Device>& a, const Tensor<T, Device
       kernel::template backward<Exchanged<Formula>>(loops.exchanged(), count_b, b, a, g,
                                                     grad_target<T>(slot_b));
     };
-    // Only the last reader of the gradient may give its memory away.
+    // Only the last reader of the gradient may give away its memory.
     if (Formula::passes_a && slot_a && count_a == grad_y.count()) {
       backward_b(false);
       backward_a(true);
@@ -201,13 +202,13 @@ Tensor<T, Device> elementwise(const Tensor<T, Device>& a, const Tensor<T, Device
 
 }  // namespace detail
 
-/// y = a + b with NumPy's broadcasting. Saves nothing. Throws ShapeError when shapes do not fit.
+/// y = a + b with NumPy's broadcasting. Saves nothing. Throws ShapeError when the shapes do not broadcast.
 template <class T, class Device>
 Tensor<T, Device> add(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
   return detail::elementwise<detail::AddFormula>(a, b);
 }
 
-/// y = a - b with NumPy's broadcasting. Saves nothing. Throws ShapeError when shapes do not fit.
+/// y = a - b with NumPy's broadcasting. Saves nothing. Throws ShapeError when the shapes do not broadcast.
 template <class T, class Device>
 Tensor<T, Device> subtract(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
   return detail::elementwise<detail::SubtractFormula>(a, b);

@@ -2,9 +2,9 @@
 /// \file
 /// Lookup of rows of a table on the GPU.
 ///
-/// An index out of range throws ValueError as on the CPU, for which the indices are read back. While work is
-/// captured into a graph nothing can be read back: there, as in every replay, such an index gives a row of
-/// NaN and no gradient, so that the loss becomes NaN, which the training step reports.
+/// An index out of range throws ValueError as on the CPU; for that, the indices are copied back. Nothing can
+/// be copied back while work is captured into a graph: there, and whenever the graph runs, such an index
+/// gives a row of NaN and no gradient, so the loss becomes NaN, which the training step reports.
 #pragma once
 
 #include <cmath>
@@ -19,7 +19,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// `count` pieces of `width` elements, `units` a row.
+/// `count` pieces of `width` elements, `units` per row.
 template <int width, class T>
 __global__ void embedding_forward(std::int64_t count, std::int64_t units, std::int64_t rows, const T* table,
                                   const std::int64_t* indices, T* y) {
@@ -37,17 +37,17 @@ __global__ void embedding_forward(std::int64_t count, std::int64_t units, std::i
   put_wide<width>(GradTarget<T>{y}, index * width, values);
 }
 
-inline constexpr int embedding_columns = 4;  // of a thread
+inline constexpr int embedding_columns = 4;  // per thread
 
-/// A warp takes 128 columns of one row of the table. It looks for the row's number among 32 indices at a time
-/// and adds what belongs to it in their order.
+/// A warp handles 128 columns of one row of the table. It searches 32 indices at a time for the row's number
+/// and adds the gradients that belong to it in order.
 template <class T>
 __global__ void embedding_backward(std::int64_t rows, std::int64_t tiles, std::int64_t width,
                                    std::int64_t count, const std::int64_t* indices, const T* grad_y,
                                    GradTarget<wide_t<T>> grad_table) {
   const std::int64_t lane = threadIdx.x;
   const auto [row, tile] = divide(std::int64_t{blockIdx.x} * blockDim.y + threadIdx.y, tiles);
-  if (row >= rows) return;  // a whole warp
+  if (row >= rows) return;  // true for whole warps
   const std::int64_t first = tile * embedding_columns * warp_size + lane;
   wide_t<T> sums[embedding_columns] = {};
   bool found = false;
@@ -82,8 +82,8 @@ __global__ void embedding_backward(std::int64_t rows, std::int64_t tiles, std::i
 
 template <>
 struct EmbeddingKernel<Cuda> {
-  /// Reads `count` indices back, which waits for all work before it, and throws ValueError for one outside
-  /// [0, rows).
+  /// Copies `count` indices back, which waits for all earlier work, and throws ValueError for one outside [0,
+  /// rows).
   static void check_indices(std::int64_t rows, std::int64_t count, const std::int64_t* indices) {
     std::vector<std::int64_t> values(static_cast<std::size_t>(count));
     MemoryTransfer<Cuda>::to_host(values.data(), indices, values.size() * sizeof(std::int64_t));

@@ -12,7 +12,7 @@
 namespace pixnerd {
 
 namespace detail {
-/// Of indices in host memory.
+/// Checks indices in host memory.
 inline void check_indices(std::int64_t rows, std::int64_t count, const std::int64_t* indices) {
   for (std::int64_t i = 0; i < count; ++i) {
     if (indices[i] < 0 || indices[i] >= rows) {
@@ -43,7 +43,7 @@ struct EmbeddingKernel<Cpu> {
   template <class T>
   static void backward(std::int64_t rows, std::int64_t width, std::int64_t count, const std::int64_t* indices,
                        const T* grad_y, GradTarget<wide_t<T>> grad_table) {
-    // Several indices may name one row, so work is cut by columns and each column adds in order.
+    // Several indices may name the same row, so work is cut by columns, and each column adds in order.
     parallel_ranges(width, 64, [=](std::int64_t begin, std::int64_t end) {
       if (!grad_table.add) {
         for (std::int64_t row = 0; row < rows; ++row)
@@ -58,9 +58,9 @@ struct EmbeddingKernel<Cpu> {
   }
 };
 
-/// Rows of a table, one for each index.
-/// table (K, D), indices (...) in [0, K) -> (..., D). Saves the indices. Throws ShapeError when the table is
-/// not a matrix, ValueError for an index out of range.
+/// Looks up rows of a table, one for each index: y_i = table[indices_i]. table (K, D), indices (...) in [0,
+/// K) -> (..., D). Saves the indices. Throws ShapeError if the table is not a matrix, ValueError for an index
+/// out of range.
 template <class T, class Device>
 Tensor<T, Device> embedding(const Tensor<T, Device>& table, const Tensor<std::int64_t, Device>& indices) {
   if (table.rank() != 2) raise<ShapeError>("embedding", "a table (K, D)", str_cat(table.shape()));

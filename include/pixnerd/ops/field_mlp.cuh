@@ -14,10 +14,10 @@
 
 namespace pixnerd {
 
-/// In bfloat16, for widths 16, 32, 48, 64, 128 and hidden widths that are multiples of 16, one kernel a
-/// direction on tensor cores, as long as a patch's matrices (and in backward their gradients) fit a
-/// multiprocessor: hidden widths up to 256 backward, up to 128 for features wider than 64, and at least those
-/// forward. Everything else takes kernels for any size.
+/// In bfloat16, widths of 16, 32, 48, 64 and 128 with hidden widths that are multiples of 16 use one
+/// tensor-core kernel for each direction, as long as a patch's matrices (and in backward their gradients) fit
+/// into a multiprocessor: in backward, hidden widths up to 256, or up to 128 if the width is above 64; in
+/// forward, at least those. Everything else uses kernels for any size.
 template <>
 struct FieldMlpKernel<Cuda> {
   template <class T>
@@ -42,13 +42,13 @@ struct FieldMlpKernel<Cuda> {
            x, theta, norm_weight, y);
   }
 
-  /// grad_x may lie in the memory of grad_y, provided it is written, not added to.
+  /// grad_x may share the memory of grad_y if it is written, not added to.
   template <class T>
   static void backward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
                        const wide_t<T>* norm_weight, const T* grad_y, GradTarget<T> grad_x,
                        GradTarget<T> grad_theta, GradTarget<wide_t<T>> grad_norm_weight) {
     using W = wide_t<T>;
-    // A row a patch, added up afterwards.
+    // One row per patch, added up afterward.
     const auto partial = allocate_bytes<Cuda>(
         grad_theta || grad_norm_weight ? static_cast<std::size_t>(s.patches * s.width) * sizeof(W) : 0);
     auto* const grad_weights = reinterpret_cast<W*>(partial.get());
@@ -85,14 +85,15 @@ struct FieldMlpKernel<Cuda> {
            x, theta, norm_weight, grad_y, grad_x, grad_theta, grad_weights);
   }
 
-  /// Whether sizes are whole tiles, all rows start at 16 bytes, and offsets within a patch fit an int.
+  /// Whether sizes are whole tiles, all rows start at multiples of 16 bytes, and offsets within a patch fit
+  /// into an int.
   template <class... Pointer>
   static bool in_tiles(const FieldSizes& s, const Pointer*... pointers) {
     return s.width % 16 == 0 && s.hidden % 16 == 0 && s.pixels < (1 << 23) &&
            ((reinterpret_cast<std::uintptr_t>(pointers) | ...) % 16 == 0);
   }
 
-  /// Calls use(width) with the width as a constant; false when there are no kernels for it.
+  /// Calls use(width) with the width as a constant. False if there are no kernels for it.
   template <class Use>
   static bool with_width(const FieldSizes& s, Use use) {
     return try_widths<16, 32, 48, 64, 128>(s.width, use);

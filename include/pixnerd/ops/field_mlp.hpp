@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The neural field of a patch: a small MLP with a residual, whose two matrices were predicted for this
-/// patch.
+/// The neural field of a patch: a small residual MLP whose two matrices were predicted for this patch.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +15,8 @@
 
 namespace pixnerd {
 
-/// Sizes and variant of a field: number of patches and of pixels in each, feature width F, hidden width F*r,
-/// and whether the columns of the second matrix are normalized like those of the first.
+/// Sizes and variant of a neural field: number of patches and of pixels per patch, feature width F, hidden
+/// width F*r, and whether the columns of the second matrix are normalized like those of the first.
 struct FieldSizes {
   std::int64_t patches = 0, pixels = 0, width = 0, hidden = 0;
   bool normalize_second = true;
@@ -48,7 +47,7 @@ struct FieldMlpKernel<Cpu> {
     });
   }
 
-  /// grad_x may lie in the memory of grad_y, provided it is written, not added to.
+  /// grad_x may share the memory of grad_y if it is written, not added to.
   template <class T>
   static void backward(const FieldSizes& s, wide_t<T> epsilon, const T* x, const T* theta,
                        const wide_t<T>* norm_weight, const T* grad_y, GradTarget<T> grad_x,
@@ -133,7 +132,7 @@ struct FieldMlpKernel<Cpu> {
   }
 
  private:
-  /// One patch's working set: what forward computes up to the activation.
+  /// The working set of one patch: everything forward computes before the activation.
   template <class T>
   struct Patch {
     static constexpr int pieces = 7;
@@ -198,7 +197,7 @@ struct FieldMlpKernel<Cpu> {
     }
   }
 
-  /// Turns the gradient of a normalized matrix into that of the generated one. `grad` is used up.
+  /// Turns the gradient of a normalized matrix into that of the generated one. Overwrites `grad`.
   template <class T>
   static void put_matrix(std::int64_t rows, std::int64_t columns, const T* normalized, const T* scale,
                          T* grad, GradTarget<T> target, std::int64_t at) {
@@ -226,12 +225,13 @@ struct FieldMlpKernel<Cpu> {
   }
 };
 
-/// y = x + silu(RMSNorm(x) W1) W2, with W1 (F, F*r) and W2 (F*r, F) of each patch taken from theta, and each
-/// of their columns divided by max(its L2 norm, 1e-12); W2 only if `normalize_second`.
+/// Evaluates the MLP of each patch at its pixels: y = x + silu(RMSNorm(x) W1) W2, with W1 (F, F*r) and W2
+/// (F*r, F) of each patch taken from theta, and each of their columns divided by max(its L2 norm, 1e-12); W2
+/// only if `normalize_second`.
 ///
 /// x (N, pixels, F), theta (N, 2 * F * F*r) holding W1 then W2 row-major, norm_weight (F) of wide_t<T> -> y
-/// (N, pixels, F). Saves x and theta and computes the rest again in backward; normalized matrices exist for
-/// one patch a thread. Throws ShapeError when sizes do not fit. Source: NerfBlock in pixnerd_c2i.py,
+/// (N, pixels, F). Saves x and theta; backward recomputes the rest. Normalized matrices exist for one patch
+/// per thread at a time. Throws ShapeError when sizes do not fit. Source: NerfBlock in pixnerd_c2i.py,
 /// MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 Tensor<T, Device> field_mlp(const Tensor<T, Device>& x, const Tensor<T, Device>& theta,
@@ -251,7 +251,7 @@ Tensor<T, Device> field_mlp(const Tensor<T, Device>& x, const Tensor<T, Device>&
   kernel::forward(sizes, eps, x.data(), theta.data(), norm_weight.data(), y.data());
   if (needs_grad(x, theta, norm_weight)) {
     record(y, [=](const Tensor<T, Device>& grad_y) {
-      // Each patch reads its part of grad_y before it writes the same part of grad_x, so they may share
+      // Each patch reads its part of grad_y before it writes the same part of grad_x, so the two may share
       // memory.
       const bool adopted = x.slot() && x.slot()->adopt(grad_y);
       const auto grad_x = adopted ? GradTarget<T>{grad_y.data()} : grad_target<T>(x.slot());

@@ -12,7 +12,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// A block takes a piece of one sample, `piece` elements of which each thread mixes one packet.
+/// A block handles one piece of one sample; each of its threads mixes `width` elements.
 template <int width, class Factors, class T>
 __global__ void flow_mix_pieces(Factors factors_at, std::int64_t each, std::int64_t pieces, const T* data,
                                 const T* noise, const double* times, T* x, T* target, wide_t<T>* t,
@@ -62,7 +62,7 @@ struct FlowMixKernel<Cuda> {
     const auto bits = reinterpret_cast<std::uintptr_t>(data) | reinterpret_cast<std::uintptr_t>(noise) |
                       reinterpret_cast<std::uintptr_t>(x) | reinterpret_cast<std::uintptr_t>(target);
     const bool aligned = bits % 16 == 0 && each % width == 0;
-    // Samples without elements still have times and weights.
+    // Samples without elements still need times and weights.
     const std::int64_t per_block = std::int64_t{threads} * (aligned ? width : 1);
     const std::int64_t pieces = each == 0 ? 1 : (each + per_block - 1) / per_block;
     launch("flow_mix",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Points between noise and data and what a network should answer there, one time for each sample, in one
-/// pass over memory.
+/// Points between noise and data and the network's targets there, at one time per sample, in one pass over
+/// memory.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ template <class T, class Device>
 struct FlowSample {
   Tensor<T, Device> x;          ///< (B, ...): alpha data + sigma noise
   Tensor<wide_t<T>, Device> t;  ///< (B): the times, for the model
-  Tensor<T, Device> target;     ///< (B, ...): another such sum, of the velocity, say
+  Tensor<T, Device> target;     ///< (B, ...): target_data data + target_noise noise, such as the velocity
   Tensor<T, Device> weight;     ///< (B, 1, ...): weights in the loss; undefined where all are 1
 };
 
@@ -36,7 +36,7 @@ struct FlowMixKernel<Cpu> {
   static constexpr std::int64_t grain = 16384;
   static constexpr std::int64_t tile = 512;
 
-  /// Of `batch` samples of `each` elements; out_weight may be null.
+  /// `batch` samples of `each` elements; out_weight may be null.
   template <class Factors, class T>
   static void run(const Factors& factors_at, std::int64_t batch, std::int64_t each, const T* data,
                   const T* noise, const double* times, T* x, T* target, wide_t<T>* t, T* out_weight) {
@@ -60,8 +60,8 @@ struct FlowMixKernel<Cpu> {
   }
 
  private:
-  /// y = a data + s noise. The products are rounded before they are added: loops of their own keep the
-  /// compiler from fusing the two, so results do not depend on FMA contraction.
+  /// y = a data + s noise. The products are rounded before they are added: separate loops keep the compiler
+  /// from fusing them, so results do not depend on FMA contraction.
   template <class T, class W>
   static void mix(std::int64_t n, W a, const T* data, W s, const T* noise, T* y) {
     W of_data[tile], of_noise[tile];
@@ -71,11 +71,13 @@ struct FlowMixKernel<Cpu> {
   }
 };
 
-/// Points and targets of `data` and `noise`, both (B, ...), at `times` (B), which should be in [0, 1].
+/// Points x = alpha(t) data + sigma(t) noise and targets between `data` and `noise`, both (B, ...), at
+/// `times` (B), which should be in [0, 1].
 ///
-/// `factors_at` is a function from time to FlowFactors, called on the device, so for a GPU it is marked
-/// PIXNERD_HOST_DEVICE. Factors are computed in float64 and rounded once. FlowSample::weight is only made
-/// `with_weight`. There is no gradient. Throws ShapeError when the shapes do not fit.
+/// `factors_at` maps a time to FlowFactors. It is called on the device, so for a GPU it must be marked
+/// PIXNERD_HOST_DEVICE. Factors are computed in float64 and rounded once. FlowSample::weight is computed only
+/// `with_weight`. Not differentiable. Throws ShapeError when the shapes do not fit, ValueError if data or
+/// noise wants a gradient. Source: REPATrainer in training_repa.py, MCG-NJU/PixNerd@6da060b, x_t and v_t.
 template <class Factors, class T, class Device>
 FlowSample<T, Device> flow_mix(const Factors& factors_at, const Tensor<T, Device>& data,
                                const Tensor<T, Device>& noise, const Tensor<double, Device>& times,

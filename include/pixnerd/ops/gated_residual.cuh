@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// A residual connection whose branch is weighted by a vector that belongs to the image, on the GPU.
+/// A residual connection whose branch is scaled by a vector per image, on the GPU.
 #pragma once
 
 #include <pixnerd/ops/cuda/image_rows.cuh>
@@ -34,7 +34,7 @@ struct GatedResidualForward {
   }
 };
 
-/// Sums of grad_y h over the tokens of an image; writes grad_h on the way.
+/// Sums grad_y h over the tokens of an image, and writes grad_h in the same pass.
 template <class S, class T, int packet>
 struct GatedResidualBackward {
   std::int64_t length, width;
@@ -77,8 +77,8 @@ struct AddGradient {
 
 }  // namespace detail
 
-/// Threads own 16 bytes of neighboring columns and walk over tokens of one image. Backward reads h and grad_y
-/// once, writes grad_h and sums over the tokens on the same way.
+/// Each thread handles 16 bytes of neighboring columns and iterates over tokens of one image. Backward reads
+/// h and grad_y once, and writes grad_h and the sums over the tokens in the same pass.
 template <>
 struct GatedResidualKernel<Cuda> {
   template <class S, class T>

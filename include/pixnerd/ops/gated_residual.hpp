@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// A residual connection whose branch is weighted by a vector that belongs to the image.
+/// A residual connection whose branch is scaled by a vector per image.
 #pragma once
 
 #include <algorithm>
@@ -34,7 +34,8 @@ struct GatedResidualKernel<Cpu> {
     });
   }
 
-  /// Of h and gate; either target may be false. Both may be one tensor's: grad_h contributes first.
+  /// Gradients of h and gate. Either target may be false. Both may belong to one tensor: grad_h contributes
+  /// first.
   template <class S, class T>
   static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* gate, const T* h,
                        const S* grad_y, GradTarget<T> grad_h, GradTarget<T> grad_gate) {
@@ -70,10 +71,10 @@ struct GatedResidualKernel<Cpu> {
   }
 };
 
-/// y = s + gate h, the gate shared by the tokens of an image. s (B, L, D) of T or wide_t<T>, gate (B, D) and
-/// h (B, L, D) of T -> y (B, L, D) of the type of s: what many blocks add to need not be rounded each time.
-/// Saves gate and h. Throws ShapeError when the sizes do not fit. Source: FlattenDiTBlock in pixnerd_c2i.py,
-/// MCG-NJU/PixNerd@6da060b.
+/// Adds a gated branch to the residual stream: y = s + gate h. The tokens of an image share its gate. s (B,
+/// L, D) of T or wide_t<T>, gate (B, D) and h (B, L, D) of T -> y (B, L, D) of the type of s, so a stream
+/// that many blocks add to need not be rounded each time. Saves gate and h. Throws ShapeError when the sizes
+/// do not fit. Source: FlattenDiTBlock in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class S, class T, class Device>
   requires(std::same_as<S, T> || std::same_as<S, wide_t<T>>)
 Tensor<S, Device> gated_residual(const Tensor<S, Device>& s, const Tensor<T, Device>& gate,
@@ -91,7 +92,7 @@ Tensor<S, Device> gated_residual(const Tensor<S, Device>& s, const Tensor<T, Dev
       const auto grad_h = grad_target<T>(h.slot());
       const auto grad_gate = grad_target<T>(gate.slot());
       kernel::backward(batch, length, width, gate.data(), h.data(), grad_y.data(), grad_h, grad_gate);
-      // Last, because what comes later may be added to the adopted memory.
+      // Last, because later contributions may be added to the adopted memory.
       if (s && !s->adopt(grad_y)) kernel::backward_s(grad_y.count(), grad_y.data(), grad_target<S>(s));
     });
   }

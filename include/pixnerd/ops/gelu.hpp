@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// GELU activation, the exact one.
+/// Exact GELU activation.
 #pragma once
 
 #include <pixnerd/autograd/tape.hpp>
@@ -37,8 +37,8 @@ struct GeluKernel<Cpu> {
   }
 };
 
-/// y = x (1 + erf(x / sqrt 2)) / 2, elementwise, any shape. Saves x. Source: Hendrycks and Gimpel 2016,
-/// "Gaussian error linear units", without their approximation by tanh; DINOv2.
+/// GELU: y = x (1 + erf(x / sqrt 2)) / 2, elementwise, any shape. Saves x. Source: Hendrycks and Gimpel 2016,
+/// "Gaussian error linear units", without their tanh approximation, as DINOv2 uses it.
 template <class T, class Device>
 Tensor<T, Device> gelu(const Tensor<T, Device>& x) {
   Tensor<T, Device> y(x.shape());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Resizing images on the GPU: one thread a pixel, of the result forward, of the source backward, which
-/// gathers, so that sums have one order.
+/// Resizing images on the GPU. Forward has one thread per pixel of the result. Backward has one per pixel of
+/// the source, which gathers its gradient, so that sums have a fixed order.
 #pragma once
 
 #include <pixnerd/ops/cuda/vector.cuh>

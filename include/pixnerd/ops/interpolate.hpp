@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Resizing images: nearest, bilinear and bicubic, as PyTorch does without aligned corners and antialiasing.
+/// Resizing images: nearest, bilinear and bicubic, as PyTorch does with align_corners and antialias off.
 #pragma once
 
 #include <algorithm>
@@ -13,15 +13,15 @@
 
 namespace pixnerd {
 
-/// How a resized image takes its pixels from those around the place they came from.
+/// How a pixel of the result is computed from source pixels around its position.
 enum class Interpolation {
-  nearest,   ///< the one pixel at floor(i step)
-  bilinear,  ///< two a direction, straight lines between them
-  bicubic,   ///< four a direction, Keys' cubic with a = -0.75
+  nearest,   ///< one pixel, at floor(i step)
+  bilinear,  ///< two per direction, linear interpolation
+  bicubic,   ///< four per direction, Keys' cubic with a = -0.75
 };
 
-/// How far the source moves from one pixel of the result to the next, down and across; 0 stands for the ratio
-/// of the sizes, H / height and W / width.
+/// Step in the source from one pixel of the result to the next, vertically and horizontally. 0 stands for the
+/// ratio of the sizes, H / height and W / width.
 struct InterpolationSteps {
   double down = 0, across = 0;
 };
@@ -35,8 +35,8 @@ struct InterpolationTaps {
   W weight[4];
 };
 
-/// One direction of a resize: which source pixels make pixel i of the result. W is the type in which PyTorch
-/// computes places and weights, float32 for bfloat16.
+/// One direction of a resize: the source pixels of pixel i of the result. W is the type in which PyTorch
+/// computes positions and weights, float32 for bfloat16.
 template <class W>
 struct InterpolationAxis {
   Interpolation mode;
@@ -50,12 +50,12 @@ struct InterpolationAxis {
     return mode == Interpolation::bicubic ? 4 : mode == Interpolation::bilinear ? 2 : 1;
   }
 
-  /// Beyond the border lies the border's pixel again, so one pixel may stand in several of the taps.
+  /// Beyond the border the border's pixel repeats, so one pixel may appear in several taps.
   PIXNERD_HOST_DEVICE InterpolationTaps<W> taps(std::int64_t i) const {
     W place = mode == Interpolation::nearest ? step * W(i) : step * (W(i) + W(0.5)) - W(0.5);
     if (place > W(in)) place = W(in);
     if (mode == Interpolation::bilinear && place < 0) place = 0;
-    std::int64_t first = static_cast<std::int64_t>(place);  // toward zero, and from there down
+    std::int64_t first = static_cast<std::int64_t>(place);  // rounds toward zero, then down
     if (W(first) > place) --first;
     if (first > in - 1) first = in - 1;
     if (mode == Interpolation::nearest) return {{first, 0, 0, 0}, {1, 0, 0, 0}};
@@ -66,7 +66,7 @@ struct InterpolationAxis {
             {far(W(1) + t), near(t), near(W(1) - t), far(W(2) - t)}};
   }
 
-  /// The sum of the weights with which pixel p of the source stands in pixel i of the result.
+  /// The total weight of source pixel p in pixel i of the result.
   PIXNERD_HOST_DEVICE W weight_of(std::int64_t p, std::int64_t i) const {
     const auto found = taps(i);
     W sum = 0;
@@ -74,10 +74,10 @@ struct InterpolationAxis {
     return sum;
   }
 
-  /// A range of pixels of the result that holds all in which pixel p of the source stands, and few others.
+  /// A range of pixels of the result that contains all that use source pixel p, and few others.
   PIXNERD_HOST_DEVICE void range_of(std::int64_t p, std::int64_t& begin, std::int64_t& end) const {
     const W reach = W(2), half = mode == Interpolation::nearest ? W(0) : W(0.5);
-    // One pixel more on either side is more than rounding moves it.
+    // One more pixel on either side covers rounding.
     begin = p == 0 ? 0 : within((W(p) - reach + half) / step - half - W(1));
     end = p == in - 1 ? out : within((W(p) + reach + half) / step - half + W(2));
   }
@@ -108,7 +108,7 @@ struct InterpolateKernel : MissingKernel<Device> {};
 
 template <>
 struct InterpolateKernel<Cpu> {
-  /// Each row of the result is a sum of rows, which is then resized across.
+  /// Each row of the result is a weighted sum of source rows, which is then resized horizontally.
   template <class T>
   static void forward(const detail::InterpolationSizes<wide_t<T>>& sizes, const T* x, T* y) {
     using W = wide_t<T>;
@@ -131,7 +131,7 @@ struct InterpolateKernel<Cpu> {
     });
   }
 
-  /// The transpose: each row of the gradient gathers from the rows in which it stands.
+  /// The transpose: each row of the source's gradient gathers from the rows that used it.
   template <class T>
   static void backward(const detail::InterpolationSizes<wide_t<T>>& sizes, const T* grad_y,
                        GradTarget<T> grad_x) {
@@ -180,10 +180,10 @@ struct InterpolateKernel<Cpu> {
   }
 };
 
-/// Images of another size, by torch.nn.functional.interpolate's rules with align_corners and antialias false:
-/// pixel i of the result lies at (i + 1/2) step - 1/2 of the source, for `nearest` at floor(i step), and
-/// beyond its border the source goes on with its outermost pixels. x (B, C, H, W) -> (B, C, height, width).
-/// `steps` are needed where PyTorch is given a scale_factor: its inverse. Places and weights are computed in
+/// Resizes images, by the rules of torch.nn.functional.interpolate with align_corners and antialias false:
+/// pixel i of the result is at (i + 1/2) step - 1/2 in the source, for `nearest` at floor(i step), and the
+/// source's outermost pixels repeat beyond its border. x (B, C, H, W) -> (B, C, height, width). `steps` are
+/// the inverse of PyTorch's scale_factor, if one is given there. Positions and weights are computed in
 /// wide_t<T>, results rounded once. Saves nothing. Throws ShapeError unless x has four axes and pixels,
 /// ValueError for a height or width below 1 or a step outside [1e-6, 1e6]. Source: DINOv2 in
 /// src/models/encoder.py and PixNerDiT in pixnerd_t2i_heavydecoder.py, MCG-NJU/PixNerd@6da060b.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Layer normalization on the GPU: a warp a row, 16 bytes a thread and access where addresses allow it. What
-/// is read twice comes from the nearest cache the second time.
+/// Layer normalization on the GPU: one warp per row, 16 bytes per thread and access where addresses allow it.
+/// The second read of a row comes from the nearest cache.
 #pragma once
 
 #include <cmath>
@@ -26,7 +26,7 @@ struct LayerNormRows {
   wide_t<T>*mean, *inverse;
 };
 
-/// Calls body(column) for the packets of a row that are this thread's.
+/// Calls body(column) for each packet of a row that this thread handles.
 template <int packet, class Body>
 __device__ inline void for_columns(std::int64_t width, Body body) {
   for (std::int64_t j = std::int64_t{threadIdx.x % warp_size} * packet; j < width; j += warp_size * packet)
@@ -37,7 +37,7 @@ template <class T, int packet>
 __global__ void __launch_bounds__(layer_norm_threads) layer_norm_forward_kernel(LayerNormRows<T> a) {
   using W = wide_t<T>;
   const std::int64_t row = thread_index() / warp_size;
-  if (row >= a.rows) return;  // whole warps
+  if (row >= a.rows) return;  // true for whole warps
   const T* x = a.x + row * a.width;
   W sum = 0;
   for_columns<packet>(a.width, [&](std::int64_t column) {
@@ -111,7 +111,7 @@ __global__ void __launch_bounds__(layer_norm_threads)
   });
 }
 
-/// What a row adds to the gradients of weight and bias.
+/// The contribution of a row to the gradients of weight and bias.
 template <class T>
 struct LayerNormTerm {
   std::int64_t width;
@@ -158,7 +158,7 @@ struct LayerNormKernel<Cuda> {
   static void backward_x(std::int64_t rows, std::int64_t width, const T* x, const wide_t<T>* weight,
                          const wide_t<T>* mean, const wide_t<T>* inverse, const T* grad_y,
                          GradTarget<T> grad_x) {
-    // The kernel writes neither.
+    // The kernel wrote neither of them.
     const detail::LayerNormRows<T> a{rows,
                                      width,
                                      x,

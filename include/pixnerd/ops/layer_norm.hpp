@@ -16,12 +16,12 @@ struct LayerNormKernel : MissingKernel<Device> {};
 
 template <>
 struct LayerNormKernel<Cpu> {
-  /// Rows in a piece of work of about 16384 elements.
+  /// Rows per task, so that a task has about 16384 elements.
   static std::int64_t grain(std::int64_t width) {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
   }
 
-  /// mean and inverse: of each row, kept for backward.
+  /// mean and inverse are per row, saved for backward.
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, double epsilon, const T* x,
                       const wide_t<T>* weight, const wide_t<T>* bias, T* y, wide_t<T>* mean,
@@ -32,7 +32,7 @@ struct LayerNormKernel<Cpu> {
         const T* xr = x + row * width;
         T* yr = y + row * width;
         const W center = lane_sum<W>(0, width, [=](std::int64_t j) { return W(xr[j]); }) / W(width);
-        // From the deviations themselves: mean(x^2) - mean^2 would lose their digits.
+        // From the deviations: mean(x^2) - mean^2 would cancel.
         const W squares = lane_sum<W>(0, width, [=](std::int64_t j) {
           const W deviation = W(xr[j]) - center;
           return deviation * deviation;
@@ -67,7 +67,7 @@ struct LayerNormKernel<Cpu> {
     });
   }
 
-  /// Either target may be false. Both may be one tensor's: grad_weight contributes first.
+  /// Either target may be false. Both may belong to one tensor: grad_weight contributes first.
   template <class T>
   static void backward_parameters(std::int64_t rows, std::int64_t width, const T* x, const wide_t<T>* mean,
                                   const wide_t<T>* inverse, const T* grad_y,
@@ -95,10 +95,11 @@ struct LayerNormKernel<Cpu> {
   }
 };
 
-/// y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) * weight + bias, means over the innermost axis
-/// in wide_t<T>. x (..., D) of T, weight and bias (D) of wide_t<T> -> y (..., D) of T, rounded once. Saves x,
-/// weight, and the mean and inverse deviation of each row. Throws ShapeError when the sizes do not fit.
-/// Source: Ba, Kiros and Hinton 2016, "Layer normalization"; DINOv2, whose epsilon is 1e-6.
+/// Layer normalization: y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) * weight + bias, with means
+/// over the innermost axis in wide_t<T>. x (..., D) of T, weight and bias (D) of wide_t<T> -> y (..., D) of
+/// T, rounded once. Saves x, weight, and the mean and inverse deviation of each row. Throws ShapeError when
+/// the sizes do not fit. Source: Ba, Kiros and Hinton 2016, "Layer normalization"; DINOv2, whose epsilon is
+/// 1e-6.
 template <class T, class Device>
 Tensor<T, Device> layer_norm(const Tensor<T, Device>& x, const Tensor<wide_t<T>, Device>& weight,
                              const Tensor<wide_t<T>, Device>& bias, double epsilon = 1e-6) {

@@ -9,8 +9,9 @@
 
 namespace pixnerd {
 
-/// cuBLASLt computes the products, bias and bias gradient as parts of them where it can. Layers of a few
-/// outputs over many rows, such as the field's head, only read memory, once, by kernels of their own.
+/// cuBLASLt computes the products, with bias and bias gradient fused where it can. Layers with few inputs or
+/// outputs and many rows, such as the neural field's head, are limited by memory and have kernels that touch
+/// each wide row once.
 template <>
 struct LinearKernel<Cuda> {
   /// Y is T or wide_t<T>.
@@ -74,7 +75,7 @@ struct LinearKernel<Cuda> {
   }
 
  private:
-  /// A wide row takes 2 to 32 threads; a block's rows are the period.
+  /// 2 to 32 threads handle a wide row; the period is the rows of a block.
   static ThinSizes thin_sizes(std::int64_t rows, std::int64_t in, std::int64_t out) {
     return {rows, in, out, std::max<std::int64_t>(1, 2048 / in)};
   }

@@ -59,7 +59,7 @@ struct LinearKernel<Cpu> {
     });
   }
 
-  /// Both at once, for devices that gain by it.
+  /// Both at once, for devices where that is faster.
   template <class T>
   static void backward_weight_and_bias(std::int64_t rows, std::int64_t in, std::int64_t out, const T* x,
                                        const T* grad_y, GradTarget<wide_t<T>> grad_weight,
@@ -109,7 +109,7 @@ Tensor<Y, Device> linear_as(const Tensor<T, Device>& x, const Tensor<T, Device>&
 
 }  // namespace detail
 
-/// y = x weight^T + bias over the innermost axis.
+/// Affine map: y = x weight^T + bias over the innermost axis.
 /// x (..., in), weight (out, in), bias (out) or undefined -> y (..., out). Saves x and weight.
 /// Throws ShapeError when the sizes do not fit.
 template <class T, class Device>
@@ -118,8 +118,8 @@ Tensor<T, Device> linear(const Tensor<T, Device>& x, const Tensor<T, Device>& we
   return detail::linear_as<T>(x, weight, bias);
 }
 
-/// The same without rounding the sums: y is of wide_t<T>. The gradient of y is rounded to T for the products
-/// of backward.
+/// The same without rounding the sums: y is of type wide_t<T>. The gradient of y is rounded to T for the
+/// products of backward.
 template <class T, class Device>
 Tensor<wide_t<T>, Device> wide_linear(const Tensor<T, Device>& x, const Tensor<T, Device>& weight,
                                       const Tensor<T, Device>& bias = {}) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The mean squared difference of two tensors on the GPU. Forward reads both once, 16 bytes an access, into a
-/// partial sum for each block; a second kernel adds those. Backward makes both gradients in one pass.
+/// The mean squared difference of two tensors on the GPU. Forward reads both once, 16 bytes per access, into
+/// one partial sum per block; a second kernel adds those. Backward computes both gradients in one pass.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace detail {
 
 inline constexpr int mean_squared_error_threads = 256;
 
-/// Elements come in `count` pieces of `width`, `units` a sample.
+/// There are `count` pieces of `width` elements, `units` per sample.
 template <int width, class T>
 __global__ void mean_squared_error_forward(std::int64_t count, std::int64_t units, const T* prediction,
                                            const T* target, const T* weight, double* partial) {
@@ -60,7 +60,7 @@ __global__ void mean_squared_error_backward(std::int64_t count, std::int64_t uni
   W p[width], t[width];
   load_wide<width>(prediction + index * width, p);
   load_wide<width>(target + index * width, t);
-  // Both may be one tensor's: one after the other.
+  // Both may belong to one tensor, so one is written after the other.
   if (grad_p.data != nullptr) {
     W grad[width];
 #pragma unroll
@@ -85,7 +85,7 @@ struct MeanSquaredErrorKernel<Cuda> {
     constexpr int packet = packet_width<T>, threads = detail::mean_squared_error_threads;
     const auto run = [&](auto kernel, int width) {
       const std::int64_t count = batch * each / width;
-      // Four pieces or more for a thread, and enough blocks for the largest GPUs.
+      // At least four pieces per thread, and enough blocks for the largest GPUs.
       const std::int64_t blocks =
           std::clamp<std::int64_t>((count + 4 * threads - 1) / (4 * threads), 1, 1024);
       const Tensor<double, Cuda> partial({blocks});
@@ -101,7 +101,7 @@ struct MeanSquaredErrorKernel<Cuda> {
     }
   }
 
-  /// Either target may be false. Both may be one tensor's: grad_p contributes first.
+  /// Either target may be false. Both may belong to one tensor: grad_p contributes first.
   template <class T>
   static void backward(std::int64_t batch, std::int64_t each, const T* prediction, const T* target,
                        const T* weight, const T* grad_loss, GradTarget<T> grad_p, GradTarget<T> grad_t) {

@@ -18,7 +18,7 @@ template <>
 struct MeanSquaredErrorKernel<Cpu> {
   static constexpr std::int64_t grain = 16384;
 
-  /// Of `batch` samples of `each` elements; weight may be null. Sums in float64.
+  /// `batch` samples of `each` elements; weight may be null. Sums in float64.
   template <class T>
   static void forward(std::int64_t batch, std::int64_t each, const T* prediction, const T* target,
                       const T* weight, T* loss) {
@@ -40,7 +40,7 @@ struct MeanSquaredErrorKernel<Cpu> {
     *loss = static_cast<T>(total / static_cast<double>(batch * each));
   }
 
-  /// Either target may be false. Both may be one tensor's: grad_p contributes first.
+  /// Either target may be false. Both may belong to one tensor: grad_p contributes first.
   template <class T>
   static void backward(std::int64_t batch, std::int64_t each, const T* prediction, const T* target,
                        const T* weight, const T* grad_loss, GradTarget<T> grad_p, GradTarget<T> grad_t) {
@@ -63,7 +63,7 @@ struct MeanSquaredErrorKernel<Cpu> {
   }
 };
 
-/// The mean over all elements of weight_b (prediction - target)^2.
+/// Weighted mean squared error: the mean over all elements of weight_b (prediction - target)^2.
 /// prediction, target (B, ...) of one shape, weight (B) or (B, 1, ...) or undefined for 1 -> one element, ().
 /// Saves all three; weight gets no gradient. Throws ShapeError when the shapes do not fit or are empty.
 /// Source: FlowMatchingTrainer in training.py, MCG-NJU/PixNerd@6da060b.

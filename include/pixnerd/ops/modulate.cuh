@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Shift and scale of tokens by vectors that belong to their image, on the GPU.
+/// Shift and scale of tokens by vectors per image, on the GPU.
 #pragma once
 
 #include <pixnerd/ops/cuda/image_rows.cuh>
@@ -33,7 +33,7 @@ struct ModulateForward {
   }
 };
 
-/// Sums of grad_y and of grad_y x over the tokens of an image; writes grad_x on the way.
+/// Sums grad_y and grad_y x over the tokens of an image, and writes grad_x in the same pass.
 template <class T, int packet>
 struct ModulateBackward {
   std::int64_t length, width;
@@ -73,8 +73,8 @@ struct PutShiftAndScale {
 
 }  // namespace detail
 
-/// Threads own 16 bytes of neighboring columns and walk over tokens of one image. Backward reads x and grad_y
-/// once, writes grad_x and sums over the tokens on the same way.
+/// Each thread handles 16 bytes of neighboring columns and iterates over tokens of one image. Backward reads
+/// x and grad_y once, and writes grad_x and the sums over the tokens in the same pass.
 template <>
 struct ModulateKernel<Cuda> {
   template <class T>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Shift and scale of tokens by vectors that belong to their image.
+/// Shift and scale of tokens by vectors per image.
 #pragma once
 
 #include <algorithm>
@@ -41,7 +41,8 @@ struct ModulateKernel<Cpu> {
     });
   }
 
-  /// Any target may be false. Several may be one tensor's: they contribute in the order of the arguments.
+  /// Any target may be false. Several may belong to one tensor: they contribute in the order of the
+  /// arguments.
   template <class T>
   static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const T* x,
                        const T* scale, const T* grad_y, GradTarget<T> grad_x, GradTarget<T> grad_shift,
@@ -76,10 +77,10 @@ struct ModulateKernel<Cpu> {
   }
 };
 
-/// y = x (1 + scale) + shift, shift and scale shared by the tokens of an image.
-/// x (B, L, D), shift (B, D), scale (B, D) -> y (B, L, D). Saves x and scale. Throws ShapeError when the
-/// sizes do not fit. Source: Peebles and Xie 2023, "Scalable diffusion models with transformers"; PixNerd,
-/// DiT block.
+/// Adaptive shift and scale: y = x (1 + scale) + shift. The tokens of an image share its shift and scale. x
+/// (B, L, D), shift (B, D), scale (B, D) -> y (B, L, D). Saves x and scale. Throws ShapeError when the sizes
+/// do not fit. Source: Peebles and Xie 2023, "Scalable diffusion models with transformers" (adaLN-Zero
+/// block); modulate() in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 Tensor<T, Device> modulate(const Tensor<T, Device>& x, const Tensor<T, Device>& shift,
                            const Tensor<T, Device>& scale) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Root mean square normalization, then shift and scale by vectors that belong to the image, on the GPU.
+/// Root mean square normalization, then shift and scale by vectors per image, on the GPU.
 #pragma once
 
 #include <pixnerd/ops/cuda/norm_rows_backward.cuh>
@@ -10,15 +10,15 @@ namespace pixnerd {
 
 namespace detail {
 
-/// All parameters' gradients from the sums over the tokens of an image: of grad_y times the normalized x, and
-/// of grad_y.
+/// Computes all parameters' gradients from two sums over the tokens of an image: of grad_y times the
+/// normalized x, and of grad_y.
 template <class T>
 struct PutNormModulation {
   using W = wide_t<T>;
   std::int64_t width;
   const W* weight;
   const T* scale;
-  W* of_weight;  ///< what each image contributes to grad_weight; null when there is one image or no gradient
+  W* of_weight;  ///< contribution of each image to grad_weight; null if there is one image or no gradient
   GradTarget<W> grad_weight;  ///< false unless there is one image
   GradTarget<T> grad_shift, grad_scale;
 
@@ -26,7 +26,7 @@ struct PutNormModulation {
     const std::int64_t at = image * width + column;
     const W through = total[0] * (W(1) + static_cast<W>(scale[at]));
     if (of_weight != nullptr) of_weight[at] = through;
-    // With one image they may all be gradients of one tensor: they contribute in this order.
+    // With one image, all may be gradients of one tensor: they contribute in this order.
     if (grad_weight.data) grad_weight.put(column, through);
     if (grad_shift.data) grad_shift.put(at, static_cast<T>(total[1]));
     if (grad_scale.data) grad_scale.put(at, static_cast<T>(total[0] * weight[column]));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Root mean square normalization, then shift and scale by vectors that belong to the image, in one pass.
+/// Root mean square normalization, then shift and scale by vectors per image, in one pass.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ struct NormModulateKernel : MissingKernel<Device> {};
 
 template <>
 struct NormModulateKernel<Cpu> {
-  /// Tokens in a piece of work of about 16384 elements.
+  /// Tokens per task, so that a task has about 16384 elements.
   static std::int64_t grain(std::int64_t width) {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
   }
@@ -56,7 +56,7 @@ struct NormModulateKernel<Cpu> {
     });
   }
 
-  /// Any target may be false. Several may be one tensor's: grad_x contributes first, then grad_weight,
+  /// Any target may be false. Several may belong to one tensor: grad_x contributes first, then grad_weight,
   /// grad_shift and grad_scale.
   template <class X, class T>
   static void backward(std::int64_t batch, std::int64_t length, std::int64_t width, const X* x,
@@ -122,13 +122,14 @@ struct NormModulateKernel<Cpu> {
   }
 };
 
-/// y = x / sqrt(mean(x^2) + epsilon) * weight * (1 + scale) + shift: the mean over the innermost axis, shift
-/// and scale shared by the tokens of an image. x (B, L, D) of T or wide_t<T>, weight (D) of wide_t<T>, shift
-/// (B, D), scale (B, D) -> y (B, L, D) of T. Saves x, weight, scale and the inverse root mean square of each
-/// token. The arithmetic is in wide_t<T>; a 16-bit result is rounded at its end and once before: where
-/// `rounding` says, the normalized value (as the published class-conditional model does under autocast, whose
-/// float32 weight keeps the product in float32) or the weighted one (as its text-to-image model does). Throws
-/// ShapeError when the sizes do not fit. Source: FlattenDiTBlock in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
+/// RMSNorm with adaptive shift and scale: y = x / sqrt(mean(x^2) + epsilon) * weight * (1 + scale) + shift,
+/// with the mean over the innermost axis. The tokens of an image share its shift and scale. x (B, L, D) of T
+/// or wide_t<T>, weight (D) of wide_t<T>, shift (B, D), scale (B, D) -> y (B, L, D) of T. Saves x, weight,
+/// scale and the inverse root mean square of each token. The arithmetic is in wide_t<T>; a 16-bit result is
+/// rounded at the end and once before, as `rounding` says: either the normalized value (like the published
+/// class-conditional model under autocast, whose float32 weight keeps the product in float32) or the weighted
+/// one (like the published text-to-image model). Throws ShapeError when the sizes do not fit. Source:
+/// FlattenDiTBlock in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class X, class T, class Device>
   requires(std::same_as<X, T> || std::same_as<X, wide_t<T>>)
 Tensor<T, Device> norm_modulate(const Tensor<X, Device>& x, const Tensor<wide_t<T>, Device>& weight,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Scaling the columns of matrices to length one on the GPU. A block takes some columns of a matrix: threads
-/// along x neighboring ones, 16 bytes each where addresses and sizes allow it, threads along y different
-/// rows. The second pass over the matrix comes from the caches.
+/// Scaling the columns of matrices to length one on the GPU. A block handles some columns of a matrix:
+/// threads along x have neighboring columns, 16 bytes each where addresses and sizes allow it, threads along
+/// y different rows. The second pass over the matrix reads from the caches.
 #pragma once
 
 #include <pixnerd/ops/cuda/broadcast_sum.cuh>
@@ -12,7 +12,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Widths are in pieces of `width` columns.
+/// Sizes count pieces of `width` columns.
 template <int width, class T>
 __global__ void normalize_columns_forward(std::int64_t tiles, std::int64_t rows, std::int64_t units,
                                           wide_t<T> epsilon, const T* x, T* y, wide_t<T>* inverse_norm) {
@@ -36,7 +36,7 @@ __global__ void normalize_columns_forward(std::int64_t tiles, std::int64_t rows,
 #pragma unroll
   for (int j = 0; j < width; ++j) {
     const W norm = std::sqrt(inverse[j]);
-    inverse[j] = W(1) / (norm < epsilon ? epsilon : norm);  // NaN stays
+    inverse[j] = W(1) / (norm < epsilon ? epsilon : norm);  // NaN propagates
   }
 #pragma unroll 4
   for (std::int64_t row = threadIdx.y; row < rows; row += blockDim.y) {
@@ -80,7 +80,7 @@ __global__ void normalize_columns_backward(std::int64_t tiles, std::int64_t rows
 #pragma unroll
   for (int j = 0; j < width; ++j) {
     inverse[j] = inverse_norm[(matrix * units + unit) * width + j];
-    // A column whose norm was clamped is only scaled.
+    // If the norm was clamped, the column was only scaled.
     dot[j] = inverse[j] < W(1) / epsilon ? dot[j] : W(0);
   }
 #pragma unroll 2

@@ -17,7 +17,7 @@ struct NormalizeColumnsKernel : MissingKernel<Device> {};
 
 template <>
 struct NormalizeColumnsKernel<Cpu> {
-  static constexpr std::int64_t tile = 256;  // columns in a piece of work; their sums fit on the stack
+  static constexpr std::int64_t tile = 256;  // columns per task; their sums fit on the stack
 
   template <class T>
   static void forward(std::int64_t count, std::int64_t rows, std::int64_t columns, double epsilon, const T* x,
@@ -52,7 +52,7 @@ struct NormalizeColumnsKernel<Cpu> {
         const std::int64_t row = start + i * columns;
         for (std::int64_t j = 0; j < n; ++j) dot[j] += W(grad_y[row + j]) * W(y[row + j]);
       }
-      // A column whose norm was clamped is only scaled.
+      // If the norm was clamped, the column was only scaled.
       const W clamped = W(1) / W(epsilon);
       for (std::int64_t j = 0; j < n; ++j) dot[j] = inverse[j] < clamped ? dot[j] : W(0);
       for (std::int64_t i = 0; i < rows; ++i) {
@@ -75,7 +75,7 @@ struct NormalizeColumnsKernel<Cpu> {
   }
 };
 
-/// Divides each column of each matrix by max(its L2 norm, epsilon).
+/// Normalizes columns: divides each column of each matrix by max(its L2 norm, epsilon).
 /// x (N, rows, columns) -> the same shape. Saves the result and the inverse norms. Throws ShapeError for
 /// another rank. Source: NerfBlock in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>

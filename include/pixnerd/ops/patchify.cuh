@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Images as sequences of patches, and back, on the GPU. Threads follow the order of what is written; what
-/// they read is at most C or P runs away and comes from the caches. With the channels first, a thread moves
-/// 16 bytes where the width of a patch allows it.
+/// Images as sequences of patches, and back, on the GPU. Threads follow the order of the output; their reads
+/// are at most C or P runs apart and hit the caches. With channels first, a thread moves 16 bytes where the
+/// width of a patch allows it.
 #pragma once
 
 #include <pixnerd/ops/cuda/vector.cuh>
@@ -12,7 +12,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// An element of the patches, taken apart.
+/// The indices of an element of the patches.
 struct PatchPlace {
   std::int64_t image, row, column, channel, line, x;
 };

@@ -58,14 +58,14 @@ struct PatchifyKernel<Cpu> {
 
  private:
   /// Calls run(pixel, element, step, n) for every row of pixels of one channel of a patch: n pixels of the
-  /// images from `pixel` on are every step-th element of the patches from `element` on.
+  /// images, starting at `pixel`, are every step-th element of the patches, starting at `element`.
   template <class Run>
   static void for_each_run(const PatchifyShape& s, PatchLayout layout, Run run) {
     const bool channels_last = layout == PatchLayout::channels_last;
     const std::int64_t step = channels_last ? s.channels : 1;
     const std::int64_t channel_step = channels_last ? 1 : s.patch_height * s.patch_width;
     const std::int64_t line_step = s.patch_width * step;
-    // A piece of work is one row of patches of one image.
+    // A task is one row of patches of one image.
     parallel_for(s.batch * s.rows(), [=](std::int64_t index) {
       const std::int64_t image = index / s.rows(), row = index % s.rows();
       for (std::int64_t column = 0; column < s.columns(); ++column) {
@@ -96,7 +96,7 @@ inline void check_patch_sizes(const char* op, const PatchifyShape& sizes) {
 }
 }  // namespace detail
 
-/// Cuts images into patches, row by row of the image. images (B, C, H, W) -> (B, L, C ph pw) with L = (H /
+/// Cuts images into patches, in row-major order. images (B, C, H, W) -> (B, L, C ph pw) with L = (H /
 /// ph) (W / pw). Element c, y, x of a patch has index c ph pw + y pw + x for channels_first, (y pw + x) C + c
 /// for channels_last. Saves nothing. Throws ShapeError when ph does not divide H or pw does not divide W.
 /// Source: PixNerDiT.forward in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
@@ -118,8 +118,8 @@ Tensor<T, Device> patchify(const Tensor<T, Device>& images, std::int64_t patch_h
   return patches;
 }
 
-/// The inverse of patchify: patches (B, L, C ph pw) -> images (B, C, H, W). Saves nothing.
-/// Throws ShapeError when ph does not divide H, pw does not divide W, or the patches are not of these sizes.
+/// The inverse of patchify: patches (B, L, C ph pw) -> images (B, C, H, W). Saves nothing. Throws ShapeError
+/// if ph does not divide H, pw does not divide W, or the patches have other sizes.
 template <class T, class Device>
 Tensor<T, Device> fold(const Tensor<T, Device>& patches, std::int64_t channels, std::int64_t height,
                        std::int64_t width, std::int64_t patch_height, std::int64_t patch_width,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The first layer of the field decoder on the GPU.
+/// The first layer of the neural field decoder on the GPU.
 #pragma once
 
 #include <pixnerd/ops/cuda/product.cuh>
@@ -11,7 +11,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// base (pixels, F) = coordinates weight_k^T + bias, a thread an element.
+/// base (pixels, F) = coordinates weight_k^T + bias, one thread per element.
 template <class T>
 __global__ void coordinate_base_kernel(PixelEmbeddingSizes s, const T* coordinates, const T* weight,
                                        const T* bias, wide_t<T>* base) {
@@ -27,8 +27,8 @@ __global__ void coordinate_base_kernel(PixelEmbeddingSizes s, const T* coordinat
   base[i] = sum;
 }
 
-/// Of the gradient of the coordinates' weights: pixel p adds summed[p, f] * coordinates[p, k] to column f * K
-/// + k.
+/// Terms of the gradient of the coordinates' weights: pixel p adds summed[p, f] * coordinates[p, k] to column
+/// f * K + k.
 template <class T>
 struct CoordinateTerm {
   const wide_t<T>* summed;  // (pixels, F)
@@ -41,7 +41,7 @@ struct CoordinateTerm {
   }
 };
 
-/// The columns f * K + k into the weight's gradient (F, C + K).
+/// Puts columns f * K + k into the weight's gradient (F, C + K).
 template <class W>
 struct PutCoordinates {
   GradTarget<W> to;
@@ -54,10 +54,10 @@ struct PutCoordinates {
 
 }  // namespace detail
 
-/// What coordinates and bias contribute is computed once for all patches; then one pass writes y. Backward
-/// reads the gradient of y once, for the gradient of x, that of the values' weights and the sums over patches
-/// that the gradients of the coordinates' weights and the bias come from; sizes that this pass does not take
-/// go through cuBLASLt instead.
+/// The contribution of coordinates and bias is computed once for all patches; then one pass writes y.
+/// Backward reads the gradient of y once, and computes from it the gradients of x and of the values' weights,
+/// and the sums over patches that give the gradients of the coordinates' weights and of the bias. Sizes that
+/// this pass does not support use cuBLASLt instead.
 template <>
 struct PixelEmbeddingKernel<Cuda> {
   template <class T>

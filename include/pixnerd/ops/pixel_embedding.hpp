@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The first layer of the field decoder: an affine map of a pixel's values and of its coordinates within the
-/// patch.
+/// The first layer of the neural field decoder: an affine map of a pixel's values and of its coordinates
+/// within the patch.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace pixnerd {
 
-/// Number of patches, of pixels in each, of values (C) and coordinates (K) of a pixel, and of features (F).
+/// Number of patches, of pixels per patch, of values (C) and coordinates (K) per pixel, and of features (F).
 struct PixelEmbeddingSizes {
   std::int64_t patches = 0, pixels = 0, values = 0, coordinates = 0, features = 0;
 
@@ -27,14 +27,14 @@ struct PixelEmbeddingKernel : MissingKernel<Device> {};
 
 template <>
 struct PixelEmbeddingKernel<Cpu> {
-  static constexpr std::int64_t grain = 512;  // rows, a row being one pixel of one patch
+  static constexpr std::int64_t grain = 512;  // rows; a row is one pixel of one patch
 
   template <class T>
   static void forward(const PixelEmbeddingSizes& s, const T* x, const T* coordinates, const T* weight,
                       const T* bias, T* y) {
     const std::int64_t in = s.values + s.coordinates, features = s.features;
     Scratch<T> scratch((s.pixels + s.values) * features, 2);
-    // What coordinates and bias contribute is the same in every patch.
+    // The contribution of coordinates and bias is the same in every patch.
     T* base = scratch.take(s.pixels * features);
     parallel_product<T>(s.pixels, features, s.coordinates, {coordinates, s.coordinates},
                         {weight + s.values, in, true}, base, features, false, bias);
@@ -81,7 +81,7 @@ struct PixelEmbeddingKernel<Cpu> {
             }
           }
         });
-    // Coordinates and bias see the gradient summed over patches.
+    // Their gradients follow from grad_y summed over patches.
     Scratch<T> scratch((s.pixels + s.coordinates) * features, 2);
     T* summed = scratch.take(s.pixels * features);
     parallel_ranges(s.pixels * features, 64, [=](std::int64_t begin, std::int64_t end) {
@@ -138,12 +138,12 @@ struct PixelEmbeddingKernel<Cpu> {
   }
 };
 
-/// y = weight [x, coordinates] + bias for every pixel of every patch; the coordinates are the same in every
-/// patch and are never written out beside the values.
+/// Embeds pixels: y = weight [x, coordinates] + bias for every pixel of every patch. All patches share the
+/// coordinates, which are never concatenated with the values in memory.
 ///
 /// x (N, pixels, C), coordinates (pixels, K), weight (F, C + K) with the columns of the values first, bias
-/// (F) -> y (N, pixels, F). Saves x, coordinates and weight. The coordinates are constants. Throws ShapeError
-/// when sizes do not fit. Source: NerfEmbedder in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
+/// (F) -> y (N, pixels, F). Saves x, coordinates and weight. The coordinates get no gradient. Throws
+/// ShapeError when sizes do not fit. Source: NerfEmbedder in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 Tensor<T, Device> pixel_embedding(const Tensor<T, Device>& x, const Tensor<T, Device>& coordinates,
                                   const Tensor<T, Device>& weight, const Tensor<T, Device>& bias) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Normalized and turned queries and keys on the GPU.
+/// Normalized and rotated queries and keys on the GPU.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// What both directions of the op are given.
+/// The arguments that both directions share.
 template <class T>
 struct QkNormRotary {
   std::uint32_t tokens, positions, heads;
@@ -33,8 +33,8 @@ struct QkNormRotary {
 
 inline constexpr int qk_threads = 256;
 
-/// `lanes` threads take a head of a token: they read it, normalize, turn and write it; the second time it is
-/// read it is in the cache. Values are copied.
+/// `lanes` threads handle one head of a token: they read it, normalize it, rotate it and write it. The second
+/// read hits the cache. Values are copied.
 template <class T, bool packets, int lanes>
 __global__ void qk_norm_rotary_forward(QkNormRotary<T> in, wide_t<T> epsilon, T* q, T* k, T* v,
                                        wide_t<T>* inverse_rms) {
@@ -72,9 +72,9 @@ __global__ void qk_norm_rotary_forward(QkNormRotary<T> in, wide_t<T> epsilon, T*
   if (part < 2 && first == 0) inverse_rms[(token * 2 + part) * in.heads + head] = inverse;
 }
 
-/// Queries, keys and values have a third of the blocks each. `lanes` threads take one head of a token after
-/// another, and keep the sums for their elements' weights in registers, at most `hold` times the elements of
-/// an access. The sums of a block go to partial (2, blocks, width), unless null.
+/// Queries, keys and values get a third of the blocks each. `lanes` threads handle one head of a token after
+/// another and keep the sums for the gradients of their elements' weights in registers, at most `hold` times
+/// the elements of an access. The sums of a block go to partial (2, blocks, width), unless it is null.
 template <class T, bool packets, int lanes, int hold>
 __global__ void __launch_bounds__(qk_threads)
     qk_norm_rotary_backward(QkNormRotary<T> in, int rounds, const wide_t<T>* inverse_rms,
@@ -160,8 +160,8 @@ __global__ void __launch_bounds__(qk_threads)
   }
 }
 
-/// Adds up partial (2, blocks, width): 32 columns a block, eight threads each. Queries before keys, whose
-/// weight may be the same.
+/// Adds up partial (2, blocks, width): 32 columns per block, eight threads per column. Queries come before
+/// keys, since both may have the same weight.
 template <class W>
 __global__ void qk_norm_rotary_weights(int blocks, int width, const W* partial, GradTarget<W> q,
                                        GradTarget<W> k) {
@@ -182,7 +182,7 @@ __global__ void qk_norm_rotary_weights(int blocks, int width, const W* partial, 
   }
 }
 
-/// Calls launch(packets, lanes), constants, with so many threads for a head that each has at most 24
+/// Calls launch(packets, lanes), both constants, with as many threads per head as leave each at most 24
 /// elements, or 16 without packets.
 template <class Launch>
 void with_lanes(bool packets, std::int64_t width, Launch launch) {
@@ -213,7 +213,8 @@ struct QkNormRotaryKernel<Cuda> {
     });
   }
 
-  /// Sums for the weights over what a block has, then over blocks, whose number depends on sizes alone.
+  /// Sums for the weights' gradients within each block, then over the blocks, whose number depends on sizes
+  /// alone.
   template <class T>
   static void backward(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
                        const T* qkv, const std::array<const wide_t<T>*, 2>& weights, const wide_t<T>* rotary,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What happens between an attention layer's qkv product and the attention itself: heads are taken apart,
-/// queries and keys are normalized and turned by their positions.
+/// The step between an attention layer's qkv product and the attention itself: heads are separated, queries
+/// and keys are normalized and rotated by their positions.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ namespace pixnerd {
 template <class Device>
 struct QkNormRotaryKernel : MissingKernel<Device> {};
 
-/// Turns the complex number (a, b) by the angle of the unit number (c, s).
+/// Rotates the complex number a + ib by the angle with cosine c and sine s.
 template <class T>
 PIXNERD_HOST_DEVICE inline void rotate_pair(T a, T b, T c, T s, T& out_a, T& out_b) {
   out_a = a * c - b * s;
@@ -114,12 +114,12 @@ struct QkNormRotaryKernel<Cpu> {
 };
 
 /// Splits qkv into heads, applies RMSNorm over the head width to queries and keys (one weight each for all
-/// heads), then turns consecutive pairs of elements by the position's angles.
+/// heads), then rotates consecutive pairs of elements by the position's angles.
 ///
 /// qkv (B, L, 3 * A * d) with features ordered [q, k, v][head][d]; weights (d) of wide_t<T>; rotary (L, d)
-/// holding cosine and sine of each pair's angle in turn, or undefined for no turning -> q, k, v, each (B, L,
-/// A, d). Saves qkv and the inverse root mean squares. Throws ShapeError when sizes do not fit, for an odd d
-/// with rotary and for d above 512. Source: RAttention in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
+/// holding cosine and sine of each pair's angle alternately, or undefined for no rotation -> q, k, v, each
+/// (B, L, A, d). Saves qkv and the inverse root mean squares. Throws ShapeError when sizes do not fit, for an
+/// odd d with rotary and for d above 512. Source: RAttention in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b.
 template <class T, class Device>
 std::array<Tensor<T, Device>, 3> qk_norm_rotary(const Tensor<T, Device>& qkv,
                                                 const Tensor<wide_t<T>, Device>& q_weight,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Tensors of random numbers on the GPU: the CPU's numbers, bit for bit.
+/// Tensors of random numbers on the GPU, with the same bits as on the CPU.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ struct UniformBlock {
   }
 };
 
-/// A thread makes four numbers of one sample, as Philox does. `samples` may be null: then key.sample is it.
+/// A thread draws four numbers of one sample, one Philox block. If `samples` is null, key.sample is the
+/// sample.
 template <class Block, class T>
 __global__ void random_fill_blocks(Block block, std::int64_t threads, std::int64_t each, RandomKey key,
                                    const std::uint32_t* samples, T* y, bool aligned) {

@@ -25,7 +25,7 @@ struct RandomFillKernel<Cpu> {
     fill(count, y, [=](std::uint32_t block) { return random_normals(key, block); });
   }
 
-  /// Sample b, the elements [b each, (b + 1) each) of y, has a stream of its own: key.sample is samples[b].
+  /// Sample b, the elements [b each, (b + 1) each) of y, has its own stream, whose sample is samples[b].
   template <class T>
   static void normal_per_sample(std::int64_t batch, std::int64_t each, RandomKey key,
                                 const std::uint32_t* samples, T* y) {
@@ -63,21 +63,21 @@ struct RandomFillKernel<Cpu> {
   }
 };
 
-/// Standard normals: element i of the tensor is element i of the stream. Any shape.
+/// Fills a tensor with standard normals: element i of the tensor is element i of the stream. Any shape.
 template <class T, class Device>
 void fill_normal(const Tensor<T, Device>& out, const RandomKey& key) {
   RandomFillKernel<Device>::normal(out.count(), key, out.data());
 }
 
-/// Uniform on [0, 1): element i of the tensor is element i of the stream. Any shape.
+/// Fills a tensor with uniforms on [0, 1): element i of the tensor is element i of the stream. Any shape.
 template <class T, class Device>
 void fill_uniform(const Tensor<T, Device>& out, const RandomKey& key) {
   RandomFillKernel<Device>::uniform(out.count(), key, out.data());
 }
 
-/// Standard normals with one stream for each sample, so that a sample's numbers depend on its global index
-/// alone and not on the batch it is in. out (B, ...), samples: B global indices.
-/// Throws ShapeError when their number is not B.
+/// Fills a tensor with standard normals, one stream per sample, so a sample's numbers depend on its global
+/// index alone and not on its batch. out (B, ...), samples: B global indices. Throws ShapeError unless there
+/// are B of them.
 template <class T, class Device>
 void fill_normal_per_sample(const Tensor<T, Device>& out, std::uint64_t seed, RandomPurpose purpose,
                             const Tensor<std::uint32_t, Device>& samples, std::uint32_t step) {

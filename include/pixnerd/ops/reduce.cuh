@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Sums and means on the GPU: the sums of broadcasting with a factor, added in float64.
+/// Sums and means on the GPU, by the kernels for sums over broadcast axes, with a factor. Added in float64.
 #pragma once
 
 #include <pixnerd/ops/cuda/broadcast_sum.cuh>
@@ -31,7 +31,7 @@ struct ReduceKernel<Cuda> {
   template <class T>
   static void backward(std::int64_t outer, std::int64_t n, std::int64_t inner, double factor, const T* grad_y,
                        GradTarget<T> grad_x) {
-    // The second operand is not used: that it is the first makes all accesses alike.
+    // The second operand is not used. Passing the first one again gives both the same alignment.
     cuda_broadcast<T>("reduce", loops(outer, n, inner), grad_y, grad_y, grad_y, grad_x,
                       detail::RepeatScaled<wide_t<T>>{static_cast<wide_t<T>>(factor)});
   }

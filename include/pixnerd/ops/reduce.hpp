@@ -21,7 +21,7 @@ struct ReduceKernel<Cpu> {
   template <class T>
   static void forward(std::int64_t outer, std::int64_t n, std::int64_t inner, double factor, const T* x,
                       T* y) {
-    // A piece of work is a block of rows of some columns; its sums fit on the stack.
+    // A task is a block of rows of some columns; its sums fit on the stack.
     constexpr std::int64_t columns = 256;
     const std::int64_t tiles = (inner + columns - 1) / columns, width = std::min(columns, inner);
     const std::int64_t block_rows = std::max<std::int64_t>(256, 65536 / std::max<std::int64_t>(1, width));
@@ -88,7 +88,7 @@ struct ReduceKernel<Cpu> {
 
 namespace detail {
 
-/// factor * the sum over axes [first, last), which the result lacks.
+/// factor times the sum over axes [first, last), which are removed.
 template <class T, class Device>
 Tensor<T, Device> reduce(const Tensor<T, Device>& x, int first, int last, double factor) {
   using kernel = ReduceKernel<Device>;
@@ -116,23 +116,23 @@ Tensor<T, Device> sum(const Tensor<T, Device>& x) {
   return detail::reduce(x, 0, x.rank(), 1.0);
 }
 
-/// The sum over one axis, which the result lacks: (..., n, ...) -> (...). Added in float64. Negative axes
-/// count from the inside. Saves nothing. Throws ShapeError when there is no such axis.
+/// The sum over one axis, which is removed: (..., n, ...) -> (...). Added in float64. Negative axes count
+/// from the innermost. Saves nothing. Throws ShapeError if there is no such axis.
 template <class T, class Device>
 Tensor<T, Device> sum(const Tensor<T, Device>& x, int axis) {
   const int at = axis_index("sum", x.shape(), axis);
   return detail::reduce(x, at, at + 1, 1.0);
 }
 
-/// The mean of all elements: any shape -> (). Saves nothing. Throws ShapeError when there is no element.
+/// The mean of all elements: any shape -> (). Saves nothing. Throws ShapeError if there are no elements.
 template <class T, class Device>
 Tensor<T, Device> mean(const Tensor<T, Device>& x) {
   if (x.count() == 0) raise<ShapeError>("mean", "at least one element", str_cat(x.shape()));
   return detail::reduce(x, 0, x.rank(), 1.0 / static_cast<double>(x.count()));
 }
 
-/// The mean over one axis, which the result lacks: (..., n, ...) -> (...). Negative axes count from the
-/// inside. Saves nothing. Throws ShapeError when there is no such axis or its size is 0.
+/// The mean over one axis, which is removed: (..., n, ...) -> (...). Negative axes count from the innermost.
+/// Saves nothing. Throws ShapeError if there is no such axis or its size is 0.
 template <class T, class Device>
 Tensor<T, Device> mean(const Tensor<T, Device>& x, int axis) {
   const int at = axis_index("mean", x.shape(), axis);

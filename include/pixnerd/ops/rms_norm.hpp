@@ -11,7 +11,7 @@
 
 namespace pixnerd {
 
-/// Where a 16-bit result is rounded. Makes no difference to float32 and float64.
+/// Where a 16-bit result is rounded. Has no effect on float32 and float64.
 enum class RmsRounding {
   before_weight,  ///< the normalized value is rounded, multiplied by the weight, and rounded again
   after_weight,   ///< the normalized value is multiplied by the weight in float32 and rounded once
@@ -22,7 +22,7 @@ struct RmsNormKernel : MissingKernel<Device> {};
 
 template <>
 struct RmsNormKernel<Cpu> {
-  /// Rows in a piece of work of about 16384 elements.
+  /// Rows per task, so that a task has about 16384 elements.
   static std::int64_t grain(std::int64_t width) {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
   }
@@ -49,7 +49,7 @@ struct RmsNormKernel<Cpu> {
     });
   }
 
-  /// Either target may be false. Both may be one tensor's: grad_x contributes first.
+  /// Either target may be false. Both may belong to one tensor: grad_x contributes first.
   template <class T>
   static void backward(std::int64_t rows, std::int64_t width, const T* x, const wide_t<T>* weight,
                        const wide_t<T>* inverse_rms, const T* grad_y, GradTarget<T> grad_x,
@@ -85,11 +85,11 @@ struct RmsNormKernel<Cpu> {
   }
 };
 
-/// y = x / sqrt(mean(x^2) + epsilon) * weight, the mean over the innermost axis, statistics in wide_t<T>. x
-/// (..., D) of T, weight (D) of wide_t<T> -> y (..., D) of T. Saves x, weight and the inverse root mean
-/// square of each row. Throws ShapeError when the sizes do not fit. Source: Zhang and Sennrich 2019, "Root
-/// mean square layer normalization"; PixNerd rounds before the weight in the class-conditional model and
-/// after it in the text-to-image model.
+/// RMSNorm: y = x / sqrt(mean(x^2) + epsilon) * weight, with the mean over the innermost axis and statistics
+/// in wide_t<T>. x (..., D) of T, weight (D) of wide_t<T> -> y (..., D) of T. Saves x, weight and the inverse
+/// root mean square of each row. Throws ShapeError when the sizes do not fit. Source: Zhang and Sennrich
+/// 2019, "Root mean square layer normalization"; PixNerd rounds before the weight in the class-conditional
+/// model and after it in the text-to-image model.
 template <class T, class Device>
 Tensor<T, Device> rms_norm(const Tensor<T, Device>& x, const Tensor<wide_t<T>, Device>& weight,
                            double epsilon = 1e-6, RmsRounding rounding = RmsRounding::before_weight) {

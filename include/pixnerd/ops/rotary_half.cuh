@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Rotary positions of language models on the GPU.
+/// Rotary position embedding of language models on the GPU.
 #pragma once
 
 #include <pixnerd/cuda/launch.cuh>
@@ -11,7 +11,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// A thread turns one pair.
+/// A thread rotates one pair.
 template <class T>
 __global__ void rotary_half_turn(std::int64_t pairs, std::int64_t positions, std::int64_t heads, int half,
                                  const T* x, const wide_t<T>* table, wide_t<T> sign, GradTarget<T> y) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Rotary positions of language models: the two halves of a head are the real and the imaginary parts.
+/// Rotary position embedding of language models: the two halves of a head are the real and the imaginary
+/// parts.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@ struct RotaryHalfKernel : MissingKernel<Device> {};
 
 template <>
 struct RotaryHalfKernel<Cpu> {
-  /// Turns by the table's angles times `sign`, 1 or -1.
+  /// Rotates by the table's angles times `sign`, 1 or -1.
   template <class T>
   static void turn(std::int64_t tokens, std::int64_t positions, std::int64_t heads, std::int64_t width,
                    const T* x, const wide_t<T>* table, wide_t<T> sign, GradTarget<T> y) {
@@ -37,7 +38,7 @@ struct RotaryHalfKernel<Cpu> {
   }
 };
 
-/// Turns elements i and i + d/2 of every head, as a complex number, by the angle of pair i at the token's
+/// Rotates elements i and i + d/2 of every head, as a complex number, by the angle of pair i at the token's
 /// position. x (B, L, A, d), table (L, d) of wide_t<T> holding the cosines of the d/2 angles, then the sines
 /// -> (B, L, A, d). Saves the table. Throws ShapeError when sizes do not fit or d is odd. Source: RoFormer,
 /// arXiv 2104.09864, in the layout of GPT-NeoX, Llama and Qwen.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// A tensor and a number on the GPU: product and sum.
+/// Product and sum of a tensor and a number on the GPU.
 #pragma once
 
 #include <pixnerd/ops/cuda/elementwise.cuh>

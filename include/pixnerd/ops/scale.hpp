@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// A tensor and a number: product and sum.
+/// Product and sum of a tensor and a number.
 #pragma once
 
 #include <pixnerd/autograd/tape.hpp>
@@ -32,7 +32,7 @@ struct ScaleKernel<Cpu> {
   }
 };
 
-/// y = factor * x, elementwise, any shape. Saves nothing.
+/// Multiplies by a number: y = factor * x, elementwise, any shape. Saves nothing.
 template <class T, class Device>
 Tensor<T, Device> scale(const Tensor<T, Device>& x, double factor) {
   using kernel = ScaleKernel<Device>;
@@ -47,7 +47,7 @@ Tensor<T, Device> scale(const Tensor<T, Device>& x, double factor) {
   return y;
 }
 
-/// y = x + number, elementwise, any shape. Saves nothing.
+/// Adds a number: y = x + number, elementwise, any shape. Saves nothing.
 template <class T, class Device>
 Tensor<T, Device> add_scalar(const Tensor<T, Device>& x, double number) {
   using kernel = ScaleKernel<Device>;

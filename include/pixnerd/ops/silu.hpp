@@ -37,7 +37,8 @@ struct SiluKernel<Cpu> {
   }
 };
 
-/// y = x / (1 + e^-x), elementwise, any shape. Saves x.
+/// SiLU: y = x / (1 + e^-x), elementwise, any shape. Saves x. Source: Hendrycks and Gimpel 2016, "Gaussian
+/// error linear units".
 template <class T, class Device>
 Tensor<T, Device> silu(const Tensor<T, Device>& x) {
   Tensor<T, Device> y(x.shape());

@@ -15,14 +15,14 @@ struct SliceKernel : MissingKernel<Device> {};
 
 template <>
 struct SliceKernel<Cpu> {
-  /// part (rows x width) = columns of whole (rows x whole_width) from `first` on.
+  /// part (rows x width) = the columns of whole (rows x whole_width) starting at `first`.
   template <class T>
   static void forward(std::int64_t rows, std::int64_t width, std::int64_t whole_width, std::int64_t first,
                       const T* whole, T* part) {
     copy_rows<T>(rows, width, whole, {first, whole_width}, {part}, {0, width});
   }
 
-  /// Zeros beside the part, unless the gradient is added to what is there.
+  /// Writes zeros outside the part, unless the gradient is added.
   template <class T>
   static void backward(std::int64_t rows, std::int64_t width, std::int64_t whole_width, std::int64_t first,
                        const T* grad_part, GradTarget<T> grad_whole) {
@@ -31,9 +31,8 @@ struct SliceKernel<Cpu> {
   }
 };
 
-/// Elements [begin, end) of an axis, with memory of their own.
-/// x (..., n, ...) -> (..., end - begin, ...). Negative axes count from the inside. Saves nothing.
-/// Throws ShapeError when there is no such axis or range.
+/// Copies elements [begin, end) of an axis. x (..., n, ...) -> (..., end - begin, ...). Negative axes count
+/// from the innermost. Saves nothing. Throws ShapeError if there is no such axis or range.
 template <class T, class Device>
 Tensor<T, Device> slice(const Tensor<T, Device>& x, int axis, std::int64_t begin, std::int64_t end) {
   const int at = axis_index("slice", x.shape(), axis);

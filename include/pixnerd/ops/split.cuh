@@ -19,7 +19,7 @@ struct Parts {
   T* at[parts];
 };
 
-/// `count` pieces of `width` elements of the whole, `units` a row of a part.
+/// `count` pieces of `width` elements of the whole, `units` per row of a part.
 template <int width, class T, std::size_t parts>
 __global__ void split_forward(std::int64_t count, std::int64_t units, const T* whole, Parts<T, parts> to) {
   const std::int64_t index = thread_index();
@@ -45,7 +45,7 @@ __global__ void split_backward(std::int64_t count, std::int64_t units, Parts<con
 
 }  // namespace detail
 
-/// A thread moves 16 bytes where addresses and sizes allow it, else a number.
+/// A thread moves 16 bytes where addresses and sizes allow it, otherwise one element.
 template <>
 struct SplitKernel<Cuda> {
   template <class T, std::size_t N>

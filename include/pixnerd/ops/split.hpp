@@ -36,9 +36,9 @@ struct SplitKernel<Cpu> {
   }
 };
 
-/// N equal parts of x along an axis, in order, each with memory of its own.
-/// x (..., N n, ...) -> N tensors (..., n, ...). Negative axes count from the inside. Saves nothing.
-/// Throws ShapeError when there is no such axis or its size is no multiple of N.
+/// Splits x into N equal parts along an axis, each with memory of its own. x (..., N n, ...) -> N tensors
+/// (..., n, ...). Negative axes count from the innermost. Saves nothing. Throws ShapeError if there is no
+/// such axis or its size is not a multiple of N.
 template <std::size_t N, class T, class Device>
 std::array<Tensor<T, Device>, N> split(const Tensor<T, Device>& x, int axis) {
   constexpr auto parts = static_cast<std::int64_t>(N);

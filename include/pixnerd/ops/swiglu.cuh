@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The gate of a SwiGLU network on the GPU. Every input is read once and every result written once, both
-/// gradients in one pass, 16 bytes at a time.
+/// The gate of a SwiGLU network on the GPU. Every input is read once and every result is written once, 16
+/// bytes at a time; both gradients take one pass.
 #pragma once
 
 #include <pixnerd/ops/cuda/activation.cuh>
@@ -32,7 +32,7 @@ struct SwigluBackward {
   }
 };
 
-/// Of one tensor that is both a and b.
+/// The gradient of one tensor that is both a and b.
 template <class T>
 struct SwigluBackwardOfOne {
   using W = wide_t<T>;

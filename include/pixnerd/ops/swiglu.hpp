@@ -43,7 +43,7 @@ struct SwigluKernel<Cpu> {
     });
   }
 
-  /// Either target may be false. Both may be one tensor's: grad_a contributes first.
+  /// Either target may be false. Both may belong to one tensor: grad_a contributes first.
   template <class T>
   static void backward(std::int64_t count, const T* a, const T* b, const T* grad_y, GradTarget<T> grad_a,
                        GradTarget<T> grad_b) {
@@ -68,8 +68,8 @@ struct SwigluKernel<Cpu> {
   }
 };
 
-/// y = silu(a) b, elementwise, one shape. Saves a and b. Throws ShapeError when the shapes differ.
-/// Source: Shazeer 2020, "GLU variants improve transformer".
+/// SwiGLU's gate: y = silu(a) b, elementwise, a and b of one shape. Saves a and b. Throws ShapeError when the
+/// shapes differ. Source: Shazeer 2020, "GLU variants improve transformer".
 template <class T, class Device>
 Tensor<T, Device> swiglu(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
   if (!(a.shape() == b.shape())) {

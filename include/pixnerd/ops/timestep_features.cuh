@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Sines and cosines of a time on the GPU: one thread a time and frequency, in float64 as on the CPU.
+/// Sines and cosines of a time on the GPU: one thread per time and frequency, in float64 as on the CPU.
 #pragma once
 
 #include <cmath>

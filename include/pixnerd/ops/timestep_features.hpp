@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Sines and cosines of a time, from which a network learns its time embedding.
+/// Sinusoidal features of times, from which a network computes its time embedding.
 #pragma once
 
 #include <cmath>
@@ -40,11 +40,11 @@ struct TimestepFeaturesKernel<Cpu> {
   }
 };
 
-/// [cos(t f), sin(t f)] with f_k = exp(-ln(max_period) k / (count / 2)), k = 0 ... count / 2 - 1; angles in
-/// radians, computed in float64 and rounded once. t (B) -> (B, count). Not differentiable: no gradient
-/// reaches t. Throws ShapeError for another rank of t, ValueError for an odd or negative count or a period
-/// that is not positive. Source: TimestepEmbedder in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b; its period is
-/// 10, not the usual 10000.
+/// Sinusoidal features: [cos(t f), sin(t f)] with f_k = exp(-ln(max_period) k / (count / 2)), k = 0 ... count
+/// / 2 - 1; angles in radians, computed in float64 and rounded once. t (B) -> (B, count). Not differentiable:
+/// no gradient reaches t. Throws ShapeError for another rank of t, ValueError for an odd or negative count or
+/// a period that is not positive. Source: TimestepEmbedder in pixnerd_c2i.py, MCG-NJU/PixNerd@6da060b; its
+/// period is 10, not the usual 10000.
 template <class T, class Device>
 Tensor<T, Device> timestep_features(const Tensor<T, Device>& t, std::int64_t count = 256,
                                     double max_period = 10) {

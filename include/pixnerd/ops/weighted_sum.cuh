@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Weighted sums on the GPU: up to eight terms a kernel.
+/// Weighted sums on the GPU: up to eight terms per kernel.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,7 @@ struct WeightedTerms {
   int count;
 };
 
-/// y = the sum of the terms, or what y holds and the sum of the terms; `width` elements a thread.
+/// y = the sum of the terms, or y += that sum; `width` elements per thread.
 template <int width, class T>
 __global__ void weighted_sum_terms(std::int64_t count, WeightedTerms<T> terms, bool add, T* y) {
   using W = wide_t<T>;

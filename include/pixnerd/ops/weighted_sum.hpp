@@ -24,7 +24,7 @@ struct WeightedSumKernel<Cpu> {
   template <class T>
   static void forward(std::int64_t count, const std::vector<std::pair<wide_t<T>, const T*>>& terms, T* y) {
     using W = wide_t<T>;
-    // A piece of the sum stays in the first-level cache while the terms pass over it.
+    // A piece of the sum stays in the first-level cache while all terms are added to it.
     constexpr std::int64_t piece = 2048;
     parallel_ranges(count, piece, [&](std::int64_t begin, std::int64_t end) {
       std::array<W, is_wide<T> ? 0 : piece> own;
@@ -44,8 +44,8 @@ struct WeightedSumKernel<Cpu> {
   }
 };
 
-/// y = sum of c_i x_i over pairs (c_i, x_i), left to right. All x_i and y have one shape. Saves nothing.
-/// Throws ValueError without terms, ShapeError when shapes differ.
+/// Weighted sum: y = sum of c_i x_i over pairs (c_i, x_i), added left to right. All x_i and y have one shape.
+/// Saves nothing. Throws ValueError without terms, ShapeError when shapes differ.
 template <class T, class Device>
 Tensor<T, Device> weighted_sum(const std::vector<std::pair<double, Tensor<T, Device>>>& terms) {
   if (terms.empty()) raise<ValueError>("weighted_sum", "at least one term", "none");

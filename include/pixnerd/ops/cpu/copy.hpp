@@ -11,7 +11,7 @@
 
 namespace pixnerd {
 
-/// Where rows lie in memory: row r starts at element first + r * stride.
+/// The layout of rows in memory: row r starts at element first + r * stride.
 struct RowLayout {
   std::int64_t first = 0;
   std::int64_t stride = 0;
@@ -21,7 +21,7 @@ struct RowLayout {
 template <class T>
 void copy_rows(std::int64_t rows, std::int64_t width, const T* from, RowLayout from_rows, GradTarget<T> to,
                RowLayout to_rows) {
-  // Long rows are cut as well, so that a single one is shared among the threads.
+  // Long rows are cut as well, so that several threads share a single one.
   constexpr std::int64_t piece = 16384;
   const std::int64_t pieces = (width + piece - 1) / piece;
   const std::int64_t grain = std::max<std::int64_t>(1, piece / std::max<std::int64_t>(1, width));
@@ -36,8 +36,8 @@ void copy_rows(std::int64_t rows, std::int64_t width, const T* from, RowLayout f
   });
 }
 
-/// Index of an axis from the outside; negative axes count from the inside. Throws ShapeError in the name of
-/// `op` when there is no such axis.
+/// The index of an axis, outermost first; negative axes count from the innermost. Throws ShapeError, which
+/// names `op`, if there is no such axis.
 inline int axis_index(const char* op, const Shape& shape, int axis) {
   const int index = axis < 0 ? axis + shape.rank() : axis;
   if (index < 0 || index >= shape.rank()) {

@@ -7,14 +7,14 @@
 /// bits of a result do not depend on the number of threads.
 #pragma once
 
-// g++ 12 takes the deliberately undefined registers of its own AVX-512 headers for mistakes (GCC bug 105593).
+// g++ 12 warns about deliberately uninitialized registers in its own AVX-512 headers (GCC bug 105593).
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 #ifndef EIGEN_NO_CUDA
-#define EIGEN_NO_CUDA  // in CUDA files, Eigen would give up its vector instructions to serve device code
+#define EIGEN_NO_CUDA  // in CUDA files Eigen would disable its vector instructions to support device code
 #endif
 #include <Eigen/Core>
 #if defined(__GNUC__) && !defined(__clang__)
@@ -64,7 +64,7 @@ inline int& linked_instruction_set() {
 
 namespace {
 [[maybe_unused]] const bool instruction_set_recorded = [] {
-  // Marks of several translation units that differ leave -2 behind.
+  // -2 if the marks of two translation units differ.
   int& linked = linked_instruction_set();
   linked = linked == -1 || linked == instruction_set ? instruction_set : -2;
   return true;
@@ -120,7 +120,7 @@ PIXNERD_NOINLINE void parallel_product(std::int64_t rows, std::int64_t columns, 
   const std::int64_t row_tiles = (rows + tile_rows - 1) / tile_rows;
   const std::int64_t column_tiles = (columns + tile_columns - 1) / tile_columns;
   const std::int64_t tiles = row_tiles * column_tiles;
-  // Splitting the inner dimension pays only where there are few tiles to share out.
+  // Splitting the inner dimension pays off only when there are few tiles.
   const std::int64_t chunks = tiles >= 16 ? 1 : std::max<std::int64_t>(1, inner / chunk);
 
   std::shared_ptr<std::byte> storage;  // partial results of all chunks but the first

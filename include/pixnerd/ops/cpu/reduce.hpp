@@ -14,8 +14,8 @@
 
 namespace pixnerd {
 
-/// Sum of term(i) for i in [begin, end) on the calling thread, in 16 interleaved partial sums, so that the
-/// loop vectorizes without letting the compiler reorder anything.
+/// Sum of term(i) for i in [begin, end) on the calling thread, in 16 interleaved partial sums, so the loop
+/// vectorizes although the compiler must not reorder sums.
 template <class T, class Term>
 T lane_sum(std::int64_t begin, std::int64_t end, Term&& term) {
   constexpr std::int64_t lanes = 16;
@@ -31,8 +31,9 @@ T lane_sum(std::int64_t begin, std::int64_t end, Term&& term) {
   return partial[0];
 }
 
-/// The columns of each of `batch` images in pieces of at most `most`, for sums on the stack over an image's
-/// rows: body(image, first, n) gets the columns [first, first + n) of one image, on any thread.
+/// Cuts the columns of each of `batch` images into pieces of at most `most`, so that sums over an image's
+/// rows fit on the stack: body(image, first, n) handles columns [first, first + n) of one image, on any
+/// thread.
 template <std::int64_t most, class Body>
   requires std::invocable<Body, std::int64_t, std::int64_t, std::int64_t>
 void parallel_image_columns(std::int64_t batch, std::int64_t width, Body&& body) {

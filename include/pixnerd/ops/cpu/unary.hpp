@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Operations of one input, element by element, on the CPU.
+/// Elementwise operations of one input on the CPU.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace pixnerd {
 
-/// y = Formula::value(x), computed in wide_t<T>. A formula has static functions value(x) and slope(x), its
-/// derivative, templates over float and double that both devices call.
+/// y = Formula::value(x), computed in wide_t<T>. Both devices take the formula: static PIXNERD_FORMULA
+/// functions value(x) and slope(x), its derivative, which are templates over float and double.
 template <class Formula, class T>
 void cpu_unary(std::int64_t count, const T* x, T* y) {
   using W = wide_t<T>;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Lets a CPU kernel that is written for float and double serve bfloat16: operands are widened as a whole,
-/// and results rounded as a whole. It costs memory and time, and nothing when the type is wide already.
+/// Makes a CPU kernel that is written for float and double work for bfloat16: operands are widened and
+/// results rounded in separate passes. Costs memory and time for bfloat16, nothing for float and double.
 #pragma once
 
 #include <concepts>
@@ -14,7 +14,7 @@
 
 namespace pixnerd {
 
-/// Whether a kernel can compute on elements of T as they are.
+/// Whether T is its own wide type, so that kernels compute on its elements directly.
 template <class T>
 inline constexpr bool is_wide = std::same_as<T, wide_t<T>>;
 
@@ -34,7 +34,7 @@ PIXNERD_NOINLINE void put_converted(std::int64_t count, const From* from, GradTa
 
 }  // namespace detail
 
-/// `count` elements seen in wide_t<T>: themselves, or a widened copy. Null stays null.
+/// `count` elements as wide_t<T>: the elements themselves or a widened copy. Null stays null.
 template <class T>
 class WideInput {
  public:
@@ -58,8 +58,8 @@ class WideInput {
   const W* data_ = nullptr;
 };
 
-/// Where a kernel puts `count` elements in wide_t<T>: the target itself, or memory that store() rounds into
-/// the target. A target that is false stays false.
+/// Where a kernel writes `count` elements of wide_t<T>: the target itself, or memory that store() rounds into
+/// the target. A false target stays false.
 template <class T>
 class WideOutput {
  public:
@@ -77,7 +77,7 @@ class WideOutput {
   GradTarget<W> target() const { return wide_; }
   W* data() const { return wide_.data; }
 
-  /// Must be called once, when the kernel has run.
+  /// Must be called once, after the kernel.
   void store() const {
     if constexpr (!is_wide<T>) {
       if (target_) detail::put_converted(count_, static_cast<const W*>(wide_.data), target_);
