@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The sigmoid in kernels. bfloat16 results need no more than the GPU's own exponential and reciprocal, each
-/// one instruction; wider ones get the formulas of the CPU.
+/// The sigmoid in kernels. For bfloat16 results the GPU's approximate exponential and reciprocal, one
+/// instruction each, are accurate enough; wider types use the formula of the CPU.
 #pragma once
 
 #include <concepts>

@@ -4,10 +4,10 @@
 ///
 /// With scores s = q k^T / sqrt(d), p = exp(s - log_sum), g = grad_y v^T and r the sum of p g over the keys:
 ///   grad_v = p^T grad_y,  grad_s = p (g - r),  grad_k = grad_s^T q / sqrt(d),  grad_q = grad_s k / sqrt(d).
-/// One kernel sums over queries for 64 keys, others over keys for 64 queries, each in order, so that nothing
-/// is added from several blocks; scores and g are computed again for each. r equals the sum of grad_y y over
-/// d, which would need fewer products, but y is rounded: where one key has most of the probability, little is
-/// left of g - r but that error.
+/// One kernel sums over queries for 64 keys, others over keys for 64 queries, each in order, so no sum spans
+/// several blocks; each recomputes scores and g. r equals the sum of grad_y y over d, which would need fewer
+/// products, but y is rounded: where one key has most of the probability, g - r would be mostly rounding
+/// error.
 #pragma once
 
 #include <type_traits>
@@ -17,9 +17,9 @@
 namespace pixnerd {
 namespace detail {
 
-/// Keys and their values stay, a warp having 16 of them; tiles of 32 queries and rows of grad_y are copied
-/// one ahead. Everything is computed transposed, so that p and grad_s are left factors without leaving their
-/// registers. Gradients of values are put before those of keys.
+/// Keys and values stay in registers, 16 per warp; tiles of 32 queries and rows of grad_y are prefetched one
+/// tile ahead. Everything is computed transposed, so that p and grad_s can be left factors without leaving
+/// their registers. Gradients of values are written before those of keys.
 template <class Tile>
 __global__ void __launch_bounds__(tile_threads, Tile::key_blocks)
     attention_backward_keys(AttentionSizes s, const bfloat16* all_q, const bfloat16* all_k,
@@ -27,7 +27,7 @@ __global__ void __launch_bounds__(tile_threads, Tile::key_blocks)
                             const float* row_dots, GradTarget<bfloat16> grad_k, GradTarget<bfloat16> grad_v) {
   constexpr int rows = 32, elements = Tile::template elements<rows>,
                 key_elements = Tile::template elements<tile_rows>;
-  // Keys and values in registers would cost wider heads a block on the multiprocessor.
+  // For wider heads, keys and values in registers would leave room for one block less per multiprocessor.
   using Left = std::conditional_t<Tile::units <= 6, RowsInRegisters<Tile>, RowsInShared<Tile>>;
   auto* const shared_k = dynamic_shared<bfloat16>();
   bfloat16* const shared_v = shared_k + key_elements;
@@ -39,7 +39,8 @@ __global__ void __launch_bounds__(tile_threads, Tile::key_blocks)
   const int first = place.first;
   const HeadRows<const bfloat16> q(all_q, place, s, s.queries), k(all_k, place, s, s.keys),
       v(all_v, place, s, s.keys), g(all_grad_y, place, s, s.queries);
-  // What each thread of two warps keeps of one query. Where there is none, every probability is to be 0.
+  // Each thread of two warps holds the values of one query. Queries that do not exist get probability 0
+  // everywhere.
   const auto row_value = [&](int query) {
     const bool valid = query + lane < q.rows;
     const std::int64_t at = place.image_head * s.queries + query + lane;
@@ -67,7 +68,7 @@ __global__ void __launch_bounds__(tile_threads, Tile::key_blocks)
   int tile = 0;
   for (int query = 0; query < q.rows; query += rows, tile = 1 - tile) {
     wait_copies<0>();
-    __syncthreads();  // this tile is there, and nobody reads the other any more
+    __syncthreads();  // this tile has arrived, and nobody reads the other anymore
     const bool more = query + rows < q.rows;
     float next_value = 0;
     if (more) {
@@ -111,8 +112,8 @@ __global__ void __launch_bounds__(tile_threads, Tile::key_blocks)
   }
 }
 
-/// Queries and rows of grad_y stay in registers, a warp having 16 of them; tiles of 64 keys and values are
-/// copied one ahead. Puts grad_q, or, with only_dots, row_dots.
+/// Queries and rows of grad_y stay in registers, 16 per warp; tiles of 64 keys and values are prefetched one
+/// tile ahead. Writes grad_q, or row_dots with only_dots.
 template <class Tile, bool only_dots>
 __global__ void __launch_bounds__(tile_threads, only_dots ? Tile::dot_blocks : Tile::query_blocks)
     attention_backward_queries(AttentionSizes s, const bfloat16* all_q, const bfloat16* all_k,
@@ -128,7 +129,7 @@ __global__ void __launch_bounds__(tile_threads, only_dots ? Tile::dot_blocks : T
   const HeadRows<const bfloat16> q(all_q, place, s, s.queries), k(all_k, place, s, s.keys),
       v(all_v, place, s, s.keys), g(all_grad_y, place, s, s.queries);
 
-  // Queries and rows of grad_y pass through the memory of the second tiles.
+  // Queries and rows of grad_y are loaded through the memory of the second tiles.
   load_tile<Tile, tile_rows>(shared_k + elements, q, first);
   load_tile<Tile, tile_rows>(shared_v + elements, g, first);
   load_tile<Tile, tile_rows>(shared_k, k, 0);
@@ -157,7 +158,7 @@ __global__ void __launch_bounds__(tile_threads, only_dots ? Tile::dot_blocks : T
   }
   for (int key = 0, at = 0; key < k.rows; key += tile_rows, at = elements - at) {
     wait_copies<0>();
-    __syncthreads();  // this tile is there, and nobody reads the other any more
+    __syncthreads();  // this tile has arrived, and nobody reads the other anymore
     if (key + tile_rows < k.rows) {
       load_tile<Tile, tile_rows>(shared_k + elements - at, k, key + tile_rows);
       load_tile<Tile, tile_rows>(shared_v + elements - at, v, key + tile_rows);

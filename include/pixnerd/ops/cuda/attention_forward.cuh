@@ -8,9 +8,9 @@
 namespace pixnerd {
 namespace detail {
 
-/// A block takes 64 queries of one head; the blocks of a head follow each other, so that its keys and values
-/// come from the cache. Tiles of 64 keys and values are copied one ahead of the products; scores, their
-/// softmax over the keys seen so far, and the output stay in registers, a warp having 16 queries.
+/// A block handles 64 queries of one head; the blocks of a head are consecutive, so that its keys and values
+/// come from the cache. Tiles of 64 keys and values are prefetched one tile ahead; scores, their softmax over
+/// the keys seen so far, and the output stay in registers, 16 queries per warp.
 template <class Tile>
 __global__ void __launch_bounds__(tile_threads, Tile::forward_blocks)
     attention_forward_tiles(AttentionSizes s, const bfloat16* all_q, const bfloat16* all_k,
@@ -25,7 +25,7 @@ __global__ void __launch_bounds__(tile_threads, Tile::forward_blocks)
   const HeadRows<const bfloat16> q(all_q, place, s, s.queries), k(all_k, place, s, s.keys),
       v(all_v, place, s, s.keys);
 
-  // The queries pass through the memory of the second tile of keys.
+  // The queries are loaded through the memory of the second tile of keys.
   load_tile<Tile, tile_rows>(shared_k + elements, q, first);
   load_tile<Tile, tile_rows>(shared_k, k, 0);
   load_tile<Tile, tile_rows>(shared_v, v, 0);
@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(tile_threads, Tile::forward_blocks)
   }
   for (int key = 0, at = 0; key < k.rows; key += tile_rows, at = elements - at) {
     wait_copies<0>();
-    __syncthreads();  // this tile is there, and nobody reads the other any more
+    __syncthreads();  // this tile has arrived, and nobody reads the other anymore
     if (key + tile_rows < k.rows) {
       load_tile<Tile, tile_rows>(shared_k + elements - at, k, key + tile_rows);
       load_tile<Tile, tile_rows>(shared_v + elements - at, v, key + tile_rows);
@@ -58,13 +58,13 @@ __global__ void __launch_bounds__(tile_threads, Tile::forward_blocks)
     multiply_transposed<Tile>(p, left, shared_k + at);
     if (key + tile_rows > k.rows) mask_columns(p, k.rows - key);
 #pragma unroll
-    for (int r = 0; r < 2; ++r) {  // rows lane / 4 and 8 more
+    for (int r = 0; r < 2; ++r) {  // rows lane / 4 and lane / 4 + 8
       float now = largest[r];
 #pragma unroll
       for (int j = 0; j < 8; ++j) now = fmaxf(now, fmaxf(p[j][2 * r], p[j][2 * r + 1]));
       now = warp_max<4>(now);
-      // The difference comes first: exactly 0 where the maximum stays, also where the compiler fuses products
-      // and sums.
+      // The difference comes first, so it is exactly 0 where the maximum did not change, even if the compiler
+      // fuses products and sums.
       const float shift = now * slope, correction = exp2_fast((largest[r] - now) * slope);
       largest[r] = now;
       sum[r] *= correction;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Attention in ordinary arithmetic: for float, double, and bfloat16 of widths or addresses that tensor cores
-/// do not take.
+/// Attention in ordinary arithmetic: for float and double, and for bfloat16 with widths or addresses that the
+/// tensor-core kernels do not support.
 #pragma once
 
 #include <cmath>
@@ -16,14 +16,14 @@ namespace detail {
 
 inline constexpr int plain_warps = 8;
 
-/// Elements from one row in shared memory to the next: whole zero-padded groups of 32, and an odd number of
-/// 16 bytes, so that threads that read 16 bytes of a row each do not wait for each other.
+/// Distance of rows in shared memory, in elements: zero-padded groups of 32, and an odd number of 16-byte
+/// units, so that threads that each read 16 bytes of a row have no bank conflicts.
 template <class W>
 PIXNERD_HOST_DEVICE inline int plain_pitch(std::int64_t width) {
   return static_cast<int>((width + 31) / 32 * 32) + Packet<W>::count;
 }
 
-/// What one block works on: a head of an image, and the first row of its tile.
+/// The work of one block: a head of an image, and the first row of its tile.
 struct PlainPlace {
   std::int64_t image_head;
   int first, width, pitch;
@@ -35,13 +35,14 @@ struct PlainPlace {
     return {blockIdx.x / tiles, static_cast<int>(blockIdx.x % tiles) * rows, static_cast<int>(s.width),
             plain_pitch<W>(s.width), s.heads * s.width};
   }
-  /// Where the rows of this head begin.
+  /// The start of this head's rows.
   __device__ std::int64_t start(const AttentionSizes& s, std::int64_t length) const {
     return image_head / s.heads * length * stride + image_head % s.heads * s.width;
   }
 };
 
-/// Copies rows [first, first + rows) of `length` into shared memory; zeros stand where there is nothing.
+/// Copies rows [first, first + rows) of `length` into shared memory; rows and elements that do not exist
+/// become zero.
 template <class T>
 __device__ inline void plain_load(wide_t<T>* shared, const T* from, const PlainPlace& at, int first, int rows,
                                   std::int64_t length) {
@@ -89,7 +90,7 @@ __device__ inline void plain_accumulate(W (&sums)[rows][slots], const W* weights
   }
 }
 
-/// Puts the sums, times factor[r], to rows from `first` on.
+/// Writes or adds the sums, times factor[r], to the rows starting at `first`.
 template <int rows, int slots, class T, class W>
 __device__ inline void plain_store(const W (&sums)[rows][slots], const W (&factor)[rows], GradTarget<T> to,
                                    const PlainPlace& at, int first, std::int64_t length) {
@@ -105,7 +106,7 @@ __device__ inline void plain_store(const W (&sums)[rows][slots], const W (&facto
   }
 }
 
-/// Every warp has `rows` queries of one head, whose block goes through the keys in tiles of 32, a key each
+/// Each warp handles `rows` queries of one head; its block iterates over the keys in tiles of 32, one key per
 /// thread.
 template <class T, int rows, int slots>
 __global__ void __launch_bounds__(plain_warps* warp_size, 2)
@@ -163,13 +164,13 @@ __global__ void __launch_bounds__(plain_warps* warp_size, 2)
   plain_store(sums, total, GradTarget<T>{y + at_queries}, at, own, s.queries);
 }
 
-/// What backward sums over keys for each query, or over queries for each key.
+/// What backward sums: over keys for each query, or over queries for each key.
 enum class PlainSums { row_dots, queries, keys };
 
-/// One side of backward; see cuda_attention_backward.cuh. For keys, every warp has `rows` keys and goes
-/// through the queries: `a`, `b` are keys and values, `c`, `d` queries and grad_y; it puts gradients of
-/// values (second), then of keys (first). Else it has queries and goes through the keys: `a`, `b` are queries
-/// and grad_y, `c`, `d` keys and values.
+/// One side of backward; see cuda_attention_backward.cuh. For keys, each warp handles `rows` keys and
+/// iterates over the queries: `a`, `b` are keys and values, `c`, `d` queries and grad_y; it writes the
+/// gradients of values (second), then of keys (first). Otherwise it handles queries and iterates over the
+/// keys: `a`, `b` are queries and grad_y, `c`, `d` keys and values.
 template <class T, PlainSums what, int rows, int slots>
 __global__ void __launch_bounds__(plain_warps* warp_size, 2)
     attention_backward_plain(AttentionSizes s, const T* a, const T* b, const T* c, const T* d,
@@ -244,7 +245,7 @@ __global__ void __launch_bounds__(plain_warps* warp_size, 2)
   }
 }
 
-/// Bytes of shared memory of a block whose warps have `rows` rows each: those of `tiles` tensors, and
+/// Shared memory, in bytes, of a block whose warps have `rows` rows each: tiles of `tiles` tensors, and
 /// weights.
 template <class W>
 std::int64_t plain_bytes(std::int64_t width, std::int64_t rows, std::int64_t tiles) {
@@ -253,8 +254,8 @@ std::int64_t plain_bytes(std::int64_t width, std::int64_t rows, std::int64_t til
   return elements * tiles * static_cast<std::int64_t>(sizeof(W));
 }
 
-/// Calls launch(rows, slots, bytes), the first two constants: four rows a warp for heads up to 128 wide where
-/// shared memory allows it, else one, for heads up to 256.
+/// Calls launch(rows, slots, bytes), the first two as constants: four rows per warp for heads up to 128 wide
+/// if shared memory allows it, otherwise one, for heads up to 256.
 template <class W, class Launch>
 void with_plain_tile(std::int64_t width, std::int64_t tiles, Launch launch) {
   const std::int64_t most = cuda_shared_memory(), four = plain_bytes<W>(width, 4, tiles),

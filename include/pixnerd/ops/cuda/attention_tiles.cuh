@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What attention on tensor cores is made of: tiles of one head's rows in shared memory and their products in
-/// registers.
+/// Building blocks of attention on tensor cores: tiles of one head's rows in shared memory, and their
+/// products in registers.
 ///
-/// A block has 4 warps of 16 rows each. A row's `width` elements are units of 8, 16 bytes each.
+/// A block has 4 warps of 16 rows each. A row's `width` elements form units of 8 elements, 16 bytes each.
 #pragma once
 
 #include <cmath>
@@ -20,8 +20,8 @@ inline constexpr int tile_threads = 128;
 inline constexpr int tile_rows = 64;  // 16 for each warp
 inline constexpr float log2_of_e = 1.4426950408889634f;
 
-/// Rows of up to `units_` units, read as if zeros followed up to a multiple of 16 elements. They lie an odd
-/// number of 16 bytes apart: then the eight rows of a matrix are in different banks.
+/// Rows of up to `units_` units, padded with zeros to a multiple of 16 elements. Rows are an odd number of
+/// 16-byte units apart, so that the eight rows of a matrix are in different banks.
 template <int units_>
 struct HeadTile {
   static constexpr int units = units_;
@@ -29,14 +29,14 @@ struct HeadTile {
   static constexpr int pitch = (2 * steps + 1) * 8;
   template <int rows>
   static constexpr int elements = rows* pitch;
-  /// Blocks that a multiprocessor is to hold: as many as have registers enough for everything they keep.
+  /// Blocks per multiprocessor: as many as have enough registers for everything they keep.
   static constexpr int forward_blocks = units == 8 ? 4 : units <= 10 ? 3 : 2;
   static constexpr int key_blocks = units <= 9 ? 3 : 2;
   static constexpr int query_blocks = units <= 10 ? 3 : 2;
   static constexpr int dot_blocks = units <= 10 ? 4 : 2;
 };
 
-/// What a block works on: 64 rows, of `length`, of one head of one image.
+/// The work of a block: 64 of the `length` rows of one head of one image.
 struct TilePlace {
   std::uint32_t image_head;
   int first;
@@ -46,7 +46,7 @@ struct TilePlace {
     image_head = blockIdx.x / tiles;
     first = static_cast<int>(blockIdx.x % tiles) * tile_rows;
   }
-  /// Where the head's rows begin in an array of `length` rows an image.
+  /// The start of the head's rows in an array with `length` rows per image.
   __device__ std::int64_t start(const AttentionSizes& s, std::int64_t length) const {
     const auto heads = static_cast<std::uint32_t>(s.heads);
     return (image_head / heads * length * s.heads + image_head % heads) * s.width;
@@ -68,8 +68,8 @@ struct HeadRows {
   __device__ T* at(int row, int unit) const { return data + std::int64_t{row} * stride + unit * 8; }
 };
 
-/// Starts to copy `rows` rows from row `first` on; zeros stand where there are none. Eight threads a row, so
-/// that each keeps one address and the others are a fixed distance away.
+/// Starts to copy `rows` rows starting at row `first`; rows that do not exist become zero. Eight threads per
+/// row, so that each thread keeps one address and the others are at fixed distances.
 template <class Tile, int rows>
 __device__ inline void load_tile(bfloat16* shared, const HeadRows<const bfloat16>& from, int first) {
   constexpr int row_units = 2 * Tile::steps, pass_rows = tile_threads / 8;
@@ -88,14 +88,14 @@ __device__ inline void load_tile(bfloat16* shared, const HeadRows<const bfloat16
   }
 }
 
-/// Where a lane points to load 16 x 16 elements: as a left factor, or transposed as a right one.
+/// The address that a lane passes to load 16 x 16 elements: as a left factor, or transposed as a right one.
 template <class Tile>
 __device__ inline int lane_of_square() {
   const int lane = static_cast<int>(threadIdx.x) % warp_size;
   return lane % 16 * Tile::pitch + lane / 16 * 8;
 }
 
-/// Where a lane points to load two right factors, 8 rows of 16 elements each.
+/// The address that a lane passes to load two right factors, 8 rows of 16 elements each.
 template <class Tile>
 __device__ inline int lane_of_rows() {
   const int lane = static_cast<int>(threadIdx.x) % warp_size;
@@ -117,7 +117,7 @@ struct RowsInRegisters {
   }
 };
 
-/// The same read from shared memory each time, where registers are scarce.
+/// The same, read from shared memory each time, for when registers are scarce.
 template <class Tile>
 struct RowsInShared {
   const bfloat16* rows;
@@ -194,8 +194,8 @@ __device__ inline void mask_columns(float (&c)[n][4], int valid) {
   }
 }
 
-/// Puts a warp's 16 rows, row r times factor[r / 8], to rows of a head from `first` on, through the warp's
-/// own 16 rows of shared memory, so that 16 bytes go at a time.
+/// Writes or adds a warp's 16 rows, row r times factor[r / 8], to the rows of a head starting at `first`.
+/// They go through the warp's own 16 rows of shared memory, so that accesses are 16 bytes.
 template <class Tile>
 __device__ inline void store_tile(const float (&c)[Tile::units][4], const float (&factor)[2],
                                   bfloat16* shared, const HeadRows<bfloat16>& to, bool add, int first) {

@@ -10,7 +10,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Some of the loops of a BroadcastLoops as a kernel's argument, with two strides each.
+/// Some loops of a BroadcastLoops as a kernel argument, with two strides each.
 struct CudaLoops {
   int rank = 0;
   std::int64_t size[Shape::max_rank];
@@ -34,7 +34,7 @@ struct CudaLoops {
     std::int64_t first, second;
   };
 
-  /// Where the index-th run of the loops, the outermost one slowest, is in the two operands.
+  /// Offsets of the index-th iteration of the loops (the outermost is the slowest) in the two operands.
   __device__ Offsets at(std::int64_t index) const {
     Offsets offsets{0, 0};
     for (int axis = rank - 1; axis > 0; --axis) {
@@ -74,9 +74,9 @@ __global__ void broadcast_kernel(std::int64_t count, std::int64_t units, CudaLoo
 }  // namespace detail
 
 /// For every element i of the result of broadcasting a with b: y[i] = formula(g[i], a[ia], b[ib]), written or
-/// added. g is read only if Formula::reads_gradient, a and b only if Formula::reads_operands. One thread 16
-/// bytes of y where the innermost loop and the addresses allow it, else one a number; operands that are
-/// repeated come from the caches.
+/// added. g is read only if Formula::reads_gradient, a and b only if Formula::reads_operands. One thread per
+/// 16 bytes of y where the innermost loop and the addresses allow it, otherwise one per element; repeated
+/// operands come from the caches.
 template <class T, class Formula>
 void cuda_broadcast(const char* op, const BroadcastLoops& loops, const T* g, const T* a, const T* b,
                     GradTarget<T> y, Formula formula) {

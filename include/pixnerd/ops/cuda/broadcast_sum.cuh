@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Sums over some axes of a tensor on the GPU: the gradients of what was broadcast, and the reductions. Every
-/// sum is added in an order that depends on sizes alone: in a thread, over the threads of a block, over the
-/// blocks in a second kernel.
+/// Sums over some axes of a tensor on the GPU: gradients of broadcast operands, and reductions. Every sum has
+/// an order that depends on sizes alone: within a thread, over the threads of a block, over the blocks in a
+/// second kernel.
 #pragma once
 
 #include <algorithm>
@@ -16,17 +16,17 @@ namespace detail {
 
 inline constexpr int sum_threads = 256;
 
-/// Blocks on a multiprocessor that a kernel leaves registers for; sums in float64 need more than the others.
+/// Blocks per multiprocessor for which a kernel leaves registers; sums in float64 need more of them.
 template <class A>
 inline constexpr int sum_blocks = sizeof(A) == 8 ? 3 : 4;
 
-/// Sums over threadIdx.y, a power of two, in a block of at most 256 threads; every thread gets them. All
-/// threads must call it.
+/// Sums over threadIdx.y in a block of at most 256 threads, blockDim.y a power of two. Every thread gets
+/// them; all threads must call it.
 template <int width, class A>
 __device__ inline void sum_along_y(A (&sums)[width]) {
   __shared__ A partial[width * sum_threads];
   const unsigned thread = threadIdx.y * blockDim.x + threadIdx.x;
-  __syncthreads();  // an earlier call may still be read
+  __syncthreads();  // results of an earlier call may still be in use
 #pragma unroll
   for (int j = 0; j < width; ++j) partial[j * sum_threads + thread] = sums[j];
   for (unsigned step = blockDim.y / 2; step > 0; step /= 2) {
@@ -50,7 +50,7 @@ __device__ inline A sum_along_x(A value) {
   return blockDim.x == warp_size ? warp_sum(value) : block_sum(value);
 }
 
-/// Where sums go: to the result, or, when several blocks make one sum, to (chunks, count) partial sums.
+/// The destination of sums: the result or, if several blocks share one sum, (chunks, count) partial sums.
 template <class A, class T>
 struct SumOutput {
   A* partial = nullptr;
@@ -72,21 +72,21 @@ struct SumOutput {
   }
 };
 
-/// What the kernels sum: formula(g, a, b) over the loops `reduced`, for each element of a, which are the
-/// loops `kept`. The innermost loop, of `inner` elements, is in neither. First strides are g's, second ones
-/// b's.
+/// The arguments of the kernels, which sum formula(g, a, b) over the loops `reduced` for each element of a,
+/// that is, each iteration of the loops `kept`. The innermost loop, of `inner` elements, is in neither. The
+/// first strides are g's, the second b's.
 template <class I>
 struct SumInput {
   CudaLoops kept, reduced;
   std::int64_t rows = 0, inner = 0, step_b = 0;
-  std::int64_t chunks = 1, chunk = 0;  // of rows, or of units of a row sum, for each block
+  std::int64_t chunks = 1, chunk = 0;  // of rows, or of units of a row sum, per block
   const I* g = nullptr;
   const I* a = nullptr;
   const I* b = nullptr;
 };
 
-/// The innermost loop is kept. Threads of a warp take neighboring columns, those along y every blockDim.y-th
-/// row.
+/// The innermost loop is kept. Threads of a warp handle neighboring columns, those along y every
+/// blockDim.y-th row.
 template <int width, class A, class I, class T, class Formula>
 __global__ void __launch_bounds__(sum_threads, sum_blocks<A>)
     column_sums_kernel(SumInput<I> in, std::int64_t tiles, SumOutput<A, T> out, Formula formula) {
@@ -117,8 +117,8 @@ __global__ void __launch_bounds__(sum_threads, sum_blocks<A>)
   if (inside && threadIdx.y == 0) out.put(i, chunk, sums);
 }
 
-/// The innermost loop is summed. Threads along x take neighboring pieces of one sum, those along y different
-/// sums.
+/// The innermost loop is summed. Threads along x handle neighboring pieces of one sum, those along y
+/// different sums.
 template <int width, class A, class I, class T, class Formula>
 __global__ void __launch_bounds__(sum_threads, sum_blocks<A>)
     row_sums_kernel(SumInput<I> in, std::int64_t count, SumOutput<A, T> out, Formula formula) {
@@ -169,8 +169,8 @@ struct SumOfPartials : PlainSum {};
 /// Enough blocks for the largest GPUs, whatever GPU this is, so that sums do not depend on it.
 inline constexpr std::int64_t wanted_blocks = 1024;
 
-/// How many blocks share one sum, when `blocks` would do with one each and `pieces` is the most that is worth
-/// it.
+/// The number of blocks that share one sum, if one block per sum makes `blocks`, and more than `pieces` per
+/// sum would not pay off.
 inline std::int64_t sum_chunks(std::int64_t blocks, std::int64_t pieces, std::int64_t most) {
   return std::clamp<std::int64_t>(std::min((wanted_blocks + blocks - 1) / blocks, pieces), 1, most);
 }
@@ -179,14 +179,14 @@ template <int width, class A, class I, class T, class Formula>
 void launch_column_sums(const char* op, SumInput<I> in, std::int64_t count, SumOutput<A, T> out,
                         Formula formula);
 
-/// Lets `launch_with(output)` put partial sums aside, then adds them.
+/// Calls `launch_with(output)` for partial sums, then adds them.
 template <class A, class T, class Launch>
 void sum_in_two_stages(const char* op, std::int64_t count, std::int64_t chunks, SumOutput<A, T> out,
                        Launch launch_with) {
   if (chunks == 1) return launch_with(out);
   const Tensor<A, Cuda> partial({chunks, count});
   launch_with(SumOutput<A, T>{partial.data(), count, {}, 1});
-  SumInput<A> second;  // one loop over chunks around one over sums
+  SumInput<A> second;  // a loop over chunks around a loop over sums
   second.reduced.append(chunks, count, 0);
   second.rows = chunks;
   second.inner = count;
@@ -201,7 +201,7 @@ void launch_column_sums(const char* op, SumInput<I> in, std::int64_t count, SumO
   const int x = std::min(warp_size, power_of_two(units));
   const int y = std::min(sum_threads / x, power_of_two(in.rows));
   const std::int64_t tiles = (units + x - 1) / x, blocks = count / in.inner * tiles;
-  // Partial sums of partial sums would be no gain.
+  // Partial sums of partial sums would not pay off.
   in.chunks = std::same_as<Formula, SumOfPartials> ? 1 : sum_chunks(blocks, in.rows / (4 * y), 128);
   in.chunk = (in.rows + in.chunks - 1) / in.chunks;
   sum_in_two_stages(op, count, in.chunks, out, [&](const SumOutput<A, T>& to) {
@@ -227,9 +227,9 @@ void launch_row_sums(const char* op, SumInput<I> in, std::int64_t count, SumOutp
 }  // namespace detail
 
 /// For each of the count_a elements of a: factor times the sum of formula(g[i], a, b[ib]) over the elements i
-/// of the broadcast result that a was repeated for, added in A, written or added to `result`. a and b are
-/// read only if Formula::reads_operands. 16 bytes an access where the innermost loop and the addresses allow
-/// it; few long sums are shared by several blocks.
+/// of the broadcast result that use this element of a, summed in type A, written or added to `result`. a and
+/// b are read only if Formula::reads_operands. 16 bytes per access where the innermost loop and the addresses
+/// allow it; if there are few long sums, several blocks share each.
 template <class A, class T, class Formula>
 void cuda_broadcast_sum(const char* op, const BroadcastLoops& loops, std::int64_t count_a, const T* g,
                         const T* a, const T* b, GradTarget<T> result, double factor, Formula formula) {

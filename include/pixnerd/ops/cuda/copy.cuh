@@ -10,7 +10,7 @@ namespace pixnerd {
 
 namespace detail {
 
-/// `count` pieces of `width` elements, `units` a row.
+/// `count` pieces of `width` elements, `units` per row.
 template <int width, class T>
 __global__ void copy_rows_kernel(std::int64_t count, std::int64_t units, const T* from, RowLayout from_rows,
                                  GradTarget<T> to, RowLayout to_rows) {
@@ -24,8 +24,8 @@ __global__ void copy_rows_kernel(std::int64_t count, std::int64_t units, const T
 
 }  // namespace detail
 
-/// Writes or adds `rows` rows of `width` elements. One thread a piece of 16 bytes where addresses and sizes
-/// allow it, else one a number.
+/// Writes or adds `rows` rows of `width` elements. One thread per 16 bytes where addresses and sizes allow
+/// it, otherwise one per element.
 template <class T>
 void cuda_copy_rows(const char* op, std::int64_t rows, std::int64_t width, const T* from, RowLayout from_rows,
                     GradTarget<T> to, RowLayout to_rows) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The launcher of elementwise kernels: any formula from some inputs to some outputs, 16 bytes at a time.
+/// The launcher of elementwise kernels: any formula from several inputs to several outputs, 16 bytes per
+/// access.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +15,14 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Elements that are read and written in one access of 16 bytes.
+/// The elements of one access of 16 bytes.
 template <class T>
 struct alignas(16) Packet {
   static constexpr int count = 16 / static_cast<int>(sizeof(T));
   T values[count];
 };
 
-/// Pointers as a kernel's argument.
+/// Pointers as a kernel argument.
 template <class T, int n>
 struct Pointers {
   const T* at[n > 0 ? n : 1];
@@ -62,7 +63,7 @@ __global__ void elementwise_kernel_by_packet(std::int64_t count, Pointers<T, inp
     for (std::int64_t i = first; i < count; ++i) apply_formula(in, out, i, formula);
     return;
   }
-  // Everything is read before anything is written, so that all reads are on their way at once.
+  // All reads come before any write, so that they overlap.
   W x[inputs > 0 ? inputs : 1][width], before[outputs][width], y[outputs][width];
 #pragma unroll
   for (int k = 0; k < inputs; ++k) load_wide<width>(in.at[k] + first, x[k]);
@@ -92,8 +93,8 @@ __global__ void elementwise_kernel_by_packet(std::int64_t count, Pointers<T, inp
 }  // namespace detail
 
 /// For every i in [0, count): formula(i, x, y) sets y[0 ... outputs) from x[0 ... inputs), all in wide_t<T>,
-/// and the y go to the targets, written or added; a target that is false is passed over. Inputs and targets
-/// may share memory elementwise. `formula` is a functor for the device.
+/// and the y go to the targets, written or added; a false target is skipped. An input and a target may be the
+/// same memory. `formula` is a device functor.
 template <class T, int inputs, int outputs, class Formula>
 void cuda_elementwise(const char* op, std::int64_t count, const T* const (&in)[inputs],
                       const GradTarget<T> (&out)[outputs], Formula formula) {

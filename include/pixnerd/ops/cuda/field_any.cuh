@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The neural field of any size and element type on the GPU, without tensor cores: what float32 and float64
-/// use, and bfloat16 where the fast kernels do not apply.
+/// The neural field of any size and element type on the GPU, without tensor cores. Used for float32 and
+/// float64, and for bfloat16 where the fast kernels do not apply.
 #pragma once
 
 #include <algorithm>
@@ -15,19 +15,19 @@ namespace pixnerd::detail {
 
 inline constexpr int field_any_threads = 256;
 
-/// A block's working set: a patch's matrices, some rows of pixels and what is computed from them, all in W;
-/// in shared memory where it fits there, else in global memory.
+/// A block's working set, all in W: a patch's matrices, some rows of pixels and what is computed from them.
+/// In shared memory if it fits, otherwise in global memory.
 template <class W>
 struct FieldScratch {
   int width, hidden, rows;
-  int width_stride, hidden_stride;            // odd, so that columns of rows lie in different banks
+  int width_stride, hidden_stride;            // odd, so that the elements of a column are in different banks
   W *first, *second;                          // the matrices as generated
   W *first_scale, *second_scale;              // their columns' factors, negative where the norm was clamped
   W *inverse_rms, *normed, *active;           // of `rows` pixels
-  W *grad_hidden, *grad_normed;               // backward only, as all that follows
+  W *grad_hidden, *grad_normed;               // backward only, as the following
   W *first_grad, *second_grad, *weight_grad;  // sums over the pixels
 
-  /// Lays the pieces out from `memory` on; returns their end.
+  /// Lays the pieces out starting at `memory`; returns their end.
   PIXNERD_HOST_DEVICE W* lay_out(const FieldSizes& s, int rows_, bool backward, W* memory) {
     width = static_cast<int>(s.width);
     hidden = static_cast<int>(s.hidden);
@@ -57,13 +57,13 @@ struct FieldScratch {
 
   static std::int64_t count(const FieldSizes& s, int rows, bool backward) {
     FieldScratch scratch;
-    // Counted from an address that is aligned and not null; nothing is touched.
+    // Counts from an aligned address that is not null; no memory is accessed.
     W* const base = reinterpret_cast<W*>(std::uintptr_t{1} << 20);
     return scratch.lay_out(s, rows, backward, base) - base;
   }
 };
 
-/// put(i, j, sum over k of left(i, k) right(k, j)) for all i < m, j < n, by the whole block, a thread for
+/// put(i, j, sum over k of left(i, k) right(k, j)) for all i < m, j < n, by the whole block; a thread handles
 /// four rows and four columns at a time.
 template <class W, class Left, class Right, class Put>
 __device__ inline void field_product(int m, int n, int inner, Left left, Right right, Put put) {
@@ -100,7 +100,7 @@ __device__ inline void field_product(int m, int n, int inner, Left left, Right r
   }
 }
 
-/// Reads a patch's matrices and finds their columns' factors. Begins and ends with a barrier.
+/// Reads a patch's matrices and computes their columns' factors. Begins and ends with a barrier.
 template <class T, class W>
 __device__ inline void load_field_matrices(const FieldScratch<W>& f, bool normalize_second, const T* theta) {
   const int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
@@ -122,7 +122,7 @@ __device__ inline void load_field_matrices(const FieldScratch<W>& f, bool normal
   __syncthreads();
 }
 
-/// Normalizes `count` pixels from x on and computes the hidden layer before its activation. Ends with a
+/// Normalizes `count` pixels starting at x and computes the hidden layer before its activation. Ends with a
 /// barrier.
 template <class T, class W>
 __device__ inline void field_hidden(const FieldScratch<W>& f, int count, W epsilon, const T* x,
@@ -148,13 +148,13 @@ __device__ inline void field_hidden(const FieldScratch<W>& f, int count, W epsil
   __syncthreads();
 }
 
-/// A block's scratch memory: shared unless global memory is given, `per_block` elements each.
+/// A block's scratch memory: shared memory, or `per_block` elements of global memory if that is given.
 template <class W>
 __device__ inline W* field_scratch_memory(W* global, std::int64_t per_block) {
   return global == nullptr ? dynamic_shared<W>() : global + blockIdx.x * per_block;
 }
 
-/// A block takes a patch at a time, its pixels `rows` at a time.
+/// A block handles one patch at a time, `rows` of its pixels at a time.
 template <class T, class W>
 __global__ void __launch_bounds__(field_any_threads, sizeof(W) == 4 ? 2 : 1)
     field_any_forward_kernel(FieldSizes s, int rows, W* global, std::int64_t per_block, W epsilon, const T* x,
@@ -185,7 +185,7 @@ __global__ void __launch_bounds__(field_any_threads, sizeof(W) == 4 ? 2 : 1)
   }
 }
 
-/// How a launch of the kernels for any size gets its scratch memory.
+/// The scratch memory of a launch of the kernels for any size.
 template <class W>
 struct FieldPlan {
   int rows;

@@ -7,8 +7,8 @@
 
 namespace pixnerd::detail {
 
-/// From the hidden layer of `count` pixels: its activation, its gradient times the first matrix's factors,
-/// and what they contribute to the gradients of the matrices. Ends with a barrier.
+/// From the hidden layer of `count` pixels, computes its activation, its gradient times the first matrix's
+/// factors, and their contribution to the gradients of the matrices. Ends with a barrier.
 template <class T, class W>
 __device__ inline void field_hidden_gradients(const FieldScratch<W>& f, int count, const T* grad_y) {
   const auto grad = [=](std::int64_t i, int k) {
@@ -40,8 +40,8 @@ __device__ inline void field_hidden_gradients(const FieldScratch<W>& f, int coun
   __syncthreads();
 }
 
-/// The gradient of `count` pixels from x on and their contribution to that of the norm's weights. Ends with a
-/// barrier.
+/// The gradient of `count` pixels starting at x, and their contribution to that of the norm's weights. Ends
+/// with a barrier.
 template <class T, class W>
 __device__ inline void field_pixel_gradients(const FieldScratch<W>& f, int count, const T* x,
                                              const W* norm_weight, const T* grad_y, GradTarget<T> grad_x) {
@@ -70,8 +70,8 @@ __device__ inline void field_pixel_gradients(const FieldScratch<W>& f, int count
   __syncthreads();
 }
 
-/// The gradient of a generated matrix from that of its normalized form times the columns' factors, which is
-/// used as it is where the norm was clamped.
+/// The gradient of a generated matrix, from that of its normalized form times the columns' factors. Where the
+/// norm was clamped, the latter is the result.
 template <class T, class W>
 __device__ inline void put_field_matrix(int rows, int columns, const W* matrix, int stride, const W* scale,
                                         bool normalized, const W* grad, GradTarget<T> target,
@@ -87,8 +87,8 @@ __device__ inline void put_field_matrix(int rows, int columns, const W* matrix, 
   }
 }
 
-/// A block takes a patch at a time, its pixels `rows` at a time. The gradient of the norm's weights goes to
-/// one row of `grad_weights` a patch.
+/// A block handles one patch at a time, `rows` of its pixels at a time. The gradient of the norm's weights
+/// goes to one row of `grad_weights` per patch.
 template <class T, class W>
 __global__ void __launch_bounds__(field_any_threads, 1)
     field_any_backward_kernel(FieldSizes s, int rows, W* global, std::int64_t per_block, W epsilon,

@@ -9,8 +9,8 @@
 
 namespace pixnerd::detail {
 
-/// Warps of a backward block: one for 16 hidden units. Two registers a hidden unit and feature collect the
-/// matrices' gradients, which limits how many units a block has.
+/// Warps of a backward block: one per 16 hidden units. The matrices' gradients are summed in two registers
+/// per hidden unit and feature, which limits the hidden units of a block.
 constexpr std::int64_t field_backward_warps(std::int64_t hidden) {
   return hidden / 16;
 }
@@ -19,16 +19,16 @@ constexpr std::int64_t field_backward_most_hidden(std::int64_t width) {
 }
 
 /// Shared memory of the backward kernel: both matrices; pixels and gradients; gradients of the hidden layer;
-/// factors. F = 64, hidden 128, from 128 pixels on: 108,800 bytes, so two blocks of eight warps live on a
-/// multiprocessor of an H100.
+/// factors. F = 64, hidden width 128, 128 or more pixels: 108,800 bytes, so two blocks of eight warps fit on
+/// a multiprocessor of an H100.
 constexpr std::int64_t field_backward_bytes(std::int64_t width, std::int64_t hidden, std::int64_t rows) {
   return 2 * (width * (hidden + field_pad) + hidden * (width + field_pad) + 2 * rows * (width + field_pad) +
               hidden * (rows + field_pad)) +
          4 * (hidden + width + rows);
 }
 
-/// Pixels that a backward block holds at a time: 16 a warp and at most 128, fewer where shared memory is
-/// small; 0 when there is too little for any.
+/// Pixels that a backward block holds at a time: 16 per warp and at most 128, fewer if shared memory is
+/// small, 0 if it is too small for any.
 constexpr std::int64_t field_backward_rows(const FieldSizes& s, std::int64_t most_shared) {
   std::int64_t rows =
       std::min({s.hidden, std::int64_t{128}, std::max<std::int64_t>(16, (s.pixels + 15) / 16 * 16)});
@@ -36,7 +36,7 @@ constexpr std::int64_t field_backward_rows(const FieldSizes& s, std::int64_t mos
   return rows;
 }
 
-/// What a backward block works on.
+/// The working set of a backward block.
 template <int width>
 struct NeuralFieldBlock {
   static constexpr int stride = width + field_pad, steps = width / 16, packets = width / 8;
@@ -61,13 +61,13 @@ struct NeuralFieldBlock {
         second_scale(first_scale + hidden),
         inverse_rms(second_scale + width) {}
 
-  /// This warp's 16 hidden units of the first matrix, transposed, as left operand: features [16 k, 16 k +
+  /// This warp's 16 hidden units of the first matrix, transposed, as a left operand: features [16 k, 16 k +
   /// 16).
   __device__ void load_first(std::uint32_t (&a)[4], int lane, int k) const {
     load_matrices_transposed(a,
                              first + k * 16 * hidden_stride + warp * 16 + columns_first(lane, hidden_stride));
   }
-  /// The same of the second matrix, as it lies.
+  /// The same of the second matrix, not transposed.
   __device__ void load_second(std::uint32_t (&a)[4], int lane, int k) const {
     load_matrices(a, second + warp * 16 * stride + k * 16 + rows_first(lane, stride));
   }
@@ -87,7 +87,7 @@ struct NeuralFieldBlock {
     });
   }
 
-  /// Starts to copy this warp's 16 pixels and their gradients, of which `valid` exist, the rest zero.
+  /// Starts to copy this warp's 16 pixels and their gradients. `valid` of them exist; the rest become zero.
   __device__ void fetch(int valid, const bfloat16* x, const bfloat16* grad_y) const {
     const int lane = lane_again();
 #pragma unroll
@@ -101,7 +101,7 @@ struct NeuralFieldBlock {
 
   /// One over the root mean square of this warp's pixels; 0 for those that do not exist.
   __device__ void measure(int valid, float epsilon) const {
-    // As many threads a row as the next power of two.
+    // The number of threads per row is the next power of two.
     constexpr int threads = packets <= 2 ? 2 : packets <= 4 ? 4 : packets <= 8 ? 8 : 16;
     const int lane = lane_again(), column = lane % threads * 8;
 #pragma unroll
@@ -118,14 +118,14 @@ struct NeuralFieldBlock {
     }
   }
 
-  /// From all pixels held, for this warp's hidden units: the hidden layer's gradient, times the first
-  /// matrix's factors and over the pixels' root mean square, to shared memory; the normalized matrices'
-  /// gradients, of units x features, added to the sums, that of the first still without the norm's weights.
-  /// Pixels and their gradients are operands as they are, so that nothing rounds them.
+  /// Processes all pixels held, for this warp's hidden units. Writes the hidden layer's gradient, times the
+  /// first matrix's factors and divided by the pixels' root mean square, to shared memory. Adds the
+  /// normalized matrices' gradients (units x features) to the sums, that of the first still without the
+  /// norm's weights. Pixels and their gradients are used as operands directly, so they are not rounded.
   __device__ void hidden_pass(const float* norm_weight, int tiles, float (&first_sum)[2 * steps][4],
                               float (&second_sum)[2 * steps][4]) const {
     const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2;
-    // Where registers are short, the second matrix comes from shared memory again for each tile.
+    // If registers are scarce, the second matrix is read from shared memory again for each tile.
     constexpr bool keep_second = width % 64 != 0;
     std::uint32_t left_first[steps][4], left_second[steps][4];
 #pragma unroll
@@ -183,7 +183,7 @@ struct NeuralFieldBlock {
     }
   }
 
-  /// The gradient of this warp's pixels, of which `valid` exist. It takes the place of the incoming gradient.
+  /// The gradient of this warp's pixels, of which `valid` exist. It overwrites the incoming gradient.
   __device__ void pixel_pass(int valid, const float* norm_weight, GradTarget<bfloat16> grad_x) const {
     const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2;
     bfloat16 *const own = pixels + warp * 32 * stride, *const own_grad = own + 16 * stride;

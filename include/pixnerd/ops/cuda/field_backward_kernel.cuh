@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The neural field backward on tensor cores: the kernel, and how the gradients of normalized matrices become
-/// those of the generated ones.
+/// The neural field backward on tensor cores: the kernel, and the step from gradients of normalized matrices
+/// to those of the generated ones.
 #pragma once
 
 #include <pixnerd/ops/cuda/field_backward.cuh>
 
 namespace pixnerd::detail {
 
-/// Turns the sums of all pixels into the gradients of the generated matrices, in their place in shared
-/// memory, and of the norm's weights, one row of `grad_weights` a patch. With N a normalized matrix, s the
-/// factors of its columns and G the gradient of N, that of the generated matrix is s (G - N (column sums of N
-/// G)).
+/// Turns the sums over all pixels into the gradients of the generated matrices, which overwrite these in
+/// shared memory, and of the norm's weights, one row of `grad_weights` per patch. With N a normalized matrix,
+/// s the factors of its columns and G the gradient of N, that of the generated matrix is s (G - N (column
+/// sums of N G)).
 template <int width>
 __device__ inline void field_matrix_gradients(const NeuralFieldBlock<width>& block, bool normalize_second,
                                               const float* norm_weight, float (&first_sum)[width / 8][4],
                                               float (&second_sum)[width / 8][4], float* grad_weights) {
   constexpr int steps = width / 16, stride = NeuralFieldBlock<width>::stride;
   const int lane = lane_again(), group = lane / 4, pair = lane % 4 * 2, unit = block.warp * 16 + group;
-  // Over the pixels, which are no longer needed: sums over a warp's units, first of the norm's weights, then
-  // of the second matrix's columns.
+  // Sums over a warp's units, first for the norm's weights, then for the second matrix's columns. They
+  // overwrite the pixels, which are no longer needed.
   float* const partial = reinterpret_cast<float*>(block.pixels);
   float along[2] = {};
 #pragma unroll
@@ -32,7 +32,8 @@ __device__ inline void field_matrix_gradients(const NeuralFieldBlock<width>& blo
       block.load_second(second, lane, k + k2);
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        // The same elements as in the operands: i % 2 is the half of the units, i / 2 that of the features.
+        // The same element order as in the operands: i % 2 is the half of the units, i / 2 that of the
+        // features.
         const int j = 2 * (k + k2) + i / 2, to = 4 * k2 + i / 2 * 2;
         const float2 weight = load_pair(norm_weight + j * 8 + pair);
         float &a = first_sum[j][i % 2 * 2], &b = first_sum[j][i % 2 * 2 + 1];
@@ -96,11 +97,11 @@ __device__ inline void field_matrix_gradients(const NeuralFieldBlock<width>& blo
   __syncwarp();
 }
 
-/// A block takes a patch, each of its warps 16 hidden units. Shared memory holds the matrices and up to 128
-/// pixels; for each such piece every warp computes its units of the hidden layer anew, transposed, so that
-/// results are left operands as they are, and collects its units' part of both matrices' gradients in
-/// registers, from the first pixel to the last; then each warp finishes the gradient of 16 pixels. The
-/// gradient of the norm's weights needs no sum over pixels of its own: it follows from that of the first
+/// A block handles one patch, each of its warps 16 hidden units. Shared memory holds the matrices and up to
+/// 128 pixels. For each such piece, every warp recomputes its units of the hidden layer, transposed, so that
+/// results can be used as left operands directly, and sums its units' part of both matrices' gradients in
+/// registers, from the first pixel to the last. Then each warp completes the gradient of 16 pixels. The
+/// gradient of the norm's weights needs no separate sum over pixels: it follows from that of the first
 /// matrix.
 template <int width>
 __global__ void __launch_bounds__(2 * field_backward_most_hidden(width), 1)
@@ -147,7 +148,8 @@ __global__ void __launch_bounds__(2 * field_backward_most_hidden(width), 1)
       const int own = pixel + block.warp * 16;
       block.pixel_pass(pixels - own, norm_weight, {grad_x.data + own * width, grad_x.add});
     }
-    // A warp fetches the pixels that it finishes, so it may do so while others finish theirs.
+    // A warp prefetches the pixels whose gradient it completes, so it may do so while other warps still
+    // complete theirs.
     fetch(pixel + rows);
   }
   if (grad_weights == nullptr) return;
@@ -155,7 +157,7 @@ __global__ void __launch_bounds__(2 * field_backward_most_hidden(width), 1)
   field_matrix_gradients<width>(block, s.normalize_second, norm_weight, first_sum, second_sum,
                                 grad_weights + patch * width);
   if (grad_theta.data == nullptr) return;
-  // Each warp's own units: 32 bytes of a row of the first matrix, whole rows of the second.
+  // Each warp writes its own units: 32 bytes of each row of the first matrix, whole rows of the second.
   const int lane = lane_again();
 #pragma unroll 1
   for (int row = lane / 2; row < width; row += 16) {

@@ -9,17 +9,17 @@ namespace pixnerd::detail {
 
 inline constexpr int field_forward_warps = 4;
 
-/// Shared memory of the forward kernel: both matrices, two tiles of pixels a warp, the columns' factors.
-/// F = 64, hidden 128: 55,040 bytes, so four blocks live on a multiprocessor of an H100.
+/// Shared memory of the forward kernel: both matrices, two tiles of pixels per warp, the columns' factors. F
+/// = 64, hidden width 128: 55,040 bytes, so four blocks fit on a multiprocessor of an H100.
 constexpr std::int64_t field_forward_bytes(std::int64_t width, std::int64_t hidden) {
   return 2 * (width * (hidden + field_pad) + hidden * (width + field_pad) +
               field_forward_warps * 2 * 16 * (width + field_pad)) +
          4 * (hidden + width);
 }
 
-/// A block takes a patch and holds its matrices in shared memory; each warp takes tiles of 16 pixels in turn
-/// and fetches the next while it works on one. The normalized pixels stay in registers as left operand; the
-/// hidden layer exists for 16 units at a time, as the result of one product and left operand of the next.
+/// A block handles one patch and holds its matrices in shared memory. Each warp handles tiles of 16 pixels in
+/// turn and prefetches the next one. The normalized pixels stay in registers as a left operand; the hidden
+/// layer exists for 16 units at a time, as the result of one product and the left operand of the next.
 template <int width>
 __global__ void __launch_bounds__(32 * field_forward_warps, width <= 32   ? 6
                                                             : width <= 64 ? 4
@@ -125,7 +125,7 @@ __global__ void __launch_bounds__(32 * field_forward_warps, width <= 32   ? 6
       }
     }
 
-    // The result takes the pixels' place, so that it leaves 16 bytes at a time.
+    // The result overwrites the pixels in shared memory, so that it is written 16 bytes at a time.
 #pragma unroll
     for (int j = 0; j < 2 * steps; ++j) {
       const float2 scale = load_pair(second_scale + j * 8 + pair);

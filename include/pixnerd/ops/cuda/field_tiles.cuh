@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What the tensor-core kernels of the neural field share: matrices in shared memory, their columns' norms,
+/// Shared parts of the neural field's tensor-core kernels: matrices in shared memory, their columns' norms,
 /// fragments.
 ///
-/// Each rounding of an operand to bfloat16 costs accuracy, so factors go to the float32 results where they
-/// can: those of columns, 1 / norm, to what the generated matrices give as they are; in backward those of
-/// pixels, too.
+/// Each rounding of an operand to bfloat16 costs accuracy, so factors are applied to float32 results where
+/// possible: the columns' factors, 1 / norm, to products with the generated matrices, and in backward the
+/// pixels' factors as well.
 #pragma once
 
 #include <cmath>
@@ -19,8 +19,8 @@
 
 namespace pixnerd::detail {
 
-/// Rows of matrices in shared memory are 16 bytes longer than their content, so that eight rows under one
-/// another lie in different banks.
+/// Rows of matrices in shared memory are padded by 16 bytes, so that eight consecutive rows are in different
+/// banks.
 inline constexpr int field_pad = 8;
 
 /// The factor of a column from the sum of its squares: 1 / norm, negative where the norm was clamped.
@@ -31,20 +31,19 @@ __device__ inline W field_scale(W square) {
   return norm > W(smallest) ? W(1) / norm : W(-1 / smallest);
 }
 
-/// What a column's projection on itself is multiplied by in the gradient of the generated matrix: the square
-/// of its factor, 0 where the norm does not depend on the column.
+/// The factor of a column's projection on itself in the gradient of the generated matrix: the square of the
+/// column's factor, or 0 where the clamped norm does not depend on the column.
 template <class W>
 __device__ inline W field_projection(bool normalized, W scale) {
   return normalized && scale > W(0) ? scale * scale : W(0);
 }
 
-/// Where a thread reads in load_matrices for a 16 x 16 tile whose quarters are wanted in the order (0, 0),
-/// (8, 0), (0, 8), (8, 8): left operands as they lie, right operands transposed.
+/// The offset that a thread passes to load_matrices for a 16 x 16 tile with quarters in the order (0, 0), (8,
+/// 0), (0, 8), (8, 8): left operands as stored, right operands transposed.
 __device__ inline int rows_first(int lane, int stride) {
   return lane % 16 * stride + lane / 16 * 8;
 }
-/// The same in the order (0, 0), (0, 8), (8, 0), (8, 8): right operands as they lie, left operands
-/// transposed.
+/// The same in the order (0, 0), (0, 8), (8, 0), (8, 8): right operands as stored, left operands transposed.
 __device__ inline int columns_first(int lane, int stride) {
   return (lane % 8 + lane / 16 * 8) * stride + lane / 8 % 2 * 8;
 }
@@ -56,7 +55,7 @@ __device__ inline void mma_pair(float (&c0)[4], float (&c1)[4], const std::uint3
   mma_bfloat16(c1, a, {b[2], b[3]});
 }
 
-/// The four registers of a 16 x 16 left operand from two results side by side.
+/// The four registers of a 16 x 16 left operand, from two adjacent results.
 __device__ inline void pack_operand(std::uint32_t (&a)[4], const float (&c0)[4], const float (&c1)[4]) {
   a[0] = pack_bfloat16(c0[0], c0[1]);
   a[1] = pack_bfloat16(c0[2], c0[3]);
@@ -87,11 +86,11 @@ __device__ inline void store_four(bfloat16* at, const std::uint32_t (&pairs)[4])
   *reinterpret_cast<uint4*>(at) = {pairs[0], pairs[1], pairs[2], pairs[3]};
 }
 
-/// Calls body(row, column) for each 16 bytes of a matrix of bfloat16, `columns` a multiple of 8, spread over
-/// the block.
+/// Calls body(row, column) for each 16 bytes of a bfloat16 matrix, `columns` a multiple of 8, distributed
+/// over the block.
 template <class Body>
 __device__ inline void for_each_packet(int rows, int columns, Body body) {
-  // Divides once, not for each packet.
+  // Divides once instead of for each packet.
   const int threads = static_cast<int>(blockDim.x), packets = columns / 8;
   const int row_step = threads / packets, packet_step = threads % packets;
   const int thread = static_cast<int>(threadIdx.x) / warp_size * warp_size + lane_again();
@@ -116,8 +115,8 @@ __device__ inline void copy_matrix_async(bfloat16* to, int stride, const bfloat1
   });
 }
 
-/// Sums each of eight values over the eight threads whose numbers differ in the bits step, 2 step, 4 step;
-/// the thread with those bits at b returns the sum of value b.
+/// Sums each of eight values over the eight threads whose numbers differ in the bits step, 2 step and 4 step.
+/// The thread in which those bits are b returns the sum of value b.
 template <int step>
 __device__ inline float scattered_sum(float (&values)[8]) {
   const int lane = static_cast<int>(threadIdx.x) % warp_size;
@@ -133,7 +132,7 @@ __device__ inline float scattered_sum(float (&values)[8]) {
   return values[0];
 }
 
-/// The factors of 32 columns from `begin` on of a matrix in shared memory, by one warp.
+/// The factors of 32 columns, starting at `begin`, of a matrix in shared memory. Called by one warp.
 __device__ inline void column_scales(float* scale, const bfloat16* matrix, int stride, int rows, int columns,
                                      int begin, bool normalized) {
   const int lane = static_cast<int>(threadIdx.x) % warp_size, column = begin + lane / 8 * 8;
@@ -154,7 +153,7 @@ __device__ inline void column_scales(float* scale, const bfloat16* matrix, int s
   if (column < columns) scale[column + lane % 8] = normalized ? field_scale(square) : 1.0f;
 }
 
-/// The factors of all columns of both matrices, by all warps; visible after __syncthreads().
+/// The factors of all columns of both matrices. Called by all warps; visible after __syncthreads().
 __device__ inline void both_column_scales(const FieldSizes& s, float* first_scale, const bfloat16* first,
                                           float* second_scale, const bfloat16* second) {
   const int width = static_cast<int>(s.width), hidden = static_cast<int>(s.hidden);

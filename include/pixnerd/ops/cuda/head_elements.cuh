@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// A thread's part of a head's features on the GPU: loaded, turned by a rotary table, stored.
+/// A thread's part of a head's features on the GPU: loaded, rotated by a rotary table, stored.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,15 @@ namespace pixnerd {
 
 namespace detail {
 
-/// Neighboring elements of a head that one thread has: those of 16 bytes, in one access, or two, of which the
-/// second may not exist.
+/// Neighboring elements of a head that one thread handles: those of one access of 16 bytes, or two, of which
+/// the second may not exist.
 template <class T, bool packets>
 struct HeadElements {
   using W = wide_t<T>;
   static constexpr int count = packets ? Packet<T>::count : 2;
   W values[count];
 
-  /// Elements i ... of `row`, whose type is T or W.
+  /// Loads the elements of `row` starting at i; their type is T or W.
   template <class From>
   __device__ void load(const From* row, int i, int width) {
     if constexpr (packets) {
@@ -51,7 +51,7 @@ struct HeadElements {
     }
   }
 
-  /// Turns pairs by the angles of a position, or back; none when there are no angles.
+  /// Rotates pairs by the angles of a position, or back. Does nothing without angles.
   __device__ void turn(const W* angles, int i, int width, bool back) {
     if (angles == nullptr) return;
     HeadElements by;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Root mean square normalization of rows on the GPU, with and without shift and scale: what rms_norm and
-/// norm_modulate share.
+/// Root mean square normalization of rows on the GPU, with and without shift and scale: the kernels of
+/// rms_norm and norm_modulate.
 ///
-/// Forward: a team of 8, 16 or 32 threads holds a row in registers, 16 bytes a thread and access, so that a
-/// row is read once and written once. Rows that are wider, or not a multiple of 16 bytes, are handled by a
-/// block each that reads them twice.
+/// Forward: a team of 8, 16 or 32 threads holds a row in registers, 16 bytes per thread and access, so a row
+/// is read once and written once. Wider rows, and rows that are not a multiple of 16 bytes, are handled by
+/// one block each, which reads them twice.
 #pragma once
 
 #include <algorithm>
@@ -53,7 +53,7 @@ __device__ inline wide_t<T> round_to(wide_t<T> value) {
   return static_cast<wide_t<T>>(static_cast<T>(value));
 }
 
-/// Some elements of y. The one place that says where a 16-bit result is rounded.
+/// Writes some elements of y. The only place that decides where a 16-bit result is rounded.
 template <bool modulated, class X, class T, int packet>
 __device__ inline void put_normalized(const NormForward<X, T>& a, std::int64_t row, std::int64_t column,
                                       wide_t<T> inverse, wide_t<T> (&values)[packet]) {
@@ -123,7 +123,7 @@ __global__ void __launch_bounds__(norm_threads)
   }
 }
 
-/// Any width, one row a block.
+/// Any width, one row per block.
 template <class X, class T, bool modulated>
 __global__ void norm_forward_block_kernel(NormForward<X, T> a) {
   using W = wide_t<T>;
@@ -140,15 +140,15 @@ __global__ void norm_forward_block_kernel(NormForward<X, T> a) {
   }
 }
 
-/// How many threads hold a row, and how many packets each.
+/// The number of threads that hold a row, and of packets per thread.
 template <int team_, int packets_>
 struct NormLayout {
   static constexpr int team = team_, packets = packets_;
 };
 
-/// Calls launch_with(NormLayout) with the smallest layout that holds rows of `width` elements; false when
-/// none does. There are more layouts for bfloat16, whose speed matters most, and few for float64, which
-/// serves to check gradients.
+/// Calls launch_with(NormLayout) with the smallest layout that holds rows of `width` elements; false if none
+/// does. There are more layouts for bfloat16, whose speed matters most, and few for float64, which is for
+/// gradient checks.
 template <class T, class Launch>
 bool with_row_layout(std::int64_t width, Launch launch_with) {
   const std::int64_t packets = (width + packet_width<T> - 1) / packet_width<T>;
@@ -175,7 +175,7 @@ bool with_row_layout(std::int64_t width, Launch launch_with) {
          fits.template operator() < any && !narrow > (NormLayout<32, 16>{});
 }
 
-/// Threads of a block that handles one row.
+/// Threads of a block that handles a single row.
 inline unsigned threads_for_row(std::int64_t width) {
   return width <= 128 ? 32 : 256;
 }
@@ -187,8 +187,8 @@ void norm_forward(const char* op, const NormForward<X, T>& a) {
   const bool packed = rows_fit<packet_width<T>>(a.width, a.x, a.weight, a.shift, a.scale, a.y) && a.width > 0;
   const auto with_layout = [&]<class Layout>(Layout) {
     constexpr int teams = norm_threads / Layout::team;
-    // A team that takes up to four rows reads weight, shift and scale from the nearest cache for all but the
-    // first.
+    // A team that handles up to four rows reads weight, shift and scale from the nearest cache for all but
+    // the first.
     const auto turns = static_cast<int>(std::clamp<std::int64_t>(rows / (teams * 512), 1, 4));
     launch(op, norm_forward_kernel<X, T, Layout::team, Layout::packets, modulated>,
            blocks_for(rows, teams * turns), norm_threads, 0, rows, turns, a);

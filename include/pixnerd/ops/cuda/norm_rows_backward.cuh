@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The backward of cuda_norm_rows.cuh: one pass over x and grad_y that writes the gradient of x and leaves
-/// sums.
+/// The backward of cuda_norm_rows.cuh: one pass over x and grad_y that writes the gradient of x and computes
+/// sums over rows.
 #pragma once
 
 #include <algorithm>
@@ -12,21 +12,21 @@
 
 namespace pixnerd::detail {
 
-/// The largest block that is one team; as a template argument, a team of whatever size the block has.
+/// The largest block that is one team. As a template argument: a team of the size of the block.
 constexpr int block_team = 512;
 
-/// Rows that a team has on the way at a time.
+/// Rows that a team loads at a time.
 constexpr int norm_batch = 4;
 
-/// Threads of a block of teams, and how many teams that is.
+/// Threads of a block of teams, and the number of teams.
 template <int team>
 constexpr int teams_of_block = team == block_team ? 1 : norm_threads / team;
 
-/// Sums over rows: of grad_y times the normalized x and, with modulation, of grad_y before it.
+/// The number of sums over rows: of grad_y times the normalized x, and with modulation also of grad_y.
 template <bool modulated>
 constexpr int norm_sums = modulated ? 2 : 1;
 
-/// Adds registers of the warps of a block, and of the teams of a warp; the first team has the result.
+/// Adds registers over the teams of a warp and the warps of a block. The first team gets the result.
 template <int team, int count, class W>
 __device__ inline void add_over_teams(W (&values)[count]) {
   __shared__ W exchange[count][norm_threads / 2];
@@ -52,7 +52,7 @@ __device__ inline void add_over_teams(W (&values)[count]) {
 }
 
 /// Adds each of `count` values over a team; every thread gets the sums. A block that calls it in a loop
-/// passes turn 0 and 1 alternately: one barrier a call suffices then.
+/// passes turn 0 and 1 alternately, so that one barrier per call suffices.
 template <int team, int count, class W>
 __device__ inline void add_over_members(W (&values)[count], int turn) {
   if constexpr (team <= warp_size) {
@@ -76,8 +76,8 @@ __device__ inline void add_over_members(W (&values)[count], int turn) {
   }
 }
 
-/// Block b handles part b % split of the rows of image b / split. Each thread of a team owns one packet of
-/// columns: their sums stay in its registers.
+/// Block b handles part b % split of the rows of image b / split. Each thread of a team handles one packet of
+/// columns, whose sums stay in its registers.
 template <class X, class T, int team, bool modulated>
 __global__ void __launch_bounds__(team == block_team ? block_team : norm_threads)
     norm_backward_kernel(NormBackward<X, T> a, int split, wide_t<T>* partial) {
@@ -156,7 +156,7 @@ __global__ void __launch_bounds__(team == block_team ? block_team : norm_threads
   }
 }
 
-/// The gradient of x alone, for any width, one row a block.
+/// Only the gradient of x, for any width, one row per block.
 template <class X, class T, bool modulated>
 __global__ void norm_backward_block_kernel(NormBackward<X, T> a) {
   using W = wide_t<T>;
@@ -178,7 +178,7 @@ __global__ void norm_backward_block_kernel(NormBackward<X, T> a) {
   }
 }
 
-/// The sums alone, for any width.
+/// Only the sums, for any width.
 template <class X, class T, bool modulated>
 struct NormTerm {
   NormBackward<X, T> a;
@@ -193,13 +193,13 @@ struct NormTerm {
   }
 };
 
-/// For rows that are read in packets.
+/// For rows that can be read in packets.
 template <int team, bool modulated, class X, class T, class Put>
 void norm_backward_in_packets(const char* op, const NormBackward<X, T>& a, bool sums_wanted, Put put,
                               int threads) {
   using W = wide_t<T>;
   constexpr int sums = norm_sums<modulated>, teams = teams_of_block<team>;
-  // One wave of blocks on a large GPU, each with two batches of rows a team.
+  // One wave of blocks on a large GPU, each with two batches of rows per team.
   const std::int64_t enough = team == block_team ? 40960 / threads : 512;
   const auto split = static_cast<int>(std::clamp<std::int64_t>(
       (enough + a.images - 1) / a.images, 1, std::max<std::int64_t>(1, a.length / (2 * norm_batch * teams))));
@@ -214,8 +214,8 @@ void norm_backward_in_packets(const char* op, const NormBackward<X, T>& a, bool 
                                     put);
 }
 
-/// Contributes to a.grad_x and, if wanted, calls put(image, column, total) on the device with the sums over
-/// the rows of each image.
+/// Writes or adds a.grad_x and, if sums are wanted, calls put(image, column, total) on the device with the
+/// sums over the rows of each image.
 template <bool modulated, class X, class T, class Put>
 void norm_backward(const char* op, const NormBackward<X, T>& a, bool sums_wanted, Put put) {
   using W = wide_t<T>;

@@ -3,12 +3,11 @@
 /// Products of matrices on the GPU.
 ///
 /// cuBLASLt multiplies bfloat16 on tensor cores and adds up in float32; float32 is multiplied as float32
-/// unless allow_tf32(true). An algorithm is chosen once for each kind of product, by the library's own
-/// estimate and not by timing, so that it is the same in every run; of those that split the inner dimension
-/// only such may be chosen as add the parts in a separate step, in the type of the sum. Two runs give the
-/// same bits.
+/// unless allow_tf32(true). An algorithm is chosen once for each kind of product, by cuBLASLt's heuristic and
+/// not by timing, so it is the same in every run. Algorithms that split the inner dimension are allowed only
+/// if they add the parts in a separate step, in the type of the sum. So two runs give the same bits.
 ///
-/// After its first call a product neither asks the system for memory nor waits, and may be captured into a
+/// After its first call, a product neither allocates from the system nor waits, so it can be captured into a
 /// graph.
 #pragma once
 
@@ -70,8 +69,8 @@ struct CopyFormula {
 
 /// c = a b + bias for every matrix of a batch, or c += a b + bias when the result adds; a `bias` that is not
 /// null is a row of `columns` added to every row. T: float, double or bfloat16; R: T or wide_t<T>. An inner
-/// size of 0 gives zeros or the bias. Throws CudaError, in the name of `op`, when cuBLASLt fails or knows no
-/// way; ShapeError for sizes from 2^31.
+/// size of 0 gives zeros or the bias. Throws CudaError, which names `op`, when cuBLASLt fails or has no
+/// algorithm; ShapeError for sizes of 2^31 or more.
 template <class T, class R>
 void cuda_product(const char* op, const ProductSizes& s, const ProductOperand<T>& a,
                   const ProductOperand<T>& b, const ProductResult<R>& c, const T* bias = nullptr) {
@@ -82,7 +81,7 @@ void cuda_product(const char* op, const ProductSizes& s, const ProductOperand<T>
     return;
   }
   auto product = detail::library_product(s, a, b, c);
-  if constexpr (std::same_as<R, T>) {  // the library's biases have the type of the result
+  if constexpr (std::same_as<R, T>) {  // cuBLASLt's bias has the type of the result
     if (bias != nullptr && !c.add) {
       product.epilogue = CUBLASLT_EPILOGUE_BIAS;
       product.vector = bias;
@@ -94,7 +93,7 @@ void cuda_product(const char* op, const ProductSizes& s, const ProductOperand<T>
 }
 
 /// One product whose left operand is stored transposed, and the sums of that operand's stored columns (a's
-/// rows) in the same pass where the library can: the gradients of a weight and a bias are c = grad_y^T x and
+/// rows) in the same pass if cuBLASLt can: the gradients of a weight and a bias are c = grad_y^T x and
 /// the column sums of grad_y. Both targets are written or added to.
 template <class T>
 void cuda_product_and_sums(const char* op, const ProductSizes& s, const ProductOperand<T>& a,
@@ -103,7 +102,7 @@ void cuda_product_and_sums(const char* op, const ProductSizes& s, const ProductO
   using W = wide_t<T>;
   if (s.rows > 0 && s.columns > 0 && s.inner > 0) {
     auto product = detail::library_product(s, a, b, c);
-    // The library's second operand is a. It writes sums; where they are to be added, that takes a detour.
+    // cuBLASLt's second operand is a. It can only write sums; to add them, they go through a temporary.
     const auto detour =
         sums.add ? allocate_bytes<Cuda>(static_cast<std::size_t>(s.rows) * sizeof(W)) : nullptr;
     W* written = sums.add ? reinterpret_cast<W*>(detour.get()) : sums.data;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// How products of row-major matrices are put to a library that knows only column-major ones.
+/// Maps products of row-major matrices to a library that knows only column-major ones.
 ///
-/// A row-major matrix read by columns is its transpose. So the library is asked for c^T = b^T a^T, and
-/// neither operand nor result moves.
+/// A row-major matrix read by columns is its transpose. So the library computes c^T = b^T a^T, and neither
+/// operands nor result are moved.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ struct ProductSizes {
   std::int64_t rows = 0, columns = 0, inner = 0, batch = 1;
 };
 
-/// An operand as it lies in memory: its stored rows start `stride` elements apart, its matrices
-/// `batch_stride`, which may be 0. A transposed operand is stored as the transpose of what it stands for.
+/// An operand in memory: stored rows are `stride` elements apart, matrices `batch_stride`, which may be 0. A
+/// transposed operand is stored as its transpose.
 template <class T>
 struct ProductOperand {
   const T* data = nullptr;
@@ -51,7 +51,7 @@ struct ColumnMajorProduct {
 /// The transpose of a row-major matrix (rows x columns) as the library sees it.
 inline ColumnMajorMatrix transpose_of_row_major(std::int64_t rows, std::int64_t columns, std::int64_t stride,
                                                 bool transposed, std::int64_t batch_stride) {
-  // Memory holds (columns x rows) when the operand is stored transposed, and is read by columns.
+  // Memory holds (columns x rows) if the operand is stored transposed. It is read by columns.
   if (transposed) return {rows, columns, stride, batch_stride, true};
   return {columns, rows, stride, batch_stride, false};
 }

@@ -28,7 +28,7 @@ inline std::atomic<bool>& tf32_allowed() {
   return allowed;
 }
 
-/// A function of cuBLASLt that failed is an exception with its name for the failure.
+/// Turns a failure of a cuBLASLt function into an exception with the name of its status.
 inline void check_cublas(const char* op, cublasStatus_t status) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
   raise<CudaError>(op, "a product that cuBLASLt computes",
@@ -42,7 +42,7 @@ inline constexpr cudaDataType_t cuda_type<double> = CUDA_R_64F;
 template <>
 inline constexpr cudaDataType_t cuda_type<bfloat16> = CUDA_R_16BF;
 
-/// All that the choice of an algorithm depends on, and the pointers of one call.
+/// Everything that the choice of an algorithm depends on, and the pointers of one call.
 struct LibraryProduct {
   ColumnMajorProduct layout;
   cudaDataType_t type, result_type;
@@ -51,7 +51,7 @@ struct LibraryProduct {
   const void* second = nullptr;
   void* result = nullptr;
   bool add = false;
-  const void* vector = nullptr;  ///< what the epilogue reads or writes, of the result's type
+  const void* vector = nullptr;  ///< read or written by the epilogue, of the result's type
 
   cublasComputeType_t compute() const {
     if (type == CUDA_R_64F) return CUBLAS_COMPUTE_64F;
@@ -66,7 +66,7 @@ inline std::uint32_t alignment_of(const void* pointer) {
   return 1u << std::min(8, std::countr_zero(reinterpret_cast<std::uintptr_t>(pointer)));
 }
 
-/// The one handle of cuBLASLt, its working memory on the GPU, and the algorithms chosen so far.
+/// The cuBLASLt handle, its workspace on the GPU, and the algorithms chosen so far.
 class ProductLibrary {
  public:
   static ProductLibrary& instance() {
@@ -74,8 +74,8 @@ class ProductLibrary {
     return *library;
   }
 
-  /// Asks the GPU for the product. When the library has no algorithm for it, returns false and does nothing.
-  /// Throws CudaError, in the name of `op`, when the library fails.
+  /// Enqueues the product. Returns false and does nothing if the library has no algorithm for it. Throws
+  /// CudaError, which names `op`, when the library fails.
   bool run(const char* op, const LibraryProduct& product) {
     const cudaStream_t stream = cuda_stream();
     const std::lock_guard lock(mutex_);
@@ -109,8 +109,8 @@ class ProductLibrary {
   static constexpr std::size_t workspace_bytes = std::size_t{64} << 20;
   using Key = std::array<std::int64_t, 20>;
 
-  /// Descriptors are kept so that a call need not fill them in again. They stay where they were filled in:
-  /// nothing says that copies of them are good.
+  /// Descriptors are kept so that calls need not fill them in again. They are not moved, since cuBLASLt does
+  /// not say that they may be copied.
   struct Plan {
     cublasLtMatmulDescOpaque_t operation;
     cublasLtMatrixLayoutOpaque_t first, second, result;
@@ -143,10 +143,10 @@ class ProductLibrary {
   }
 
   void start(const char* op) {
-    // Not from the arena of a graph that is being captured: this memory is kept for good.
+    // Not from the arena of a graph that is being captured: this memory is kept forever.
     const CudaArena::Use common;
     if (!workspace_) workspace_ = allocate_bytes<Cuda>(workspace_bytes);
-    // The library may allocate by itself.
+    // The library may allocate memory.
     auto mode = cudaStreamCaptureModeRelaxed;
     PIXNERD_CUDA_CHECK(op, cudaThreadExchangeStreamCaptureMode(&mode));
     const cublasStatus_t status = cublasLtCreate(&handle_);
@@ -205,7 +205,7 @@ class ProductLibrary {
     cublasLtMatmulPreferenceOpaque_t wanted;
     check_cublas(op, cublasLtMatmulPreferenceInit(&wanted));
     set(op, wanted, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{workspace_bytes});
-    // Parts of a sum are added neither in bfloat16 nor in the order in which they finish.
+    // Parts of a sum must be added neither in bfloat16 nor in the order in which they finish.
     set(op, wanted, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
         static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
     set(op, wanted, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment_of(product.first));
@@ -218,7 +218,7 @@ class ProductLibrary {
     const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
         handle_, &p.operation, &p.first, &p.second, &p.result, &p.result, &wanted, 1, &best, &count);
     const bool is_plain = product.epilogue == CUBLASLT_EPILOGUE_DEFAULT;
-    // An epilogue that the library does not combine with these types may be a wrong argument to it.
+    // The library may report an epilogue that it does not support with these types as an invalid argument.
     if (status != CUBLAS_STATUS_NOT_SUPPORTED && (is_plain || status != CUBLAS_STATUS_INVALID_VALUE))
       check_cublas(op, status);
     p.found = status == CUBLAS_STATUS_SUCCESS && count > 0 && best.state == CUBLAS_STATUS_SUCCESS;
@@ -233,8 +233,8 @@ class ProductLibrary {
 
 }  // namespace detail
 
-/// Whether products of float32 may round their operands to TensorFloat-32, which has 10 bits behind the point
-/// and is several times as fast; false unless called.
+/// Whether products of float32 may round their operands to TensorFloat-32, which has 10 mantissa bits and is
+/// several times as fast. Default: false.
 inline void allow_tf32(bool allow) {
   detail::tf32_allowed() = allow;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Sums over the rows of matrices and over all elements on the GPU, in an order that sizes alone fix.
+/// Sums over the rows of matrices and over all elements on the GPU, in an order that depends on sizes alone.
 ///
-/// Blocks of threads add up pieces of the work into a buffer of partial sums, and a second launch adds these
-/// in order; one launch does where the work is small or has many columns. No atomics: two runs give the same
-/// bits.
+/// Blocks of threads sum pieces of the work into a buffer of partial sums, and a second launch adds these in
+/// order; a single launch suffices if the work is small or has many columns. No atomics, so two runs give the
+/// same bits.
 #pragma once
 
 #include <algorithm>
@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(reduce_threads, 4)
   }
 }
 
-/// Partial sums (rows, sums, width) as terms, and where they are put.
+/// Partial sums (rows, sums, width) as terms, and the destination of their totals.
 template <class W, int sums>
 struct PartialSums {
   W* data;
@@ -79,14 +79,14 @@ struct PartialSums {
 
 /// For each of `groups` stacked matrices (rows, width): `sums` sums over the rows of each column, in W.
 /// term(row, column, sum) adds the contribution of columns [column, column + packet) of a row, counted over
-/// all groups, to W (&sum)[sums][packet], and may do more, such as write an elementwise result: it is called
-/// once for each. `packet` must divide `width`. put(group, column, total) takes the totals of one column,
-/// const W (&total)[sums]. Both are functors for the device.
+/// all groups, to W (&sum)[sums][packet], and may do more, such as write an elementwise result, since it is
+/// called exactly once for each packet. `packet` must divide `width`. put(group, column, total) gets the
+/// totals of one column, const W (&total)[sums]. Both are device functors.
 template <class W, int sums, int packet, class Term, class Put>
 void grouped_column_sums(const char* op, std::int64_t groups, std::int64_t rows, std::int64_t width,
                          Term term, Put put) {
   if (groups == 0 || width == 0) return;
-  // Threads side by side read 128 bytes of 16 each, or 32 elements; fewer where the matrix is narrower.
+  // Neighboring threads read 128 bytes, 16 each, or 32 elements; fewer if the matrix is narrower.
   constexpr int widest = packet > 1 ? 3 : 5;
   int x_bits = 0;
   while (x_bits < widest && (packet << x_bits) < width) ++x_bits;
@@ -107,7 +107,7 @@ void grouped_column_sums(const char* op, std::int64_t groups, std::int64_t rows,
   launch(op, detail::grouped_column_sums_kernel<W, sums, packet, Term, detail::PartialSums<W, sums>>, blocks,
          detail::reduce_threads, 0, rows, width, static_cast<unsigned>(tiles), static_cast<int>(split),
          x_bits, term, partial);
-  // At most 512 rows a column are left: one launch.
+  // At most 512 rows per column are left: one launch suffices.
   x_bits = 0;
   while (x_bits < 5 && (1 << x_bits) < width) ++x_bits;
   const std::int64_t columns = std::int64_t{1} << x_bits, left = (width + columns - 1) / columns;
@@ -141,7 +141,7 @@ struct MatrixTerm {
   }
 };
 
-/// Into a gradient (groups, width), rounded to its type.
+/// Puts sums into a gradient (groups, width), rounded to its type.
 template <class W, class G>
 struct PutGradient {
   GradTarget<G> to;
@@ -159,8 +159,8 @@ bool in_packets(std::int64_t width, const Pointer*... pointers) {
 
 }  // namespace detail
 
-/// target[j] is, or gains, the sum over `rows` of term(row, j), a W from a functor for the device, for j in
-/// [0, width).
+/// target[j] is set to, or increased by, the sum over `rows` of term(row, j), for j in [0, width). term is a
+/// device functor that returns W.
 template <class T, class Term>
 void column_sums(const char* op, std::int64_t rows, std::int64_t width, Term term,
                  GradTarget<wide_t<T>> target) {
@@ -169,7 +169,7 @@ void column_sums(const char* op, std::int64_t rows, std::int64_t width, Term ter
                                detail::PutGradient<W, W>{target, width});
 }
 
-/// target[j] is, or gains, the sum of column j of x (rows, width).
+/// target[j] is set to, or increased by, the sum of column j of x (rows, width).
 template <class T>
 void column_sums_of(const char* op, std::int64_t rows, std::int64_t width, const T* x,
                     GradTarget<wide_t<T>> target) {
@@ -212,7 +212,7 @@ struct PutTotal {
 
 }  // namespace detail
 
-/// put(total) with the sum in float64 of term(i) for i in [0, count). Both are functors for the device; put
+/// Calls put(total) with the sum, in float64, of term(i) for i in [0, count). Both are device functors; put
 /// runs on one thread.
 template <class Term, class Put>
 void total_sum(const char* op, std::int64_t count, Term term, Put put) {

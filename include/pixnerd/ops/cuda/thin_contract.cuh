@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What is contracted from wide rows to at most 4 values a row, and summed over rows, in one pass over them;
+/// Products that contract wide rows to at most 4 values per row, and sums over rows, in one pass over them;
 /// how it maps to threads is said in cuda_thin_product.cuh.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace pixnerd {
 
-/// What thin_contract computes; null or false is not computed.
+/// The operands and results of thin_contract. What is null or false is not computed.
 template <class T>
 struct ThinContraction {
   const T* wide = nullptr;                ///< (rows, features)
@@ -19,13 +19,13 @@ struct ThinContraction {
   GradTarget<T> out = {};                 ///< (rows, values): wide weight + bias
   const T* thin = nullptr;                ///< (rows, values), for `value_sums`
   ThinMatrix<wide_t<T>> value_sums = {};  ///< wide^T thin
-  bool add_value_sums = false;            ///< or written
+  bool add_value_sums = false;            ///< added instead of written
   wide_t<T>* period_sums = nullptr;       ///< (period, features): wide summed over the repetitions
 };
 
 namespace detail {
 
-/// The threads of one row are neighbors within a warp: their number is a power of two.
+/// The threads of one row are neighbors within a warp; their number is a power of two.
 template <class T, int width, bool sums>
 __global__ void __launch_bounds__(thin_threads, 2)
     thin_contract_kernel(ThinSizes s, std::int64_t each, ThinContraction<T> c, wide_t<T>* value_parts,
@@ -93,7 +93,7 @@ __global__ void __launch_bounds__(thin_threads, 2)
     for (int j = 0; j < width; ++j) part[j] = period_sum[j];
   }
   if (value_parts == nullptr) return;
-  // Over the rows of a warp, then over the warps of the block.
+  // Sums over the rows of a warp, then over the warps of the block.
   W* of_warps = dynamic_shared<W>();  // (warps, values, features)
   const int lane = static_cast<int>(threadIdx.x) % warp_size,
             warp = static_cast<int>(threadIdx.x) / warp_size;
@@ -129,7 +129,7 @@ struct PutThin {
 
 }  // namespace detail
 
-/// Whether thin_contract takes these sizes and this memory.
+/// Whether thin_contract supports these sizes and this memory.
 template <class T>
 bool thin_contract_fits(const ThinSizes& s, const T* wide) {
   constexpr std::int64_t width = detail::Packet<T>::count;
@@ -138,13 +138,13 @@ bool thin_contract_fits(const ThinSizes& s, const T* wide) {
          packets <= warp_size && std::has_single_bit(static_cast<std::uint64_t>(packets));
 }
 
-/// All that `c` asks for in one pass over its wide matrix, which must fit (thin_contract_fits).
+/// Computes all that `c` asks for, in one pass over its wide matrix. Requires thin_contract_fits.
 template <class T>
 void thin_contract(const char* op, const ThinSizes& s, const ThinContraction<T>& c) {
   using W = wide_t<T>;
   constexpr int width = detail::Packet<T>::count;
   const bool sums = c.thin != nullptr || c.period_sums != nullptr;
-  // Partial sums of whole periods are kept few: they take memory.
+  // Few partial sums of whole periods, since they take memory.
   const detail::ThinParts grid(s, width, 1024, c.period_sums != nullptr ? 64 : 1024);
   const dim3 blocks(grid.blocks, grid.parts);
   if (!sums) {

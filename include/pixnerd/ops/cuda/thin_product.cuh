@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Products of tall matrices with at most 4 columns, which libraries of large products do badly: they only
-/// read and write memory, so each wide row is touched once.
+/// Products of tall matrices with at most 4 columns, for which libraries for large products are slow. They
+/// are limited by memory, so each wide row is touched once.
 ///
-/// Rows repeat after a period, such as the pixels of one patch after another. A thread owns 16 bytes of
-/// features of one row of the period and walks over a part of its repetitions, so that weights, what depends
-/// on the place in the period alone, and all sums over rows stay in registers; neighboring threads touch
-/// neighboring memory.
+/// Rows repeat after a period, such as the pixels of one patch after another. A thread handles 16 bytes of
+/// features of one row of the period and iterates over part of its repetitions, so that weights, values that
+/// depend only on the place in the period, and all sums over rows stay in registers. Neighboring threads
+/// access neighboring memory.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,8 @@
 
 namespace pixnerd {
 
-/// Wide rows of `features`, thin rows of `values`; the row after `period` rows is at the same place again.
+/// Wide rows have `features` elements, thin rows `values`. Rows that are `period` rows apart are at the same
+/// place in the period.
 struct ThinSizes {
   std::int64_t rows = 0, features = 0, values = 0, period = 1;
 
@@ -44,7 +45,7 @@ struct alignas(sizeof(T) * width) ThinPacket {
   T values[width];
 };
 
-/// Rounds and writes, or adds, neighboring elements at once.
+/// Rounds neighboring elements, and writes or adds them in one access.
 template <class T, int width>
 __device__ inline void put_packet(const GradTarget<T>& to, std::int64_t i, wide_t<T> (&y)[width]) {
   using W = wide_t<T>;
@@ -64,22 +65,22 @@ __device__ inline void put_packet(const GradTarget<T>& to, std::int64_t i, wide_
   }
 }
 
-/// Which repetitions of its place in the period a thread handles, and where: counted from the first.
+/// The repetitions of its place in the period that a thread handles, counted from the first.
 struct ThinWalk {
   std::int64_t first_row;
-  int count;  ///< of the part, for every thread of a block
-  int rows;   ///< of these, how many exist for this place
+  int count;  ///< repetitions of the part, the same for every thread of a block
+  int rows;   ///< how many of them exist for this place
 
   __device__ ThinWalk(const ThinSizes& s, std::int64_t each, std::int64_t place) {
     const std::int64_t begin = blockIdx.y * each, left = s.repetitions() - begin;
     first_row = begin * s.period + place;
     count = static_cast<int>(left < each ? left : each);
-    // Only the last repetition may lack a row.
+    // Only the last repetition may be incomplete.
     rows = count - (first_row + (count - 1) * s.period >= s.rows ? 1 : 0);
   }
 };
 
-/// The first 4 values of a thin row, 0 beyond its end and where there is no row.
+/// The first 4 values of a thin row; 0 beyond its end or if the row does not exist.
 template <class T>
 __device__ inline void load_thin(int values, const T* row, bool valid, wide_t<T> (&x)[thin_values]) {
 #pragma unroll
@@ -105,7 +106,7 @@ __global__ void __launch_bounds__(thin_threads)
     thin_expand_kernel(ThinSizes s, std::int64_t each, const T* thin, ThinMatrix<const T> weight,
                        const wide_t<T>* base, GradTarget<T> out) {
   using W = wide_t<T>;
-  constexpr int batch = 4;  // rows whose loads are under way together
+  constexpr int batch = 4;  // rows whose loads overlap
   const std::int64_t packets = s.features / width;
   const std::int64_t index = std::int64_t{blockIdx.x} * thin_threads + threadIdx.x;
   if (index >= s.period * packets) return;
@@ -145,7 +146,7 @@ __global__ void __launch_bounds__(thin_threads)
   }
 }
 
-/// How the repetitions are shared out: parts of `each`, by sizes alone.
+/// The division of the repetitions into parts of `each`, by sizes alone.
 struct ThinParts {
   unsigned blocks, parts;
   std::int64_t each;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What kernels over rows share: neighboring elements in one access of 16 bytes, widened and rounded; indices
-/// of rows.
+/// Shared parts of kernels over rows: neighboring elements in one access of 16 bytes, widened and rounded;
+/// indices of rows.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace pixnerd {
 
-/// How many elements of T an access of 16 bytes moves.
+/// The number of elements of T in an access of 16 bytes.
 template <class T>
 inline constexpr int packet_width = 16 / static_cast<int>(sizeof(T));
 
@@ -25,7 +25,7 @@ struct alignas(sizeof(T) * width < 16 ? sizeof(T) * width : 16) Vector {
   T values[width];
 };
 
-/// `width` elements from an address that is a multiple of their size, or of 16 where that is less.
+/// Loads `width` elements from an address that is a multiple of their size or of 16, whichever is less.
 template <int width, class T>
 __device__ inline void load_wide(const T* from, wide_t<T> (&to)[width]) {
   const Vector<T, width> vector = *reinterpret_cast<const Vector<T, width>*>(from);
@@ -33,7 +33,7 @@ __device__ inline void load_wide(const T* from, wide_t<T> (&to)[width]) {
   for (int j = 0; j < width; ++j) to[j] = static_cast<wide_t<T>>(vector.values[j]);
 }
 
-/// The same, or one element again and again where step is 0.
+/// The same, or one element repeated if step is 0.
 template <int width, class T>
 __device__ inline void load_wide(const T* from, std::int64_t step, std::int64_t first,
                                  wide_t<T> (&to)[width]) {
@@ -64,7 +64,7 @@ __device__ inline Vector<T, width> rounded(const wide_t<T> (&from)[width]) {
   }
 }
 
-/// Writes or adds `width` elements from i on, rounded once.
+/// Writes or adds `width` elements starting at i, rounded once.
 template <int width, class T>
 __device__ inline void put_wide(const GradTarget<T>& to, std::int64_t i, wide_t<T> (&values)[width]) {
   if (to.add) {
@@ -80,7 +80,7 @@ struct Division {
   std::int64_t quotient, remainder;
 };
 
-/// Of numbers that are not negative. Division of 32 bits is several times as fast as of 64.
+/// Division of nonnegative numbers. 32-bit division is several times as fast as 64-bit division.
 __device__ inline Division divide(std::int64_t i, std::int64_t by) {
   if (((i | by) >> 32) == 0) {
     const auto dividend = static_cast<std::uint32_t>(i), divisor = static_cast<std::uint32_t>(by);
@@ -97,14 +97,14 @@ bool fit_packets(const T*... pointers) {
   return ((reinterpret_cast<std::uintptr_t>(pointers) | ...) & 15) == 0;
 }
 
-/// The smallest power of two that is not below n, at most 2^30.
+/// The smallest power of two that is at least n, at most 2^30.
 inline int power_of_two(std::int64_t n) {
   int power = 1;
   while (power < n && power < (1 << 30)) power *= 2;
   return power;
 }
 
-/// This thread among all of a grid in one dimension.
+/// The index of this thread in a one-dimensional grid.
 __device__ inline std::int64_t thread_index() {
   return std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
 }
