@@ -24,14 +24,14 @@ inline Input parameter(const Shape& shape) {
   return {shape, true};
 }
 
-/// Values that take the place of x and have its gradient.
+/// `values` with the gradient slot of x.
 template <class T, class Device>
 Tensor<T, Device> with_slot_of(const Tensor<T, Device>& x, Tensor<T, Device> values) {
   values.set_slot(x.slot());
   return values;
 }
 
-/// x at an address that is no multiple of 16 bytes.
+/// x at an address that is not a multiple of 16 bytes.
 template <class T, class Device>
 Tensor<T, Device> shifted(const Tensor<T, Device>& x) {
   auto values = x.to_host();
@@ -40,7 +40,7 @@ Tensor<T, Device> shifted(const Tensor<T, Device>& x) {
   return with_slot_of(x, all.rows(1, x.count() + 1).reshape(x.shape()));
 }
 
-/// How far the GPU may be from the CPU, ||a - b|| / ||b||, for results of these elements.
+/// The largest relative distance ||a - b|| / ||b|| of the GPU's result from the CPU's, by element type.
 template <class T>
 constexpr double device_tolerance = 1e-5;
 template <>
@@ -92,7 +92,7 @@ struct Leaves {
   using W = wide_t<T>;
   const std::vector<Input>& inputs;
   std::vector<Tensor<T, Device>> tensors;
-  std::vector<Tensor<T, Device>> activations;  ///< gradients; those of parameters are elsewhere
+  std::vector<Tensor<T, Device>> activations;  ///< gradients of activations
   std::vector<Tensor<W, Device>> parameters;
 
   Leaves(const std::vector<Input>& inputs_, bool add)
@@ -128,7 +128,7 @@ struct Leaves {
   }
 };
 
-// Compiled for every operation of the tests: what does not need its type is elsewhere.
+// Compiled for every tested operation, so code that does not depend on its type is elsewhere.
 template <class T, class Device, class Function>
 Results run_on(const std::vector<Input>& inputs, Function& function, bool add) {
   const Leaves<T, Device> leaves(inputs, add);

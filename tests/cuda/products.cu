@@ -12,7 +12,7 @@ struct LinearSizes {
   std::int64_t rows, in, out;
 };
 
-/// One product on the GPU from views that start `offset` elements behind an aligned address, with `padding`
+/// One product on the GPU from views that start `offset` elements after an aligned address, with `padding`
 /// between rows, against the same on the CPU.
 template <class T, class R>
 void check_product(const ProductSizes& s, bool transpose_a, bool transpose_b, std::int64_t offset,

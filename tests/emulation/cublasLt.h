@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// As much of cuBLASLt as the library calls, on the CPU, from its documentation: column-major matrices,
-/// epilogues, preferences. What the real one would do wrong in silence, or refuse on some machines, is an
-/// error here: a call with pointers less aligned than the algorithm was asked for, or with other sizes; a
+/// The part of cuBLASLt that the library calls, on the CPU, written from its documentation: column-major
+/// matrices, epilogues, preferences. What cuBLASLt would silently get wrong, or refuse on some machines, is
+/// an error here: a call with pointers less aligned than the algorithm was chosen for, or with other sizes; a
 /// workspace that is not on the GPU.
 #pragma once
 
@@ -18,11 +18,11 @@
 
 namespace emulation {
 
-/// What tests want to know and to provoke.
+/// State that tests inspect, and failures that they provoke.
 struct CublasLt {
   bool knows_epilogues = true, knows_algorithms = true;
   cublasStatus_t failure = CUBLAS_STATUS_SUCCESS;  // of every product
-  int choices = 0, products = 0, epilogues = 0;    // how often asked for
+  int choices = 0, products = 0, epilogues = 0;    // numbers of calls
 
   static CublasLt& instance() {
     static CublasLt* library = new CublasLt;
@@ -71,7 +71,7 @@ inline cublasStatus_t support(const cublasLtMatmulDescOpaque_t& operation,
     return CUBLAS_STATUS_INVALID_VALUE;
   if (operation.epilogue == CUBLASLT_EPILOGUE_DEFAULT) return CUBLAS_STATUS_SUCCESS;
   if (operation.vector == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
-  // Which types go together with an epilogue is not promised; this is the least.
+  // cuBLASLt does not promise which types it combines with an epilogue; this is the minimum.
   if (in_double || !CublasLt::instance().knows_epilogues) return CUBLAS_STATUS_NOT_SUPPORTED;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -104,7 +104,7 @@ inline cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
 
 namespace emulation {
 
-/// Everything of one call, so that it may happen later.
+/// The arguments of one call, so that it can run later.
 struct Matmul {
   cublasLtMatmulDescOpaque_t operation;
   cublasLtMatrixLayoutOpaque_t a, b, d;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Types and descriptors of the emulated cuBLASLt. Attributes have the sizes that the real one asks for.
+/// Types and descriptors of the emulated cuBLASLt. Attributes have the sizes that cuBLASLt requires.
 #pragma once
 
 #include <cstddef>
@@ -68,7 +68,7 @@ struct cublasLtMatmulPreferenceOpaque_t {
   std::uint64_t workspace;
   std::uint32_t reduction, alignment[4];  // of A, B, C, D
 };
-/// What it was chosen for.
+/// What the algorithm was chosen for.
 struct cublasLtMatmulAlgo_t {
   cublasLtMatmulDescOpaque_t operation;
   cublasLtMatrixLayoutOpaque_t layouts[4];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What kernels are written with, on the CPU: qualifiers, indices, barriers, warp functions, atomics. See
+/// The device side of CUDA, on the CPU: qualifiers, indices, barriers, warp functions, atomics. See
 /// emulator.hpp.
 #pragma once
 

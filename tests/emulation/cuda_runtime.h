@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// As much of the CUDA runtime as the library calls, on the CPU; see emulator.hpp. The "GPU" has 4 GiB.
+/// The part of the CUDA runtime that the library calls, on the CPU; see emulator.hpp. The "GPU" has 4 GiB.
 #pragma once
 
 #include <algorithm>
@@ -56,7 +56,7 @@ struct Gpu {
   std::string fault;  // of the last kernel that failed
   int devices = 1;
   int fail_allocation = -1;     // counts down to an allocation that fails
-  bool fail_for_good = false;   // whether all later ones fail as well
+  bool fail_for_good = false;   // whether all later ones fail, too
   bool allocation_hit = false;  // whether one failed
   Stream stream;
 
@@ -66,7 +66,7 @@ struct Gpu {
   }
   cudaError_t fail(cudaError_t error) { return last_error = error; }
 
-  /// Whether the next allocation, of whatever kind, is one that has to fail.
+  /// Whether the next allocation, of any kind, must fail.
   bool allocation_fails() {
     if (fail_allocation < 0) return false;
     if (fail_allocation > 0) {
@@ -77,7 +77,7 @@ struct Gpu {
     return allocation_hit = true;
   }
 
-  /// Does work now, or keeps it for a graph.
+  /// Runs work now, or keeps it for a graph.
   template <class Work>
   cudaError_t submit(Work work) {
     const Inside inside;

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Runs CUDA kernels on the CPU, so that every one of them is tested where there is no GPU.
+/// Runs CUDA kernels on the CPU, so that all of them are tested without a GPU.
 ///
-/// The threads of a block are fibers on one thread of the processor; barriers and warp functions are
-/// rendezvous of fibers. Blocks run on all processors in any order. What a GPU would do wrong in silence is
-/// an error here: threads of which some wait at a barrier that others never reach; shared and global memory
-/// that is read before it is written holds NaN; memory written beyond its end is found when it is freed.
-/// Threads run from the first to the last, and asynchronous copies arrive as late as they may; or, with
-/// PIXNERD_EMULATION_ORDER=reverse, from the last to the first, and copies arrive at once: what one order
-/// hides, a missing barrier or a copy into memory that others still read, the other shows. Nothing here is
-/// fast.
+/// The threads of a block are fibers on one CPU thread; barriers and warp functions are rendezvous of fibers.
+/// Blocks run on all processors in any order. What a GPU would silently get wrong is detected here: a barrier
+/// that some threads of a block never reach is an error; shared and global memory holds NaN until it is
+/// written; writes beyond the end of memory are found when it is freed. Threads run from the first to the
+/// last, and asynchronous copies arrive as late as possible. With PIXNERD_EMULATION_ORDER=reverse they run
+/// from the last to the first, and copies arrive at once. A missing barrier, or a copy into memory that
+/// others still read, shows in at least one of the two orders. Nothing here is fast.
 #pragma once
 
 #include <array>
@@ -39,8 +38,8 @@ namespace emulation {
 
 inline constexpr unsigned lanes = 32;
 
-/// How deep this thread is inside of the emulator: tests that let the library's allocations fail leave those
-/// in here alone.
+/// How deep this thread is inside the emulator. Tests that make the library's allocations fail spare those
+/// made here.
 inline thread_local int depth = 0;
 struct Inside {
   Inside() { ++depth; }
@@ -49,7 +48,7 @@ struct Inside {
   ~Inside() { --depth; }
 };
 
-/// Counts those who arrive; the last one lets all go on.
+/// Counts arrivals; the last one releases all.
 struct Rendezvous {
   unsigned arrived = 0;
   std::uint64_t generation = 0;
@@ -64,7 +63,7 @@ struct Warp {
 
 struct Block;
 
-/// 16 bytes on their way into shared memory; from nowhere come zeros.
+/// A pending copy of 16 bytes into shared memory; zeros if the source is null.
 struct Copy {
   void* to;
   const void* from;
@@ -76,7 +75,7 @@ struct Thread {
   std::vector<std::vector<Copy>> groups;  // closed, oldest first
   unsigned linear = 0;
   bool finished = false;
-  boost::context::fiber fiber;   // where it goes on
+  boost::context::fiber fiber;   // where the thread continues
   boost::context::fiber caller;  // the scheduler
 };
 
@@ -123,7 +122,7 @@ inline Warp& current_warp() {
   return current_block->warps[current_thread->linear / lanes];
 }
 
-/// Every thread of the warp gives a value and receives those of all lanes.
+/// Every thread of the warp passes a value and gets those of all lanes.
 template <class T, class Use>
 auto with_warp(unsigned mask, const T& value, Use use) {
   static_assert(sizeof(T) <= 64);

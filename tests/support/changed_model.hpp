@@ -11,7 +11,8 @@
 
 namespace pixnerd::test {
 
-/// The parameters of a reference file but for one, whose place `other` takes unless it has no shape.
+/// The parameters of a reference file except one, which `other` replaces, or which is left out if `other` has
+/// no shape.
 inline std::string changed_model(const Folder& folder, const std::string& reference, const std::string& name,
                                  const Tensor<float>& other) {
   const SafetensorsFile from(reference);

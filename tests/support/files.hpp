@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What tests that touch files share: a scratch folder, and checking an error's type and words.
+/// Shared by tests that use files: a scratch folder, and a check of an error's type and message.
 #pragma once
 
 #include <unistd.h>
@@ -13,7 +13,7 @@
 
 namespace pixnerd::test {
 
-/// A new empty folder, removed with all it holds.
+/// A new empty folder, removed with its contents.
 struct Folder {
   std::filesystem::path path;
 
@@ -35,8 +35,8 @@ struct Folder {
   }
 };
 
-/// While it lives, new folders lie in memory where that is possible: for tests that write thousands of files
-/// to the disk.
+/// While an object of this type lives, new folders are in memory if possible: for tests that write thousands
+/// of files.
 struct FoldersInMemory {
   FoldersInMemory() {
     if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 1);
@@ -55,7 +55,8 @@ struct FoldersInMemory {
   std::string before_ = std::getenv("TMPDIR") == nullptr ? "" : std::getenv("TMPDIR");
 };
 
-/// Runs `action`, which must throw a `Kind` whose message holds every one of `words`.
+/// Runs `action`, which must throw a `Kind` whose message contains all of `words`. A failure names the
+/// calling line.
 template <class Kind, class Action>
 void check_throws(Action action, const std::vector<std::string>& words, const char* file = __builtin_FILE(),
                   int line = __builtin_LINE()) {

@@ -38,7 +38,7 @@ inline constexpr bool counts_memory = !__has_feature(address_sanitizer);
 inline constexpr bool counts_memory = true;
 #endif
 
-/// Without waiting for the disk, as there are thousands.
+/// Writes without waiting for the disk, since tests write thousands of files.
 inline void write_quickly(const std::string& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   BOOST_REQUIRE(file.write(bytes.data(), static_cast<std::streamsize>(bytes.size())).flush());

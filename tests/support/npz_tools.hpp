@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Making .npy bytes and zip files for tests, right ones and others.
+/// Makes .npy bytes and zip files for tests, valid and invalid.
 #pragma once
 
 #include <zlib.h>
@@ -15,16 +15,16 @@ namespace pixnerd::test {
 
 using ZipBytes = std::vector<std::uint8_t>;
 
-/// One entry of a zip file, with what its records say of it.
+/// One entry of a zip file, and what the zip records claim about it.
 struct ZipEntry {
   std::string name;
-  ZipBytes content;  ///< as it lies in the file
+  ZipBytes content;  ///< as stored in the file
   std::uint16_t method = 0;
   std::uint16_t flags = 0;
   std::int64_t size = -1;      ///< unpacked; -1: that of the content
   std::int64_t packed = -1;    ///< -1: that of the content
   std::int64_t checksum = -1;  ///< -1: that of the content
-  std::int64_t begin = -1;     ///< -1: where it lies
+  std::int64_t begin = -1;     ///< -1: its true position
 };
 
 inline void put_number(ZipBytes& out, std::uint64_t value, int width) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What tests of text encoders share: a very small Qwen3 in a folder as Hugging Face publishes it.
+/// Shared by tests of text encoders: a very small Qwen3 in a folder with Hugging Face's layout.
 #pragma once
 
 #include <filesystem>
@@ -12,14 +12,14 @@
 
 namespace pixnerd::test {
 
-/// Qwen3 of the reference file, 512 tokens and 48 features a token.
+/// The Qwen3 of the reference file, with 512 tokens and 48 features per token.
 inline Qwen3<On<Cpu>> reference_qwen3() {
   const SafetensorsFile file(str_cat(PIXNERD_TEST_DATA, "/qwen3.safetensors"));
   const auto config = qwen3_config_of(nlohmann::json::parse(file.metadata("config")), file.path());
   return model_from_file<Qwen3<On<Cpu>>>(file, config, "param");
 }
 
-/// That one, with the tokenizer of the tests, "<|endoftext|>" to pad, in a new folder.
+/// The same with the tests' tokenizer, which pads with "<|endoftext|>", in a new folder.
 struct Qwen3Folder : Folder {
   Qwen3Folder() {
     const SafetensorsFile file(str_cat(PIXNERD_TEST_DATA, "/qwen3.safetensors"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Reading all that a checkpoint holds.
+/// Reads all tensors of a checkpoint.
 #pragma once
 
 #include <cstdint>

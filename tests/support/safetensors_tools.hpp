@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What the tests of safetensors files share.
+/// Shared by tests of safetensors files.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,8 @@ inline std::string read_text(const std::string& path) {
   return std::string(bytes.begin(), bytes.end());
 }
 
-/// A file of eleven tensors of all types as the safetensors package for Python, version 0.8, writes it: its
-/// header without the padding, and its data.
+/// A file of eleven tensors of all types, as written by the Python package safetensors 0.8: its header
+/// without the padding, and its data.
 inline constexpr std::string_view python_header =
     R"({"__metadata__":{"config":"{\"a\": \"ü\\n\"}"},"long":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},)"
     R"("double":{"dtype":"F64","shape":[],"data_offsets":[16,24]},"none":{"dtype":"F32","shape":[0,4],"data_offsets":)"

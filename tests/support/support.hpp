@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What tests share: random tensors, gradient checks, relative errors.
+// Shared by tests: random tensors, gradient checks, relative errors.
 #pragma once
 
 #include <boost/test/unit_test.hpp>
@@ -21,11 +21,11 @@ Tensor<T> random_tensor(const Shape& shape, std::uint32_t stream) {
   return Tensor<T>::from_host(shape, std::vector<T>(values.begin(), values.end()));
 }
 
-/// gradcheck() with the project's tolerance. A failure names the line that called and the inputs' shapes.
+/// gradcheck() with the project's tolerance. A failure names the calling line and the inputs' shapes.
 template <class Function>
 void check_gradient(Function function, const std::vector<Tensor<double>>& inputs, double tolerance = 1e-7,
                     const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
-  // Of one type for all tests: it is compiled once.
+  // One type for all tests, so gradcheck() is compiled once.
   const std::function<Tensor<double>(const std::vector<Tensor<double>>&)> erased = std::move(function);
   const auto result = gradcheck(erased, inputs);
   std::string shapes;
@@ -55,7 +55,7 @@ void check_module_gradient(Module module, Call call, std::vector<Tensor<double>>
       inputs, 1e-7, file, line);
 }
 
-/// ||a - b|| / ||b||, of as many elements.
+/// ||a - b|| / ||b||. Both must have the same number of elements.
 template <class A, class B>
 double relative_error(const std::vector<A>& a, const std::vector<B>& b, const char* file = __builtin_FILE(),
                       int line = __builtin_LINE()) {

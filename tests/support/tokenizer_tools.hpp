@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What tests of tokenizers share: a small tokenizer made in code.
+/// Shared by tests of tokenizers: a small tokenizer made in code.
 #pragma once
 
 #include <cstdint>

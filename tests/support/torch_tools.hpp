@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Building what torch.save writes, and what it never would: pickles instruction by instruction, zip files
-/// whose every number can lie.
+/// Builds what torch.save writes, and what it never would: pickles instruction by instruction, zip files in
+/// which every number can be wrong.
 #pragma once
 
 #include <zlib.h>
@@ -76,7 +76,7 @@ inline std::string whole(const std::string& value) {
 
 }  // namespace pickled
 
-/// An entry of a zip file; what is given in place of the truth is written in its place.
+/// An entry of a zip file. Values given here are written instead of the true ones.
 struct ZipPart {
   std::string name;
   std::string data;
@@ -87,7 +87,7 @@ struct ZipPart {
   std::optional<std::uint64_t> packed = {}, size = {}, begin = {};
   std::string extra = {};    ///< extra field of the directory
   std::string comment = {};  ///< of the entry
-  bool descriptor = false;   ///< sizes and checksum behind the data, as torch.save writes them
+  bool descriptor = false;   ///< sizes and checksum after the data, as torch.save writes them
 };
 
 struct ZipEnd {

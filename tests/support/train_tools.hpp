@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the tests of training share: a tiny model, and the bits of a store.
+// Shared by tests of training: a tiny model, and the bits of a store.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct TinyModel {
   }
 };
 
-/// All that a checkpoint keeps of a store.
+/// Everything that a checkpoint saves of a store.
 inline std::vector<float> bits_of(const Store& store) {
   std::vector<float> out;
   for (const auto& slab :
@@ -65,7 +65,7 @@ inline void fill_store(Store& store, std::uint64_t seed) {
   }
 }
 
-/// A data set without end: images and labels are functions of the sample's number, as a loader's are.
+/// An endless dataset: images and labels are functions of the sample's index, as for a loader.
 class Noise {
  public:
   struct Batch {

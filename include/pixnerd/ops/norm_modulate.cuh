@@ -35,7 +35,8 @@ struct PutNormModulation {
 
 }  // namespace detail
 
-/// See cuda_norm_rows.cuh for the kernels. The gradient of the weight needs a third launch, over the images.
+/// The kernels are in cuda/norm_rows.cuh and cuda/norm_rows_backward.cuh. The gradient of the weight needs a
+/// third launch, over the images.
 template <>
 struct NormModulateKernel<Cuda> {
   template <class X, class T>

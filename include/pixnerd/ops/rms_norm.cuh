@@ -8,7 +8,7 @@
 
 namespace pixnerd {
 
-/// See cuda_norm_rows.cuh for the kernels.
+/// The kernels are in cuda/norm_rows.cuh and cuda/norm_rows_backward.cuh.
 template <>
 struct RmsNormKernel<Cuda> {
   template <class T>

@@ -167,9 +167,9 @@ __global__ void __launch_bounds__(plain_warps* warp_size, 2)
 /// What backward sums: over keys for each query, or over queries for each key.
 enum class PlainSums { row_dots, queries, keys };
 
-/// One side of backward; see cuda_attention_backward.cuh. For keys, each warp handles `rows` keys and
-/// iterates over the queries: `a`, `b` are keys and values, `c`, `d` queries and grad_y; it writes the
-/// gradients of values (second), then of keys (first). Otherwise it handles queries and iterates over the
+/// One side of backward; see attention_backward.cuh for the equations. For keys, each warp handles `rows`
+/// keys and iterates over the queries: `a`, `b` are keys and values, `c`, `d` queries and grad_y; it writes
+/// the gradients of values (second), then of keys (first). Otherwise it handles queries and iterates over the
 /// keys: `a`, `b` are queries and grad_y, `c`, `d` keys and values.
 template <class T, PlainSums what, int rows, int slots>
 __global__ void __launch_bounds__(plain_warps* warp_size, 2)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Formulas over broadcast operands on the GPU. Sums over repeated axes are in cuda_broadcast_sum.cuh.
+/// Formulas over broadcast operands on the GPU. Sums over repeated axes are in broadcast_sum.cuh.
 #pragma once
 
 #include <pixnerd/ops/cuda/vector.cuh>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The backward of cuda_norm_rows.cuh: one pass over x and grad_y that writes the gradient of x and computes
+/// The backward of norm_rows.cuh: one pass over x and grad_y that writes the gradient of x and computes
 /// sums over rows.
 #pragma once
 

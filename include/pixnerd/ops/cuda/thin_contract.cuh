@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
 /// Products that contract wide rows to at most 4 values per row, and sums over rows, in one pass over them;
-/// how it maps to threads is said in cuda_thin_product.cuh.
+/// thin_product.cuh explains how they map to threads.
 #pragma once
 
 #include <bit>
