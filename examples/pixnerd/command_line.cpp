@@ -9,8 +9,10 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <pixnerd/core/version.hpp>
+#include <pixnerd/sampling/solver_names.hpp>
 
 #include "help_formatter.hpp"
 
@@ -195,7 +197,7 @@ CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
   how.add("--solver", command.solver, "NAME",
           "euler, heun (two evaluations a step), heun-reuse, adams2, adams3, adams4, or sde (with noise in "
           "every step)")
-      ->check(CLI::IsMember({"euler", "heun", "heun-reuse", "adams2", "adams3", "adams4", "sde"}));
+      ->check(CLI::IsMember(std::vector<std::string>(solver_names.begin(), solver_names.end())));
   how.add("--guidance", command.guidance, "X",
           "how strongly the class or prompt is enforced; 1 is not at all");
   how.add("--interval", command.interval, "LOW HIGH",
