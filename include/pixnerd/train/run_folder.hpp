@@ -108,9 +108,9 @@ inline NewestCheckpoint newest_checkpoint(const std::string& run,
   return out;
 }
 
-/// The folder of a checkpoint, where `path` is that of a run, the newest whole one; or `path` itself, where it
-/// is that of a checkpoint. `damaged` receives a sentence for each newer one that is damaged. Throws FileError
-/// when there is none, and what newest_checkpoint() throws.
+/// The folder of a checkpoint, where `path` is that of a run, the newest whole one; or `path` itself, where
+/// it is that of a checkpoint. `damaged` receives a sentence for each newer one that is damaged. Throws
+/// FileError when there is none, and what newest_checkpoint() throws.
 inline std::string find_checkpoint(const std::string& path, std::vector<std::string>& damaged) {
   if (detail::path_exists(path + "/manifest.json")) {
     const std::string problem = manifest_problem(path);

@@ -32,8 +32,9 @@ inline std::vector<std::string> model_prefixes(const TensorFile& file) {
   return prefixes;
 }
 
-/// The prefix of one of the models in a file: the first that is an average of weights ("ema_denoiser"), or that
-/// is none, as `average` says; the first one where there is no such. Throws FileError when there is no model.
+/// The prefix of one of the models in a file: the first that is an average of weights ("ema_denoiser"), or
+/// that is none, as `average` says; the first one where there is no such. Throws FileError when there is no
+/// model.
 inline std::string choose_model_prefix(const TensorFile& file, bool average) {
   const auto prefixes = model_prefixes(file);
   if (prefixes.empty()) {
