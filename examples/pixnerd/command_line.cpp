@@ -9,8 +9,10 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <pixnerd/core/version.hpp>
+#include <pixnerd/sampling/solver_names.hpp>
 
 #include "help_formatter.hpp"
 
@@ -75,9 +77,8 @@ struct GivenSettings {
 
 void add_machine(CLI::App* app, DeviceChoice& choice) {
   OptionGroup group{app, "Machine"};
-  group.add("--device", choice.device, "NAME",
-            "auto, cpu, cuda or cuda:N; auto takes a GPU where there is one");
-  group.add("--threads", choice.threads, "N", "default: every processor that it may use")
+  group.add("--device", choice.device, "NAME", "auto, cpu, cuda or cuda:N; auto: a GPU if there is one");
+  group.add("--threads", choice.threads, "N", "default: all available processors")
       ->check(CLI::Range(1, 1024));
 }
 
@@ -88,36 +89,35 @@ CLI::App* add_train(CLI::App& app, TrainCommand& command) {
   OptionGroup training{train, "Training"};
   training
       .add("--minutes", command.minutes, "M",
-           "instead of steps: measures 20 of them and does as many as fit into the time; default: 5")
+           "instead of --steps: times 20 of them and trains as many as fit; default: 5")
       ->check(CLI::Range(1e-3, 1e6))
       ->excludes(train->get_option("--steps"));
 
   OptionGroup run{train, "Run"};
   const auto count = CLI::Range(0, most);
-  run.add("--run", command.run, "DIR", "for all that the run writes; default: runs/ and the data's name");
-  run.add_flag("--resume", command.resume, "go on with the run in that folder");
+  run.add("--run", command.run, "DIR", "output folder of the run; default: runs/NAME of the data");
+  run.add_flag("--resume", command.resume, "continue the run in that folder");
   run.add("--checkpoint-every", command.saving.checkpoint_every, "N", "steps; 0: only at the end")
       ->check(count);
-  run.add("--keep", command.saving.keep, "N", "checkpoints, the newest ones; the best one stays besides")
+  run.add("--keep", command.saving.keep, "N", "newest checkpoints to keep, and the best one")
       ->check(CLI::Range(1, most));
   run.add("--sample-every", command.saving.sample_every, "N",
           "steps between pictures of samples; 0: only at the end")
       ->check(count);
   run.add(
          "--replay", command.replay, "N",
-         "look at step N: trains up to it from the checkpoint before it, or from the start without --resume, "
-         "prints its samples, activations and gradients, and writes nothing")
+         "rerun and inspect step N: trains up to it, with --resume from the checkpoint before it, prints its "
+         "samples, activations and gradients, and writes no files")
       ->check(CLI::Range(1, most));
   add_machine(train, command.where);
   train->footer(
-      "The run's folder then holds metrics.csv, loss.png, samples.png and checkpoints step-N. Ctrl-C "
-      "finishes\n"
-      "the step, saves a checkpoint and stops; --resume goes on from there and gives what an uninterrupted\n"
-      "run would have given, with the options of the run where others are not given. --resume with more\n"
-      "--steps makes a finished run longer.\n\n"
-      "Checkpoints are compared by the loss of the averaged weights on up to 64 fixed images; the best one "
-      "is\n"
-      "never removed (pixnerd info --run DIR names it). They are written while training goes on.\n\n"
+      "The run's folder gets metrics.csv, loss.png, samples.png and checkpoints step-N. Ctrl-C finishes the\n"
+      "step, saves a checkpoint and stops. --resume continues from there, with the options of the run "
+      "unless\n"
+      "others are given, and gives the results of an uninterrupted run. --resume with more --steps makes a\n"
+      "finished run longer.\n\n"
+      "Checkpoints are compared by the loss of the EMA weights on up to 64 fixed images; the best one is\n"
+      "never removed (pixnerd info --run DIR names it). They are saved in the background.\n\n"
       "Small data sets such as emoji give clearer pictures with --batch 16 --no-flip: more steps, and no\n"
       "mirrored shapes to learn.\n\n"
       "Examples:\n"
@@ -126,104 +126,104 @@ CLI::App* add_train(CLI::App& app, TrainCommand& command) {
       "  pixnerd train --data photos --size 64 --width 384 --depth 12 --minutes 600\n"
       "                                                           photos/cat/1.jpg, photos/dog/2.png ...\n"
       "  pixnerd train --data photos --start-from epoch.ckpt --lr 1e-4 --steps 10000\n"
-      "                                                           a published model learns other images\n"
+      "                                                           fine-tune a published model\n"
       "  pixnerd train --data emoji --text --no-flip --minutes 60 --run runs/text\n"
-      "                                                           from their names: sample --prompt 'red "
+      "                                                           on their names: sample --prompt 'red "
       "heart'\n"
-      "  pixnerd train --resume --run runs/emoji                  go on with runs/emoji");
+      "  pixnerd train --resume --run runs/emoji                  continue runs/emoji");
   return train;
 }
 
 CLI::App* add_sample(CLI::App& app, SampleCommand& command) {
   CLI::App* sample = app.add_subcommand("sample", "Draw images with a trained model");
   OptionGroup model{sample, "Model"};
-  auto* run = model.add("--run", command.run, "DIR", "folder of a run, whose newest checkpoint is used");
+  auto* run = model.add("--run", command.run, "DIR", "folder of a run; its newest checkpoint is used");
   model
       .add("--weights", command.weights, "FILE",
-           "or a model's safetensors file or PyTorch checkpoint; without either, prompts are drawn by the "
-           "small model of "
-           "emoji that comes with the program")
+           "or a safetensors file or PyTorch checkpoint; without either, --prompt uses the small emoji model "
+           "that "
+           "comes with the program")
       ->excludes(run);
-  model.add(
-      "--text-encoder", command.text_encoder, "DIR",
-      "for published text-to-image models: a folder with Qwen3-1.7B as Hugging Face has it, config.json, "
-      "model*.safetensors, tokenizer.json, tokenizer_config.json");
-  model.add_flag("--ema,!--no-ema", command.ema, "use the averaged weights (the default), or the last ones");
+  model.add("--text-encoder", command.text_encoder, "DIR",
+            "for published text-to-image models: a folder with Qwen3-1.7B from Hugging Face: config.json, "
+            "model*.safetensors, tokenizer.json, tokenizer_config.json");
+  model.add_flag("--ema,!--no-ema", command.ema, "use the EMA weights (the default), or the raw ones");
 
   OptionGroup what{sample, "What to draw"};
   what.add("--classes", command.classes, "NAME,...", "names or numbers; default: all classes in turn")
       ->delimiter(',')
       ->take_all();
-  what.add("--prompt", command.prompts, "TEXT", "for text-to-image models; may be given several times")
+  what.add("--prompt", command.prompts, "TEXT", "for text-to-image models; may be repeated")
       ->take_all()
       ->allow_extra_args(false)
       ->default_str("");
-  what.add("--prompts", command.prompt_file, "FILE", "more of them, one a line");
-  what.add("--count", command.count, "N", "images; classes and prompts take turns")
+  what.add("--prompts", command.prompt_file, "FILE", "a file with more prompts, one per line");
+  what.add("--count", command.count, "N", "number of images; classes and prompts take turns")
       ->check(CLI::Range(1, 100'000));
   what.add("--size", command.size, "HxW",
-           "N or HxW, pixels, multiples of the patch but with --scale-decoder; default: as trained");
-  what.add_flag(
-      "--scale-decoder", command.scale_decoder,
-      "for text-to-image models: reach another --size than the trained one with as many tokens, each decoded "
-      "as a larger or smaller patch, not with more or fewer of them");
+           "N or HxW in pixels, multiples of the patch unless with --scale-decoder; default: as trained");
+  what.add_flag("--scale-decoder", command.scale_decoder,
+                "for text-to-image models: reach --size with the number of tokens of the trained size, each "
+                "decoded as a "
+                "larger or smaller patch");
   auto* seed =
       what.add("--seed", command.seed, "N", "of the noise; image i depends on it and i, not on the count")
           ->check(CLI::Range(std::int64_t{0}, most_seed));
   what.add("--torch-seed", command.torch_seed, "N",
-           "instead: starts from the noise that PyTorch's CPU generator draws for all images after "
-           "manual_seed(N), as the published programs do")
+           "instead of --seed: the initial noise is what PyTorch's CPU generator draws for all images after "
+           "manual_seed(N), as in the published code")
       ->check(CLI::Range(std::int64_t{0}, most_seed))
       ->excludes(seed);
 
   OptionGroup edit{sample, "Editing"};
-  auto* init = edit.add("--init", command.init, "FILE", "an image to start from, cropped to the size")
+  auto* init = edit.add("--init", command.init, "FILE", "an image to edit, cropped to the size")
                    ->excludes(what.app->get_option("--torch-seed"));
   edit.add("--strength", command.strength, "X",
-           "how much of it is given up, from 0 to 1 (all of it); default: 0.6, or 1 with --mask")
+           "how much of it to change, above 0 to 1 (all of it); default: 0.6, or 1 with --mask")
       ->needs(init);
-  edit.add("--mask", command.mask, "FILE",
-           "white where that image is drawn anew, black where it stays; of its size, or of the size drawn")
+  edit.add(
+          "--mask", command.mask, "FILE",
+          "inpainting: white where that image is drawn anew, black where it stays; of its size, or of --size")
       ->needs(init);
-  auto* with =
-      edit.add("--blend-with", command.blend_with, "NAME", "another class, or another prompt, to mix in");
+  auto* with = edit.add("--blend-with", command.blend_with, "NAME", "another class or prompt to mix in");
   edit.add("--blend", command.blend, "X", "its share, from 0 to 1; default: 0.5")->needs(with);
 
   OptionGroup how{sample, "How"};
-  how.add("--steps", command.steps, "N", "of the solver: more are slower and more exact")
+  how.add("--steps", command.steps, "N", "solver steps; more are slower and more accurate")
       ->check(CLI::Range(1, 100'000));
-  how.add("--solver", command.solver, "NAME",
-          "euler, heun (two evaluations a step), heun-reuse, adams2, adams3, adams4, or sde (with noise in "
-          "every step)")
-      ->check(CLI::IsMember({"euler", "heun", "heun-reuse", "adams2", "adams3", "adams4", "sde"}));
-  how.add("--guidance", command.guidance, "X",
-          "how strongly the class or prompt is enforced; 1 is not at all");
+  how.add(
+         "--solver", command.solver, "NAME",
+         "euler, heun (two evaluations per step), heun-reuse, adams2, adams3, adams4, or sde (noise in every "
+         "step)")
+      ->check(CLI::IsMember(std::vector<std::string>(solver_names.begin(), solver_names.end())));
+  how.add("--guidance", command.guidance, "X", "scale of classifier-free guidance; 1: none");
   how.add("--interval", command.interval, "LOW HIGH",
-          "times, from 0 (noise) to 1 (image), between which it is; default: 0.1 1; not for heun and "
-          "heun-reuse, where it is at all times")
+          "guide only between these times, from 0 (noise) to 1 (image); default: 0.1 1; heun and heun-reuse "
+          "guide "
+          "at all times")
       ->expected(2)
       ->take_all();
-  how.add(
-      "--shift", command.shift, "X",
-      "takes more of the steps near the noise where above 1; default: the run's, or 1 where it is not known");
+  how.add("--shift", command.shift, "X",
+          "of the times: above 1 more steps near the noise; default: the run's, or 1 if unknown");
   how.add("--last-step", command.last_step, "X", "width of the last step; default: 1 / steps");
   how.add("--precision", command.precision, "auto|full|mixed", precision_help)
       ->check(CLI::IsMember({"auto", "full", "mixed"}));
 
   OptionGroup output{sample, "Output"};
-  output.add("--out", command.out, "FILE.png", "the picture, all images in a grid");
-  output.add("--columns", command.columns, "N", "of the grid; default: one a class, or about a square")
+  output.add("--out", command.out, "FILE.png", "all images in a grid");
+  output
+      .add("--columns", command.columns, "N",
+           "of the grid; default: one per class or prompt, or about a square")
       ->check(CLI::Range(1, 10'000));
-  output.add("--zoom", command.zoom, "N", "shows a pixel as N x N; default: small images are enlarged")
+  output.add("--zoom", command.zoom, "N", "show each pixel as N x N; default: small images are enlarged")
       ->check(CLI::Range(1, 64));
   output.add("--trajectory", command.trajectory, "FILE.png",
-             "another picture: the way of some images out of the noise");
+             "another picture: some images at every stage from the noise on");
   add_machine(sample, command.where);
   sample->footer(
       "Examples:\n"
-      "  pixnerd sample --prompt 'smiling face with sunglasses'       with the model that comes with the "
-      "program\n"
-      "  pixnerd sample --run runs/emoji                              16 images of classes spread over all\n"
+      "  pixnerd sample --prompt 'smiling face with sunglasses'       with the bundled model\n"
+      "  pixnerd sample --run runs/emoji                              16 images, classes spread over all\n"
       "  pixnerd sample --run runs/emoji --classes cat-face,3 --count 8\n"
       "  pixnerd sample --run runs/emoji --size 64x96 --solver adams2 --steps 25 --trajectory way.png\n"
       "  pixnerd sample --run runs/text --prompt 'a red heart' --prompt 'cat face' --guidance 4 --count 8\n"
@@ -250,19 +250,16 @@ CLI::App* add_verify(CLI::App& app, VerifyCommand& command) {
       ->check(CLI::IsMember({"full", "mixed"}));
   add_machine(verify, command.where);
   verify->footer(
-      "Prints a row for each file: its worst tensor, the error |ours - theirs| / |theirs| (L2 norms), what "
-      "it\n"
-      "may be at most, pass or FAIL. Exits with status 1 if any fails. Kinds of files, which tell what they "
-      "are:\n"
+      "Prints a row for each file: the error |ours - theirs| / |theirs| (L2 norms) of its worst tensor, the\n"
+      "tolerance, pass or FAIL. Exits with status 1 if any fails. Kinds of files, which are recognized:\n"
       "  c2i, t2i        the class-conditional and the text-to-image model: forward pass and gradients\n"
       "  samplers        trajectories of the solvers, with guidance\n"
       "  training_repa   a training with REPA: losses, gradients, weights, averages\n"
       "  dinov2          features of DINOv2, the encoder of REPA\n"
       "  interpolate     images of other sizes, as that encoder needs them\n"
       "  qwen3           hidden states of Qwen3, the text encoder\n"
-      "  tokens          a .json of texts and their ids, with its tokenizer.json beside it; the error is "
-      "the\n"
-      "                  number of wrong ids\n\n"
+      "  tokens          a .json of texts and their ids, with its tokenizer.json beside it; the error is\n"
+      "                  the number of wrong ids\n\n"
       "Examples:\n"
       "  pixnerd verify tests/fixtures/c2i_*.safetensors tests/fixtures/samplers.safetensors\n"
       "  pixnerd verify tests/fixtures/tokenizer/tokens.json");
@@ -270,22 +267,22 @@ CLI::App* add_verify(CLI::App& app, VerifyCommand& command) {
 }
 
 CLI::App* add_convert(CLI::App& app, ConvertCommand& command) {
-  CLI::App* convert = app.add_subcommand("convert", "Make a safetensors file of a PyTorch checkpoint");
-  convert->add_option("in", command.in, "what torch.save wrote, or a safetensors file")
+  CLI::App* convert = app.add_subcommand("convert", "Convert a PyTorch checkpoint to a safetensors file");
+  convert->add_option("in", command.in, "a file written by torch.save, or a safetensors file")
       ->type_name("IN")
       ->required();
   convert->add_option("out", command.out, "the new file")->type_name("OUT.safetensors")->required();
   OptionGroup what{convert, "What to convert"};
   what.add("--prefix", command.prefix, "NAME",
-           "only tensors whose names begin so, under the rest of their names; default: ema_denoiser. or "
-           "denoiser. where there are such, otherwise all");
+           "only tensors whose names begin with it, which is removed from them; default: ema_denoiser. or "
+           "denoiser. if there are such, otherwise all");
   what.add("--precision", command.precision, "float32|bfloat16|keep", "of floating-point tensors")
       ->check(CLI::IsMember({"float32", "bfloat16", "keep"}));
-  what.add_flag("--force", command.force, "replace a file of that name");
+  what.add_flag("--force", command.force, "overwrite an existing file");
   convert->footer(
-      "Needs no Python, and never runs anything that a checkpoint holds: tensors, numbers, strings, lists "
-      "and\n"
-      "dictionaries are all that it accepts. It takes memory for one tensor at a time.\n\n"
+      "Needs no Python and never runs code from a checkpoint: it accepts only tensors, numbers, strings, "
+      "lists\n"
+      "and dictionaries. It holds one tensor in memory at a time.\n\n"
       "Examples:\n"
       "  pixnerd convert epoch.ckpt model.safetensors\n"
       "  pixnerd convert epoch.ckpt last.safetensors --prefix denoiser. --precision bfloat16");
@@ -293,21 +290,20 @@ CLI::App* add_convert(CLI::App& app, ConvertCommand& command) {
 }
 
 void add_info(CLI::App& app, InfoCommand& command) {
-  CLI::App* info = app.add_subcommand("info", "Tell about this program, a run or a file");
+  CLI::App* info = app.add_subcommand("info", "Describe this program, a run or a file");
   auto* run = info->add_option("--run", command.run, "folder of a run")->type_name("DIR");
   auto* file = info->add_option("file", command.file,
-                                "a safetensors file, a PyTorch checkpoint or a PNG that was drawn")
+                                "a safetensors file, a PyTorch checkpoint, or a PNG made by sample")
                    ->type_name("FILE");
   file->excludes(run);
-  info->add_flag("--check", command.check, "reads the whole file; fails where it finds NaN or infinity")
+  info->add_flag("--check", command.check, "read the whole file, fail on NaN or infinity")
       ->type_name("")
       ->needs(file);
   info->footer(
       "Examples:\n"
       "  pixnerd info                      version, devices, instruction set, processors, memory\n"
       "  pixnerd info --run runs/emoji     settings, steps done, classes, tensors\n"
-      "  pixnerd info --check epoch.ckpt   sizes of the models in it, tensors, whether all numbers are "
-      "finite\n"
+      "  pixnerd info --check epoch.ckpt   sizes of its models, tensors, whether all numbers are finite\n"
       "  pixnerd info samples.png          prompts, seed, model and settings of a picture");
 }
 
@@ -315,7 +311,8 @@ void add_info(CLI::App& app, InfoCommand& command) {
 
 std::optional<Command> parse_command_line(int count, const char* const* arguments, int& exit_code) {
   CLI::App app(
-      "Pixel neural field diffusion: trains image generators that work on pixels, and samples from them.",
+      "Pixel neural field diffusion: trains image generators that work in pixel space, and samples from "
+      "them.",
       "pixnerd");
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", str_cat("pixnerd ", version), "the version");
@@ -324,10 +321,9 @@ std::optional<Command> parse_command_line(int count, const char* const* argument
   app.option_defaults()->take_last();  // of an option given twice; commands inherit it
   app.footer(
       "Start here:\n"
-      "  pixnerd sample --prompt 'smiling cat face'         draws with the model that comes with the "
-      "program\n"
+      "  pixnerd sample --prompt 'smiling cat face'         draws with the bundled model\n"
       "  pixnerd train --data emoji --batch 16 --no-flip    trains for five minutes\n"
-      "  pixnerd sample --run runs/emoji                    draws with what was trained\n"
+      "  pixnerd sample --run runs/emoji                    draws with the trained model\n"
       "  pixnerd train --help                               explains every option");
 
   TrainCommand train_command;

@@ -22,8 +22,7 @@ BOOST_AUTO_TEST_CASE(help_and_version) {
        {"c2i, t2i", "samplers", "training_repa", "dinov2", "interpolate", "qwen3", "tokens"})
     BOOST_TEST(verify.find("\n  " + kind + "  ") != std::string::npos, kind);
   // Defaults are part of the help.
-  BOOST_TEST(run_well({"train", "--help"}).out.find("learning rate at its highest [0.001]") !=
-             std::string::npos);
+  BOOST_TEST(run_well({"train", "--help"}).out.find("peak learning rate [0.001]") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(unknown_words) {

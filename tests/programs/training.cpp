@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(a_step_can_be_replayed) {
     BOOST_TEST(static_cast<float>(number_behind(out, "outcome    loss ")) == static_cast<float>(row[1]));
     BOOST_TEST(static_cast<float>(number_behind(out, ", gradient norm ")) == static_cast<float>(row[2]));
     for (const auto* word :
-         {"batch 2", "largest tokens behind the blocks", "final_layer.linear.bias", " stripes"})
+         {"batch 2", "largest tokens after the blocks", "final_layer.linear.bias", " stripes"})
       BOOST_TEST(out.find(word) != std::string::npos, out << " lacks " << word);
   }
   // Before the first checkpoint, from the start.

@@ -71,6 +71,24 @@ BOOST_AUTO_TEST_CASE(damaged_ones_are_passed_over_and_set_aside) {
                                 {"a whole checkpoint", run, "step-1", "step-3"});
 }
 
+BOOST_AUTO_TEST_CASE(the_checkpoint_of_a_run_or_a_folder_that_is_one) {
+  const test::Folder folder;
+  const std::string run = folder / "run";
+  std::vector<std::string> damaged;
+  for (const int step : {1, 2}) put(run, step, "whole");
+  BOOST_TEST(find_checkpoint(run, damaged) == run + "/step-2");
+  BOOST_TEST(find_checkpoint(run + "/step-1", damaged) == run + "/step-1");
+  BOOST_TEST(damaged.empty());
+  write_file_atomic(run + "/step-2/content", std::string_view("whale"));
+  BOOST_TEST(find_checkpoint(run, damaged) == run + "/step-1");
+  BOOST_TEST(damaged.size() == 1u);
+  test::check_throws<FileError>([&] { find_checkpoint(run + "/step-2", damaged); }, {"a whole checkpoint"});
+  std::filesystem::create_directory(folder / "empty");
+  test::check_throws<FileError>([&] { find_checkpoint(folder / "empty", damaged); }, {"a checkpoint in"});
+  test::check_throws<FileError>([&] { find_checkpoint(folder / "none", damaged); },
+                                {"a training run", "none"});
+}
+
 BOOST_AUTO_TEST_CASE(whole_ones_are_never_overwritten) {
   const test::Folder folder;
   const std::string run = folder / "run";

@@ -30,4 +30,24 @@ BOOST_AUTO_TEST_CASE(models_are_found_and_moments_are_not) {
   BOOST_TEST((found == std::vector<std::string>{"", "denoiser", "ema_denoiser"}));
 }
 
+BOOST_AUTO_TEST_CASE(averages_are_chosen_or_left) {
+  const test::Folder folder;
+  const auto file_with = [&](const std::vector<std::string>& prefixes) {
+    NamedTensors<float, Cpu> tensors;
+    for (const auto& prefix : prefixes)
+      tensors.tensors.emplace_back(prefix + "s_embedder.proj.weight", Tensor<float>::zeros({1}));
+    const std::string path = folder / "some.safetensors";
+    save_parameters(path, tensors);
+    return SafetensorsFile(path);
+  };
+  const auto both = file_with({"denoiser.", "ema_denoiser."});
+  BOOST_TEST(choose_model_prefix(both, true) == "ema_denoiser");
+  BOOST_TEST(choose_model_prefix(both, false) == "denoiser");
+  BOOST_TEST(choose_model_prefix(file_with({""}), true) == "");
+  BOOST_TEST(choose_model_prefix(file_with({"ema."}), false) == "ema");
+  const auto none = file_with({"moments."});
+  test::check_throws<FileError>([&] { choose_model_prefix(none, true); },
+                                {"[load model]", "some.safetensors"});
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,7 +3,6 @@
 /// A model from a training run's checkpoint or from a file of weights, ready to be used.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -72,23 +71,6 @@ inline RunConfiguration configuration_from_json(const nlohmann::json& in, const 
     out.encoder = in["encoder"];
   }
   return out;
-}
-
-/// The checkpoint that `--run` means: the newest of a run's folder, or the folder of one checkpoint. Throws
-/// FileError when there is none. `damaged` receives a sentence for each newer one that is damaged.
-inline std::string find_checkpoint(const std::string& run, std::vector<std::string>& damaged) {
-  if (pixnerd::detail::path_exists(run + "/manifest.json")) {
-    const std::string problem = manifest_problem(run);
-    if (!problem.empty()) raise<FileError>("checkpoint", str_cat("a whole checkpoint '", run, "'"), problem);
-    return run;
-  }
-  if (!std::filesystem::is_directory(run)) {
-    raise<FileError>("run folder", str_cat("the folder of a training run '", run, "'"), "none");
-  }
-  auto newest = newest_checkpoint(run);
-  if (newest.path.empty()) raise<FileError>("run folder", str_cat("a checkpoint in '", run, "'"), "none");
-  damaged = std::move(newest.damaged);
-  return newest.path;
 }
 
 /// A model in a file, not read yet, and what is known about it.
@@ -167,22 +149,12 @@ inline TrainedModel model_of_run(const std::string& run, bool average, std::vect
   return model;
 }
 
-/// The model of a file. Where it holds several, `average` prefers those whose prefix speaks of an average
-/// ("ema_denoiser"). Throws FileError when it holds none.
+/// The model of a file; see choose_model_prefix() for `average`. Throws FileError when it holds none.
 inline TrainedModel model_of_file(const std::string& path, bool average) {
   TrainedModel model;
   model.file = open_tensor_file(path);
-  const auto prefixes = model_prefixes(*model.file);
-  if (prefixes.empty()) {
-    raise<FileError>("load model", str_cat("a PixNerd in '", path, "'"),
-                     "no tensor \"s_embedder.proj.weight\", bare or below param, denoiser or ema");
-  }
-  const auto is_average = [](const std::string& prefix) { return prefix.find("ema") != prefix.npos; };
-  auto chosen = std::find_if(prefixes.begin(), prefixes.end(),
-                             [&](const std::string& prefix) { return is_average(prefix) == average; });
-  if (chosen == prefixes.end()) chosen = prefixes.begin();
-  model.prefix = *chosen;
-  model.path = chosen->empty() ? path : str_cat(path, ", ", *chosen);
+  model.prefix = choose_model_prefix(*model.file, average);
+  model.path = model.prefix.empty() ? path : str_cat(path, ", ", model.prefix);
   const auto& metadata = model.file->metadata();
   std::optional<RunConfiguration> run;
   if (const auto stored = metadata.find(configuration_key); stored != metadata.end()) {

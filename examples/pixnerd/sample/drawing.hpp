@@ -16,7 +16,7 @@
 
 namespace pixnerd::program {
 
-/// How images are drawn: what sample() is told, and what depends on the kind of model.
+/// How images are drawn: options of sample(), and those of some families of models.
 struct DrawOptions : SampleOptions {
   DecoderScale scale = {};                ///< of text-to-image models
   std::vector<std::int64_t> second = {};  ///< labels to blend with; empty: none
@@ -41,10 +41,10 @@ std::int64_t patches_of(const Config& config, const DrawOptions& options) {
 
 }  // namespace detail
 
-/// Elements of memory that drawing `count` images surely takes beside the model: of each patch its token with
-/// queries, keys, values and the MLP's rows, the field's weights, 2 F F*r, and the features of its pixels
-/// before and after a field block; all of it twice where guidance shows the model each image with its class
-/// and without.
+/// A lower bound of the elements of memory that drawing `count` images takes beside the model: for each patch
+/// its token with queries, keys, values and the MLP's rows, the neural field's weights, 2 F F*r, and the
+/// features of its pixels before and after a field block; twice that with guidance, which evaluates each
+/// image with and without its condition.
 template <class Config>
 double elements_to_draw(const Config& config, const DrawOptions& options, std::int64_t count) {
   const std::int64_t patches = detail::patches_of(config, options);

@@ -43,7 +43,7 @@ inline double parameter_count(const TrainedModel& trained) {
   return count;
 }
 
-/// Throws ValueError when drawing surely takes more than the memory of the device.
+/// Throws ValueError when a lower bound of what drawing takes is above the memory of the device.
 inline void check_drawing_fits(const TrainedModel& trained, const DrawOptions& options, std::int64_t count,
                                const std::string& precision, const DeviceChoice& where) {
   const double element = bytes_of_element(precision);

@@ -23,8 +23,8 @@ namespace pixnerd::program {
 
 namespace detail {
 
-/// Throws ValueError when the encoder in a folder and the features of `texts` texts surely take more than the
-/// memory of the device.
+/// Throws ValueError when a lower bound of what the encoder in a folder and the features of `texts` texts
+/// take is above the memory of the device.
 template <class Policy>
 void check_encoder_fits(const std::string& folder, const PixnerdT2iConfig& config, std::size_t texts,
                         const DeviceChoice& where) {
@@ -65,7 +65,7 @@ std::vector<std::string> encode_texts(const SampleCommand& command, const std::s
       progress.note(str_cat("of the text encoder's features, ", encoder.config().width,
                             " a token, the model takes ", config.text_width,
                             encoder.config().width > config.text_width ? ": the last ones are dropped"
-                                                                       : ": zeros are put behind them"));
+                                                                       : ": zeros fill the rest"));
     }
     constexpr std::size_t at_once = 16;
     const auto count = static_cast<std::int64_t>(texts.size());

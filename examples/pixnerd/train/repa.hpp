@@ -27,8 +27,8 @@ struct RepaPlan {
   std::int64_t encoder_parameters = 0;
   std::int64_t projector_parameters = 0;
 
-  /// What it surely takes of the device's memory, bytes: parameters, moments and the images as the encoder
-  /// sees them.
+  /// A lower bound of the memory that it takes on the device, bytes: parameters, moments and the images as
+  /// the encoder sees them.
   double bytes(const TrainSettings& settings) const {
     const double element = settings.precision == "mixed" ? 2 : 4;
     const auto side = static_cast<double>(settings.size / settings.patch * encoder.patch);

@@ -32,7 +32,7 @@ double largest_of(const Tensor<T, Device>& tensor) {
   return largest;
 }
 
-/// Prints the samples of a batch with what the model makes of them, and the tokens behind its blocks.
+/// Prints the samples of a batch, the model's output for them, and the largest tokens after its blocks.
 template <class Family, class Policy>
 void print_batch(const Training<Family, Policy>& training, const TrainOptions& options, const Batch& data,
                  const AnyDataset& images, const SampleOrder& order, std::int64_t step, std::int64_t number) {
@@ -70,7 +70,7 @@ void print_batch(const Training<Family, Policy>& training, const TrainOptions& o
                 largest_of(sample.x.rows(row, row + 1)), printable(told).c_str(),
                 dropped ? " (not shown)" : "");
   }
-  std::string line = "largest tokens behind the blocks:";
+  std::string line = "largest tokens after the blocks:";
   for (const double largest : tokens) line += " " + number_text(largest, 4);
   std::printf("%s; largest velocity %s\n", line.c_str(), number_text(largest_of(velocity), 4).c_str());
 }

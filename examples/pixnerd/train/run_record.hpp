@@ -20,8 +20,8 @@ namespace pixnerd::program {
 /// The rows of metrics.csv, a line of progress, and notes.
 class RunRecord {
  public:
-  /// Begins metrics.csv at `path`, or goes on behind step `resumed_step`, and tells when rows before it are
-  /// gone. Throws FileError.
+  /// Begins metrics.csv at `path`, or continues it after step `resumed_step`, and tells when rows before it
+  /// are gone. Throws FileError.
   RunRecord(const std::string& path, std::int64_t resumed_step, const TrainSettings& settings, bool aligned)
       : settings_(settings),
         aligned_(aligned),

@@ -19,8 +19,7 @@ inline constexpr std::int64_t most_seed = 9'000'000'000'000'000'000;
 
 inline constexpr const char* precision_help =
     "full: float32; mixed: bfloat16 inside the model, float32 weights and sums; auto: mixed on a GPU, full "
-    "on "
-    "the CPU";
+    "on the CPU";
 
 /// The settings of `pixnerd train` that a run keeps, with their defaults.
 struct TrainSettings {
@@ -71,73 +70,73 @@ struct TrainSettings {
   /// texts.
   static void visit(auto& self, auto&& visitor) {
     visitor.section("Data");
-    visitor(
-        "data", self.data,
-        "emoji, fashion-mnist, or a folder with a folder of PNG or JPEG images per class; with --text also a "
-        "folder of NAME.png and NAME.txt, or LIST.jsonl");
-    visitor("groups", self.groups, "of emoji, separated by commas, or all");
-    visitor("skin-tones", self.skin_tones, "also the variants of emoji with one of the five skin tones");
-    visitor("corrupt", self.corrupt, "at an image that cannot be read: fatal stops, skip leaves it out",
-            "fatal", "skip");
-    visitor("size", self.size, "side of the square images, pixels; a multiple of the patch", 1, 8192);
-    visitor("flip", self.flip, "mirror half of the images left to right");
+    visitor("data", self.data,
+            "emoji, fashion-mnist, or a folder with one subfolder of PNG or JPEG images per class; with "
+            "--text also "
+            "a folder of NAME.png and NAME.txt, or LIST.jsonl");
+    visitor("groups", self.groups, "of emoji, comma-separated, or all");
+    visitor("skin-tones", self.skin_tones, "include the emoji variants with skin tones");
+    visitor("corrupt", self.corrupt, "when an image cannot be read: fatal stops, skip leaves it out", "fatal",
+            "skip");
+    visitor("size", self.size, "side of the square images in pixels, a multiple of the patch", 1, 8192);
+    visitor("flip", self.flip, "mirror images left to right, half of the time");
     visitor("hold-out", self.hold_out,
-            "share of the images, chosen by the seed, that is not trained on: checkpoints are compared by it",
+            "fraction of the images, chosen by the seed, to keep out of training: checkpoints are compared "
+            "on them",
             0, 0.9);
 
     visitor.section("Model");
     visitor("start-from", self.start_from,
-            "a file of weights to begin with (safetensors or PyTorch's), as sample --weights takes it: the "
-            "model has "
-            "its sizes; for another number of classes, these are learned anew");
-    visitor("patch", self.patch, "side of a patch, pixels", 1, 256);
-    visitor("width", self.width, "numbers in a patch's token; heads must divide it", 4, 65'536);
-    visitor("heads", self.heads, "attention heads; width / heads must be a multiple of 4, at most 512", 1,
+            "initial weights (safetensors or a PyTorch checkpoint, as for sample --weights); the model gets "
+            "their "
+            "sizes; class embeddings are new where the number of classes differs");
+    visitor("patch", self.patch, "side of a patch in pixels", 1, 256);
+    visitor("width", self.width, "width of a token; a multiple of the heads", 4, 65'536);
+    visitor("heads", self.heads, "attention heads; width / heads must be a multiple of 4 and at most 512", 1,
             1024);
     visitor("depth", self.depth, "transformer blocks", 0, 1000);
     visitor("field-depth", self.field_depth, "neural-field blocks that turn tokens into pixels", 0, 1000);
-    visitor("field-features", self.field_features, "numbers a pixel has in the field", 1, 4096);
-    visitor("field-ratio", self.field_ratio, "width of a field block's MLP, in field features", 1, 64);
+    visitor("field-features", self.field_features, "features of a pixel in the neural field", 1, 4096);
+    visitor("field-ratio", self.field_ratio,
+            "width of a field block's MLP, in multiples of the field features", 1, 64);
 
     visitor.section("Text");
     visitor("text", self.text,
-            "learn to draw from texts, the images' captions or else the names of their classes");
-    visitor("words", self.words, "words of a text that are read", 1, 1024);
-    visitor("word-rows", self.word_rows, "learned vectors that words and their parts share", 2, 10'000'000);
+            "train a text-to-image model, on the images' captions or else the names of their classes");
+    visitor("words", self.words, "words read of a text", 1, 1024);
+    visitor("word-rows", self.word_rows, "rows of the embedding table that words and their parts share", 2,
+            10'000'000);
     visitor("word-parts", self.word_parts,
-            "vectors of a word: one for the whole, the others for three letters each", 1, 256);
+            "embeddings of a word: one for all of it, the others for three letters each", 1, 256);
     visitor("text-depth", self.text_depth, "transformer blocks for the text alone", 0, 1000);
 
     visitor.section("Alignment");
     visitor("repa", self.repa,
-            "a DINOv2 (safetensors or .pth) whose features of the images a block's tokens are drawn toward");
-    visitor("repa-weight", self.repa_weight, "of that in the loss", 0, 1000);
-    visitor(
-        "repa-block", self.repa_block,
-        "whose tokens, counted from 1; default: 8, or 6 with --text, but in the first third of the blocks", 0,
-        1000);
+            "a DINOv2 (safetensors or .pth): a block's tokens are aligned with its features of the images");
+    visitor("repa-weight", self.repa_weight, "weight of the alignment in the loss", 0, 1000);
+    visitor("repa-block", self.repa_block,
+            "the block to align, counted from 1; default: 8, or 6 with --text, but in the first third of the "
+            "blocks",
+            0, 1000);
 
     visitor.section("Training");
-    visitor("steps", self.steps, "training steps; default: as many as fit into the minutes", 1,
-            1'000'000'000);
+    visitor("steps", self.steps, "training steps; default: as many as fit into --minutes", 1, 1'000'000'000);
     visitor("batch", self.batch, "images in a batch", 1, 1'000'000);
-    visitor("accumulate", self.accumulate, "batches in a step", 1, 10'000);
-    visitor("lr", self.lr, "learning rate at its highest", 0, 1000);
-    visitor("schedule", self.schedule, "how the learning rate goes on after the warm-up", "cosine",
-            "constant");
-    visitor("warmup", self.warmup, "steps over which the learning rate rises", 0, 1'000'000'000);
-    visitor("weight-decay", self.weight_decay, "of AdamW, on every weight", 0, 1);
-    visitor("clip", self.clip, "largest global norm of the gradient; 0 clips nothing", 0, 1'000'000'000);
-    visitor(
-        "skip-outliers", self.skip_outliers,
-        "skip steps whose gradient's norm is above this factor times the mean of those before; 0 skips none",
-        0, 1'000'000'000);
-    visitor("ema", self.ema,
-            "decay of the averaged weights; less in the first steps, (1 + step) / (10 + step)", 0, 1);
-    visitor("dropout", self.dropout, "share of images shown without their class or text, for guidance", 0, 1);
-    visitor("time", self.time, "distribution of the noise levels", "lognormal", "uniform");
-    visitor("shift", self.shift, "moves noise levels toward noise where above 1", 1e-3, 1000);
-    visitor("seed", self.seed, "of everything random", 0, most_seed);
+    visitor("accumulate", self.accumulate, "batches per step (gradient accumulation)", 1, 10'000);
+    visitor("lr", self.lr, "peak learning rate", 0, 1000);
+    visitor("schedule", self.schedule, "of the learning rate after the warm-up", "cosine", "constant");
+    visitor("warmup", self.warmup, "steps over which the learning rate rises to its peak", 0, 1'000'000'000);
+    visitor("weight-decay", self.weight_decay, "of AdamW, on all weights", 0, 1);
+    visitor("clip", self.clip, "maximum global norm of the gradient; 0: no clipping", 0, 1'000'000'000);
+    visitor("skip-outliers", self.skip_outliers,
+            "skip steps whose gradient norm is above this factor times the running mean; 0: skip none", 0,
+            1'000'000'000);
+    visitor("ema", self.ema, "decay of the EMA weights; at first smaller, (1 + step) / (10 + step)", 0, 1);
+    visitor("dropout", self.dropout,
+            "probability of dropping the class or text, for classifier-free guidance", 0, 1);
+    visitor("time", self.time, "distribution of the training times", "lognormal", "uniform");
+    visitor("shift", self.shift, "of the times: above 1 more noise", 1e-3, 1000);
+    visitor("seed", self.seed, "of all random numbers", 0, most_seed);
     visitor("precision", self.precision, precision_help, "auto", "full", "mixed");
   }
 };

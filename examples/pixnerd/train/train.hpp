@@ -57,7 +57,7 @@ std::int64_t measure_steps(const TrainCommand& command, const RunPlan& plan,
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(0.97 * left / (step + drawing)));
 }
 
-/// Says how a step that went wrong can be looked at.
+/// Says how to rerun and inspect a step that went wrong.
 inline void print_replay(const std::string& folder, std::int64_t step) {
   NewestCheckpoint newest;
   try {
@@ -183,7 +183,7 @@ class TrainingRun {
   void remove_files(const std::filesystem::path& there) const {
     std::error_code ignored;
     std::filesystem::remove(in_folder("metrics.csv"), ignored);
-    // What lies beside ".." is for the user: behind a link it may be anything.
+    // What lies beside ".." is for the user: through a link it may be anything.
     if (plan_.folder.find("..") != plan_.folder.npos) return;
     std::filesystem::path path = folder_path();
     while (path != there && std::filesystem::remove(path, ignored))
@@ -208,7 +208,7 @@ class TrainingRun {
         lock_->keep();
         record.try_to([&] { draw_between(report.step, record, interrupt); });
       }
-      // Asked once, behind the drawing: a checkpoint must not be ahead of the metrics.
+      // Asked once, after the drawing: a checkpoint must not be ahead of the metrics.
       const bool stops = interrupt.requested();
       if (stops || saves || record.flush_is_due()) {
         lock_->keep();

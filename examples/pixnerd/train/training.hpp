@@ -32,8 +32,8 @@
 
 namespace pixnerd::program {
 
-/// What training surely takes of the device's memory, bytes: parameters, gradients, moments and averages, of
-/// each image some pixels and the tokens that backward needs, and what REPA takes.
+/// A lower bound of the memory that training takes on the device, bytes: parameters, gradients, moments and
+/// averages, of each image some pixels and the tokens that backward needs, and what REPA takes.
 template <class Config>
 double bytes_for_training(const Config& config, const TrainSettings& settings, std::int64_t parameters,
                           const std::optional<RepaPlan>& repa) {
@@ -45,8 +45,8 @@ double bytes_for_training(const Config& config, const TrainSettings& settings, s
          element * image * static_cast<double>(settings.batch) + (repa ? repa->bytes(settings) : 0);
 }
 
-/// Number of the model's parameters. Throws ValueError when what training surely takes is more than the
-/// memory of the device.
+/// Number of the model's parameters. Throws ValueError when a lower bound of what training takes is above
+/// the memory of the device.
 template <class Family>
 std::int64_t check_fits_into_memory(const TrainSettings& settings, std::int64_t classes,
                                     const std::optional<RepaPlan>& repa, const DeviceChoice& where) {
@@ -171,7 +171,7 @@ class Training {
     return loading;
   }
 
-  /// The next images with what the model is told about them.
+  /// The next images with their labels.
   Batch next_batch(Loader& loader) const {
     Batch batch = loader.next();
     label_batch(labels_, batch);

@@ -13,7 +13,7 @@
 
 namespace pixnerd::program {
 
-/// The file holds in.ids and in.mask (B, L), the mask 1 for tokens and 0 for padding behind them, out.hidden,
+/// The file holds in.ids and in.mask (B, L), the mask 1 for tokens and 0 for padding after them, out.hidden,
 /// and param.NAME; its configuration is that of a Qwen3 folder.
 template <class Policy>
 Comparison verify_qwen3(const ReferenceFile& reference) {

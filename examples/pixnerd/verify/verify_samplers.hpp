@@ -25,7 +25,7 @@ namespace pixnerd::program {
 
 namespace detail {
 
-/// The tensors of a list, one behind the other along a new outermost axis.
+/// The tensors of a list, stacked along a new outermost axis.
 template <class Device>
 Tensor<float, Device> stacked(const std::vector<Tensor<float, Device>>& parts) {
   Shape shape{static_cast<std::int64_t>(parts.size())};
@@ -39,7 +39,7 @@ Tensor<float, Device> stacked(const std::vector<Tensor<float, Device>>& parts) {
 }
 
 /// The weights of the known velocities in every step of Adams' method, (steps, columns), oldest first and
-/// zeros behind them.
+/// zeros after them.
 inline Tensor<float, Cpu> adams_weights(int order, const TimeGrid& grid, std::int64_t columns) {
   auto out = Tensor<float, Cpu>::zeros({grid.steps(), columns});
   for (int i = 0; i < grid.steps(); ++i) {

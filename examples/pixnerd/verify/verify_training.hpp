@@ -64,8 +64,8 @@ inline std::string staged_name(const ParameterEntry& entry, const std::string& m
 
 }  // namespace detail
 
-/// The file holds for step i step{i}.{x, y, noise, z, t, dst}: images, labels, noise, the normal numbers
-/// behind the times, the times, the target features; before the first step param0.NAME and proj0.NAME, and
+/// The file holds for step i step{i}.{x, y, noise, z, t, dst}: images, labels, noise, the normal numbers that
+/// the times come from, the times, the target features; before the first step param0.NAME and proj0.NAME, and
 /// after the last param.NAME, proj.NAME and ema.NAME; losses (steps, 3) of flow matching, alignment and both;
 /// grad_norms (steps) before clipping; grad0.NAME and gradproj0.NAME of the first step, clipped.
 template <class Policy>

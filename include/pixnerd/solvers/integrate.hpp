@@ -12,7 +12,7 @@
 
 namespace pixnerd {
 
-/// What integrate() may do besides.
+/// Options of integrate().
 struct IntegrateOptions {
   /// Keep every point and velocity, not only the last point.
   bool keep_trajectory = false;

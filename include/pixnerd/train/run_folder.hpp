@@ -108,6 +108,24 @@ inline NewestCheckpoint newest_checkpoint(const std::string& run,
   return out;
 }
 
+/// The folder of a checkpoint, where `path` is that of a run, the newest whole one; or `path` itself, where
+/// it is that of a checkpoint. `damaged` receives a sentence for each newer one that is damaged. Throws
+/// FileError when there is none, and what newest_checkpoint() throws.
+inline std::string find_checkpoint(const std::string& path, std::vector<std::string>& damaged) {
+  if (detail::path_exists(path + "/manifest.json")) {
+    const std::string problem = manifest_problem(path);
+    if (!problem.empty()) raise<FileError>("checkpoint", str_cat("a whole checkpoint '", path, "'"), problem);
+    return path;
+  }
+  if (!std::filesystem::is_directory(path)) {
+    raise<FileError>("run folder", str_cat("the folder of a training run '", path, "'"), "none");
+  }
+  auto newest = newest_checkpoint(path);
+  if (newest.path.empty()) raise<FileError>("run folder", str_cat("a checkpoint in '", path, "'"), "none");
+  damaged = std::move(newest.damaged);
+  return newest.path;
+}
+
 /// Prepares the folder of a run: creates it where it is missing and removes what an interrupted save left. A
 /// save of another process in progress looks the same, so hold a RunLock. Throws FileError when this fails.
 inline void open_run_folder(const std::string& run) {

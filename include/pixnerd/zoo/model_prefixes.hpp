@@ -32,4 +32,19 @@ inline std::vector<std::string> model_prefixes(const TensorFile& file) {
   return prefixes;
 }
 
+/// The prefix of one of the models in a file: the first that is an average of weights ("ema_denoiser"), or
+/// that is none, as `average` says; the first one where there is no such. Throws FileError when there is no
+/// model.
+inline std::string choose_model_prefix(const TensorFile& file, bool average) {
+  const auto prefixes = model_prefixes(file);
+  if (prefixes.empty()) {
+    raise<FileError>("load model", str_cat("a PixNerd in '", file.path(), "'"),
+                     "no tensor \"s_embedder.proj.weight\", bare or below param, denoiser or ema");
+  }
+  for (const auto& prefix : prefixes) {
+    if ((prefix.find("ema") != prefix.npos) == average) return prefix;
+  }
+  return prefixes.front();
+}
+
 }  // namespace pixnerd
