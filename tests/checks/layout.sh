@@ -51,6 +51,7 @@ declare -A reached=([pixnerd.hpp]=1)
 queue=(pixnerd.hpp)
 for ((i = 0; i < ${#queue[@]}; ++i)); do
   for name in ${includes[${queue[i]}]:-}; do
+    [[ $name != *.cuh || ${queue[i]} == *.cuh ]] || continue  # the GPU's umbrella is another one
     [[ -n ${reached[$name]:-} ]] || queue+=("$name")
     reached[$name]=1
   done
@@ -63,6 +64,7 @@ done < <(find include/pixnerd -name '*.hpp' | sort)
 queue+=(pixnerd.cuh)
 for ((; i < ${#queue[@]}; ++i)); do
   for name in ${includes[${queue[i]}]:-}; do
+    [[ $name != *.cuh || ${queue[i]} == *.cuh ]] || continue  # the GPU's umbrella is another one
     [[ -n ${reached[$name]:-} ]] || queue+=("$name")
     reached[$name]=1
   done
