@@ -4,10 +4,12 @@
 /// taken for damaged.
 #include <boost/test/unit_test.hpp>
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <pixnerd/optim/adamw.hpp>
@@ -46,12 +48,22 @@ struct FaultyRun {
     };
   }
 
+  /// The checkpoint before may still be being saved, and must not meet the fault in this one's place.
+  void wait_for_checkpoint(std::int64_t step) const {
+    using namespace std::chrono_literals;
+    for (Steps saved; saved.empty() || saved.front() < step; saved = checkpoint_steps(options.run))
+      std::this_thread::sleep_for(1ms);
+    std::this_thread::sleep_for(20ms);  // what follows its renaming
+  }
+
   /// Trains; the call `number` of saving the checkpoint behind `step` meets the fault.
   void train_with(const Fault& fault, int number, std::int64_t step) {
     TrainState state;
     train(store, AdamW{}, flow_matching_objective(model), test::Noise(2), options, state,
           [&](const StepReport& report) {
-            if (report.step == step) Faults::instance().arm(fault, number);
+            if (report.step != step) return true;
+            wait_for_checkpoint(step - 4);
+            Faults::instance().arm(fault, number);
             return true;
           });
   }
